@@ -1,0 +1,28 @@
+//! Lictor: the policy-decision point that stands beside an AI agent runtime and decides, before each action, whether it
+//! may happen.
+//!
+//! The pure core (`model`, `diag`, `condition`, `policy`, `snapshot`, `decide`) knows neither sockets nor clocks nor
+//! files and is what other Rust programs embed with `default-features = false`. Everything around it comes with the
+//! feature `server`. `docs/architecture.md` describes the rooms and which may use which.
+
+pub mod condition;
+pub mod decide;
+pub mod diag;
+pub mod model;
+pub mod policy;
+pub mod snapshot;
+
+#[cfg(feature = "server")]
+pub mod api;
+#[cfg(feature = "server")]
+pub mod app;
+#[cfg(feature = "server")]
+pub mod cli;
+#[cfg(feature = "server")]
+pub mod config;
+#[cfg(feature = "server")]
+pub mod event;
+#[cfg(feature = "server")]
+pub mod reload;
+#[cfg(feature = "server")]
+pub mod telemetry;

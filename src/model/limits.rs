@@ -1,0 +1,42 @@
+//! Every limit in one place. A limit that is hit is an error that names it.
+
+/// Limits on what is asked and on what deciding may cost. The defaults are also the maxima of the contract:
+/// configuration may lower them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Largest request message, in bytes. A larger one is RESOURCE_EXHAUSTED.
+    pub message_bytes: usize,
+    /// Deepest nesting of attributes; the attribute map itself is depth 1.
+    pub attribute_depth: usize,
+    /// Most questions in a batch.
+    pub batch_items: usize,
+    /// Most bytes in a request, tenant, run, correlation id, subject or resource type, role.
+    pub id_bytes: usize,
+    /// Most bytes in a subject id or action name.
+    pub name_bytes: usize,
+    /// Most bytes in a resource id.
+    pub resource_id_bytes: usize,
+    /// Most roles of a subject.
+    pub roles: usize,
+    /// Evaluation budget of one request over all rules, in cost units (about one per instruction or 16 bytes touched).
+    pub evaluation_cost: u64,
+    /// Most rules in an explanation.
+    pub explained_rules: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 256 * 1024,
+            attribute_depth: 32,
+            batch_items: 256,
+            id_bytes: 128,
+            name_bytes: 256,
+            resource_id_bytes: 1024,
+            roles: 64,
+            evaluation_cost: 1_000_000,
+            explained_rules: 64,
+        }
+    }
+}

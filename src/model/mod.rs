@@ -1,0 +1,28 @@
+//! The words of the domain, as plain data: what is asked, what is answered, and the limits on both.
+//!
+//! Nothing here reads a clock, a file or a socket, and nothing here knows how a policy is written or how a message
+//! travels. Every other room may use these types; they use none.
+
+mod attributes;
+mod decision;
+mod explanation;
+mod limits;
+mod request;
+mod rule_label;
+mod text;
+mod ticket;
+mod timestamp;
+
+pub use attributes::{Attributes, NotAnAttribute, Value};
+pub use decision::{Decision, Effect, Outcome, ReasonCode, Warning};
+pub use explanation::{ExplainedValue, Explanation, RuleExplanation, RuleOutcome};
+pub use limits::Limits;
+pub use request::{Action, Request, Resource, Subject, default_tenant};
+pub use rule_label::{DefaultLabel, Layer, Obligation, RuleLabel, SnapshotLabel};
+pub use text::{Text, has_forbidden_character, sanitise_reason};
+pub use ticket::{BootId, Ticket};
+pub use timestamp::Timestamp;
+
+/// Version of the engine's meaning of documents. Raised whenever the same documents and the same request could give
+/// another answer than before, so that a replay knows what it can reproduce.
+pub const SEMANTICS: u32 = 1;
