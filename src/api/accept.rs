@@ -14,7 +14,7 @@ use super::worker::Accepted;
 use crate::telemetry::Telemetry;
 
 /// Wait after an error that does not go away by itself, such as too many open files.
-const BACK_OFF: Duration = Duration::from_millis(100);
+pub const BACK_OFF: Duration = Duration::from_millis(100);
 
 /// Deals connections to the workers in turn, up to a limit.
 #[derive(Debug, Clone)]

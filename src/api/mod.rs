@@ -17,6 +17,7 @@ mod drain;
 mod encode;
 mod frame;
 mod health;
+mod http;
 mod message;
 mod options;
 pub mod proto;
@@ -31,5 +32,6 @@ mod stream;
 mod worker;
 
 pub use health::Readiness;
+pub use http::HttpServer;
 pub use options::{ConnectionLimits, ServerOptions};
 pub use server::{Server, ServerError, State};

@@ -44,16 +44,20 @@ pub enum ServerError {
     #[error("the server needs at least one worker")]
     NoWorkers,
     /// Another process has the port.
-    #[error("the address {address} is in use, perhaps by another lictor; stop it or choose another with `--listen`")]
+    #[error("the address {address} is in use, perhaps by another lictor; stop it or choose another with `{flag}`")]
     AddressInUse {
         /// The address.
         address: SocketAddr,
+        /// The flag that sets it.
+        flag: &'static str,
     },
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}; choose another address with `--listen`: {source}")]
+    #[error("cannot listen on {address}; choose another address with `{flag}`: {source}")]
     Address {
         /// The address.
         address: SocketAddr,
+        /// The flag that sets it.
+        flag: &'static str,
         /// Why.
         source: io::Error,
     },
@@ -129,7 +133,7 @@ impl Server {
         let calls = Admission::new(options.connections.in_flight);
 
         // Everything that can fail for the user's reasons comes before anything runs.
-        let tcp = options.tcp.map(|address| bind_tcp(address, control)).transpose()?;
+        let tcp = options.tcp.map(|address| bind_tcp(address, "--listen", control)).transpose()?;
         let unix = options.socket.as_deref().map(|path| bind_unix(path, options.socket_mode, control)).transpose()?;
         let routes = routes::build(readiness.clone(), options.reflection)?;
 
@@ -232,10 +236,14 @@ impl Drop for Server {
 }
 
 /// Binds exclusively: no other process can share the port.
-fn bind_tcp(address: SocketAddr, control: &Handle) -> Result<(tokio::net::TcpListener, SocketAddr), ServerError> {
+pub fn bind_tcp(
+    address: SocketAddr,
+    flag: &'static str,
+    control: &Handle,
+) -> Result<(tokio::net::TcpListener, SocketAddr), ServerError> {
     let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::AddrInUse => ServerError::AddressInUse { address },
-        _ => ServerError::Address { address, source },
+        io::ErrorKind::AddrInUse => ServerError::AddressInUse { address, flag },
+        _ => ServerError::Address { address, flag, source },
     };
     let listener = std::net::TcpListener::bind(address).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
