@@ -4,7 +4,6 @@
 
 mod documents;
 pub mod exit;
-mod serve;
 mod style;
 mod test;
 
@@ -22,8 +21,6 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Serve decisions.
-    Serve(serve::ServeArgs),
     /// Run the test cases of policy documents.
     Test(test::TestArgs),
 }
@@ -32,7 +29,6 @@ enum Command {
 pub fn main() -> ExitCode {
     // Clap exits with 2 on wrong usage and with 0 after --help.
     match Cli::parse().command {
-        Command::Serve(args) => serve::run(&args),
         Command::Test(args) => test::run(&args),
     }
 }

@@ -65,9 +65,10 @@ pub fn json(report: &Report, sources: &Sources) -> serde_json::Value {
                 .cases
                 .iter()
                 .map(|case| {
-                    let mismatches = case.mismatches.iter().map(|one| {
-                        json!({"field": one.field, "expected": one.expected, "actual": one.actual})
-                    });
+                    let mismatches = case
+                        .mismatches
+                        .iter()
+                        .map(|one| json!({"field": one.field, "expected": one.expected, "actual": one.actual}));
                     json!({
                         "name": case.name,
                         "place": place(sources, case.span),
@@ -98,7 +99,11 @@ pub fn junit(report: &Report, sources: &Sources) -> String {
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     line(
         &mut out,
-        format_args!("<testsuites name=\"lictor\" tests=\"{}\" failures=\"{}\">", report.cases().count(), report.failed()),
+        format_args!(
+            "<testsuites name=\"lictor\" tests=\"{}\" failures=\"{}\">",
+            report.cases().count(),
+            report.failed()
+        ),
     );
     for suite in &report.suites {
         let failures = suite.cases.iter().filter(|case| !case.mismatches.is_empty()).count();
@@ -113,7 +118,10 @@ pub fn junit(report: &Report, sources: &Sources) -> String {
                 line(&mut out, format_args!("    {head}/>"));
                 continue;
             }
-            let texts = case.mismatches.iter().map(|one| format!("{}: expected {}, got {}", one.field, one.expected, one.actual));
+            let texts = case
+                .mismatches
+                .iter()
+                .map(|one| format!("{}: expected {}, got {}", one.field, one.expected, one.actual));
             let text = texts.collect::<Vec<_>>().join("; ");
             line(&mut out, format_args!("    {head}>"));
             line(

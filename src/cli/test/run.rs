@@ -134,12 +134,21 @@ fn compare(expect: &Expectation, decision: &Decision, rule: &str) -> Vec<Mismatc
     check("decision", expect.decision.map(|outcome| outcome.as_str().to_owned()), decision.outcome.as_str().to_owned());
     check("effect", expect.effect.map(|effect| effect.as_str().to_owned()), decision.effect.as_str().to_owned());
     check("rule", expect.rule.as_deref().map(or_none), or_none(rule));
-    check("reasonCode", expect.reason_code.map(|code| code.as_str().to_owned()), decision.reason_code.as_str().to_owned());
+    check(
+        "reasonCode",
+        expect.reason_code.map(|code| code.as_str().to_owned()),
+        decision.reason_code.as_str().to_owned(),
+    );
     check("requiredLevel", expect.required_level.map(|wanted| level(Some(wanted))), level(decision.required_level()));
     check("requiresAudit", expect.requires_audit.map(|audit| audit.to_string()), decision.requires_audit().to_string());
     let warnings = decision.warnings().map(|warning| format!("{}/{}", warning.policy, warning.rule));
-    check("warnings", expect.warnings.as_deref().map(|wanted| set(wanted.iter().map(ToString::to_string))), set(warnings));
-    let obligations = decision.obliging_rules().flat_map(|label| label.obligations.iter().map(|one| one.id.to_string()));
+    check(
+        "warnings",
+        expect.warnings.as_deref().map(|wanted| set(wanted.iter().map(ToString::to_string))),
+        set(warnings),
+    );
+    let obligations =
+        decision.obliging_rules().flat_map(|label| label.obligations.iter().map(|one| one.id.to_string()));
     let wanted = expect.obligations.as_deref().map(|wanted| set(wanted.iter().map(ToString::to_string)));
     check("obligations", wanted, set(obligations));
     mismatches
