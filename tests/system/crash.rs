@@ -4,7 +4,8 @@ use std::io::Write as _;
 
 use crate::harness::{Lictor, Load, wait_for};
 
-const POLICY: &str = "apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {name: p}\nspec:\n  rules:\n    - {name: r, effect: allow}\n";
+const POLICY: &str =
+    "apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {name: p}\nspec:\n  rules:\n    - {name: r, effect: allow}\n";
 
 fn sequences(lictor: &Lictor) -> Vec<u64> {
     lictor.journal().iter().map(|record| record["meta"]["sequence"].as_u64().expect("a sequence")).collect()

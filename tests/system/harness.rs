@@ -136,8 +136,7 @@ impl Lictor {
 
     /// Every whole record of the journal.
     pub fn journal(&self) -> Vec<serde_json::Value> {
-        let text: String =
-            self.segments().iter().map(|path| std::fs::read_to_string(path).expect("segment")).collect();
+        let text: String = self.segments().iter().map(|path| std::fs::read_to_string(path).expect("segment")).collect();
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 

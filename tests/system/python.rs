@@ -31,7 +31,8 @@ fn run(command: &mut Command) -> String {
 #[test]
 fn a_python_client_over_both_transports() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let policies: String = std::fs::read_to_string(root.join("policies/default/policies.yaml")).expect("default policies");
+    let policies: String =
+        std::fs::read_to_string(root.join("policies/default/policies.yaml")).expect("default policies");
     let lictor = Lictor::start(&policies);
     let targets = [format!("unix:{}", lictor.socket().display()), lictor.tcp.to_string()];
     let printed = run(Command::new(python())

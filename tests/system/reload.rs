@@ -18,7 +18,9 @@ fn generation(number: usize) -> String {
 }
 
 fn bad(number: usize) -> String {
-    format!("apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec:\n  rules:\n    - {{name: a-{number}, efect: allow}}\n")
+    format!(
+        "apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec:\n  rules:\n    - {{name: a-{number}, efect: allow}}\n"
+    )
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
