@@ -13,6 +13,10 @@ pub mod policy;
 pub mod snapshot;
 pub mod yaml;
 
+mod engine;
+
+pub use engine::{DocumentsRefused, Engine};
+
 #[cfg(feature = "server")]
 pub mod api;
 #[cfg(feature = "server")]
