@@ -12,6 +12,10 @@ pub mod model;
 pub mod policy;
 pub mod snapshot;
 
+mod engine;
+
+pub use engine::{DocumentsRefused, Engine};
+
 #[cfg(feature = "server")]
 pub mod api;
 #[cfg(feature = "server")]
