@@ -22,6 +22,9 @@ use super::trust::{self, Volume};
 /// The link that the kubelet exchanges to publish a new generation of a volume.
 const DATA_LINK: &str = "..data";
 
+/// Only owners may rename and remove what is in the directory.
+const STICKY: u32 = 0o1000;
+
 /// A change this close to a scan may be followed by another that leaves the same time stamp.
 const TIMESTAMP_DOUBT: Duration = Duration::from_secs(1);
 
@@ -37,7 +40,7 @@ pub(super) struct FoundFile {
 /// What was found in the sources.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
-    /// The files, in the order of their real paths.
+    /// The files: sources in the order of the scans, files by the name that is shown.
     pub(super) files: Vec<FoundFile>,
     /// Every directory that was listed, by its real path.
     pub(super) directories: BTreeSet<PathBuf>,
@@ -49,7 +52,7 @@ pub(super) struct Scan {
     pub(super) is_recent: bool,
 }
 
-/// Looks through one source.
+/// Looks through one source and adds what it finds.
 pub(super) fn scan(path: &Path, limits: &SourceLimits, excluded: &Path, into: &mut Scan) {
     let shown = path.display().to_string();
     let root = match fs::canonicalize(path) {
@@ -68,13 +71,17 @@ pub(super) fn scan(path: &Path, limits: &SourceLimits, excluded: &Path, into: &m
         root: root.clone(),
         volume: Volume::Ordinary,
         is_atomic: false,
+        directories: BTreeSet::new(),
         files: BTreeMap::new(),
         links: VecDeque::new(),
         scan: into,
     };
     walk.source(&root, &shown);
-    let files = std::mem::take(&mut walk.files);
-    into.files.extend(files.into_iter().map(|(real, shown)| FoundFile { real, shown }));
+    let Walk { directories, files, .. } = walk;
+    let mut files: Vec<_> = files.into_iter().map(|(real, shown)| FoundFile { real, shown }).collect();
+    files.sort_by(|file, other| (&file.shown, &file.real).cmp(&(&other.shown, &other.real)));
+    into.files.extend(files);
+    into.directories.extend(directories);
 }
 
 struct Walk<'a> {
@@ -84,6 +91,9 @@ struct Walk<'a> {
     root: PathBuf,
     volume: Volume,
     is_atomic: bool,
+    /// Directories that were listed, by real path.
+    directories: BTreeSet<PathBuf>,
+    /// Files by real path, with the name to show.
     files: BTreeMap<PathBuf, String>,
     /// Followed last, so that a file is known by its own name rather than by a link to it. With depth.
     links: VecDeque<(PathBuf, String, usize)>,
@@ -92,12 +102,30 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn source(&mut self, root: &Path, shown: &str) {
+        if root == self.excluded {
+            let finding = Finding::error("source-is-state", format!("policy source `{shown}` is the state directory"));
+            return self.scan.findings.push(finding.help("keep the documents in a directory of their own"));
+        }
         match fs::metadata(root) {
             Err(error) => self.scan.findings.push(unreadable(shown, &error)),
-            Ok(metadata) if metadata.is_file() => self.file(root.to_owned(), shown.to_owned(), &metadata),
+            Ok(metadata) if metadata.is_file() => self.single_file(root, shown, &metadata),
             Ok(metadata) if metadata.is_dir() => self.volume(root, shown),
             Ok(_) => self.scan.findings.push(not_regular(shown)),
         }
+    }
+
+    /// A file that is a source by itself. Whoever can write to its directory can exchange it, unless the sticky bit forbids.
+    fn single_file(&mut self, root: &Path, shown: &str, metadata: &Metadata) {
+        let parent = root.parent().unwrap_or(root);
+        match fs::symlink_metadata(parent) {
+            Err(error) => self.scan.findings.push(unreadable(&parent.display().to_string(), &error)),
+            Ok(directory) => {
+                let is_sticky = directory.mode() & STICKY != 0;
+                let finding = trust::check_directory(parent, directory.mode(), Volume::Ordinary);
+                self.scan.findings.extend(finding.filter(|_| !is_sticky));
+            }
+        }
+        self.file(root.to_owned(), shown.to_owned(), metadata);
     }
 
     fn volume(&mut self, root: &Path, shown: &str) {
@@ -120,14 +148,14 @@ impl Walk<'_> {
     }
 
     fn directory(&mut self, path: &Path, shown: &str, depth: usize) {
-        if self.scan.directories.contains(path) || path == self.excluded {
+        if self.directories.contains(path) || path == self.excluded {
             return;
         }
         if depth > self.limits.depth {
             let message = format!("directory `{shown}` is nested deeper than {} levels", self.limits.depth);
             return self.scan.findings.push(Finding::error("source-too-deep", message));
         }
-        if self.scan.directories.len() >= self.limits.directories {
+        if self.scan.directories.len().saturating_add(self.directories.len()) >= self.limits.directories {
             return self.limit("directories", self.limits.directories);
         }
         let listed = fs::symlink_metadata(path).and_then(|metadata| {
@@ -139,7 +167,7 @@ impl Walk<'_> {
             Err(error) => return self.scan.findings.push(unreadable(shown, &error)),
         };
         self.note(path, &metadata);
-        self.scan.directories.insert(path.to_owned());
+        self.directories.insert(path.to_owned());
         self.scan.findings.extend(trust::check_directory(path, metadata.mode(), self.volume));
         for name in names {
             if !name.as_bytes().starts_with(b".") {

@@ -32,8 +32,6 @@ pub(super) struct SourceTexts {
     pub(super) texts: Vec<SourceText>,
     /// What is wrong with the files themselves.
     pub(super) findings: Vec<Finding>,
-    /// Every directory that takes part.
-    pub(super) directories: BTreeSet<PathBuf>,
     /// What the files look like from outside; `None` where an equal look would prove nothing.
     pub(super) fingerprint: Option<[u8; 32]>,
 }
@@ -107,7 +105,7 @@ pub(super) fn read(sources: &[PolicySource], limits: &SourceLimits, excluded: &P
         }
         let fingerprint = after.trusted_fingerprint();
         let findings = after.findings.into_iter().chain(findings).collect();
-        return SourceTexts { texts, findings, directories: after.directories, fingerprint };
+        return SourceTexts { texts, findings, fingerprint };
     }
     SourceTexts::default()
 }
@@ -142,8 +140,7 @@ fn read_files(files: &[(FoundFile, Layer)], limits: &SourceLimits) -> (Vec<Sourc
 
 fn read_file(file: &FoundFile, most_bytes: u64) -> Result<Arc<str>, Finding> {
     let FoundFile { real, shown } = file;
-    let unreadable =
-        |error: io::Error| Finding::error("source-unreadable", format!("cannot read `{shown}`: {error}"));
+    let unreadable = |error: io::Error| Finding::error("source-unreadable", format!("cannot read `{shown}`: {error}"));
     // What was looked at is what is opened: no link put in its place, no pipe to wait on. The opened file is checked.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = rustix::fs::open(real, flags, Mode::empty()).map_err(|error| unreadable(error.into()))?;
