@@ -1,1 +1,34 @@
-//! Room `cli`.
+//! The command line. Each sub-command is a file: its arguments and what it does.
+//!
+//! Human output goes to a terminal in colour, `--output json` is for machines. Exit codes are in [`exit`].
+
+mod documents;
+pub mod exit;
+mod style;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// The policy-decision point for AI agents.
+#[derive(Debug, Parser)]
+#[command(name = "lictor", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Run the test cases of policy documents.
+    Test(test::TestArgs),
+}
+
+/// Runs the program with the arguments that it was started with.
+pub fn main() -> ExitCode {
+    // Clap exits with 2 on wrong usage and with 0 after --help.
+    match Cli::parse().command {
+        Command::Test(args) => test::run(&args),
+    }
+}

@@ -46,6 +46,13 @@ impl Snapshot {
         digest::digest(&documents.canonical)
     }
 
+    /// What [`digest_of`](Self::digest_of) hashes: the RFC 8785 array of all documents. Whoever keeps these bytes can
+    /// prove what a digest stood for.
+    #[must_use]
+    pub fn canonical_form(documents: &DocumentSet) -> Vec<u8> {
+        digest::canonical_form(&documents.canonical)
+    }
+
     /// What answers and records say of it.
     #[must_use]
     pub fn label(&self) -> &Arc<SnapshotLabel> {
