@@ -3,6 +3,7 @@
 //! Human output goes to a terminal in colour, `--output json` is for machines. Exit codes are in [`exit`].
 
 mod documents;
+mod eval;
 pub mod exit;
 mod style;
 mod test;
@@ -21,6 +22,8 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Ask whether an action may happen: a running server, or policies in process.
+    Eval(eval::EvalArgs),
     /// Run the test cases of policy documents.
     Test(test::TestArgs),
 }
@@ -29,6 +32,7 @@ enum Command {
 pub fn main() -> ExitCode {
     // Clap exits with 2 on wrong usage and with 0 after --help.
     match Cli::parse().command {
+        Command::Eval(args) => eval::run(&args),
         Command::Test(args) => test::run(&args),
     }
 }

@@ -14,6 +14,7 @@ mod pattern;
 mod tests;
 
 pub use document::{CanonicalDocument, DocumentSet, Expectation, Policy, PolicySet, Rule, Target, TestCase, Tests};
+pub use kinds::read_request;
 pub use load::{Loaded, SourceText, load};
 pub use pattern::{BadPattern, MAX_PATTERN_BYTES, MAX_WILDCARDS, Pattern};
 

@@ -242,8 +242,7 @@ fn request() -> impl Strategy<Value = raw::Request> {
         |(kind, id, roles, properties, on_behalf_of)| raw::Subject { kind, id, roles, properties, on_behalf_of },
     );
     let action = (id(), properties()).prop_map(|(name, properties)| raw::Action { name, properties });
-    let resource =
-        (id(), id(), properties()).prop_map(|(kind, id, properties)| raw::Resource { kind, id, properties });
+    let resource = (id(), id(), properties()).prop_map(|(kind, id, properties)| raw::Resource { kind, id, properties });
     (
         (id(), id(), id(), id(), id()),
         prop::option::weighted(0.9, subject),
@@ -440,9 +439,8 @@ fn names_the_path_of_each_violation() {
 #[test]
 fn attributes_may_be_nested_to_the_limit_and_no_further() {
     let nested = |depth: usize| {
-        (1..depth).fold(raw::Struct::default(), |inner, _| raw::Struct {
-            fields: vec![entry("a", raw::Kind::Struct(inner))],
-        })
+        (1..depth)
+            .fold(raw::Struct::default(), |inner, _| raw::Struct { fields: vec![entry("a", raw::Kind::Struct(inner))] })
     };
     assert_eq!(violations(&question(nested(32))), []);
     let path = format!("context{}", ".a".repeat(32));
@@ -502,7 +500,8 @@ fn good() -> v1::EvaluateRequest {
 
 #[test]
 fn attributes_compare_with_what_prost_generates() {
-    let map = raw::Struct { fields: vec![entry("n", raw::Kind::Number(-0.5)), entry("t", raw::Kind::String("é".into()))] };
+    let map =
+        raw::Struct { fields: vec![entry("n", raw::Kind::Number(-0.5)), entry("t", raw::Kind::String("é".into()))] };
     let bytes = question(map).encode_to_vec();
     let ours = evaluate_request(&bytes, None, &Limits::default()).unwrap().request;
     assert_eq!(Some(to_prost(&ours.context)), v1::EvaluateRequest::decode(&*bytes).unwrap().context);

@@ -86,16 +86,17 @@ fn numbers() -> impl Strategy<Value = Vec<u32>> {
 }
 
 fn decision() -> impl Strategy<Value = Decision> {
-    let snapshot = (prop_oneof![Just(Text::default()), Just(Text::from("sha256:".to_owned() + &"0f".repeat(32)))], any::<u64>())
-        .prop_flat_map(|(digest, revision)| {
-            (prop::collection::vec(rule(), 0..4), effect()).prop_map(move |(rules, effect)| SnapshotLabel {
-                digest: digest.clone(),
-                revision,
-                version: Text::default(),
-                rules: rules.into(),
-                default: DefaultLabel { effect, policy_set: Text::default() },
-            })
-        });
+    let snapshot =
+        (prop_oneof![Just(Text::default()), Just(Text::from("sha256:".to_owned() + &"0f".repeat(32)))], any::<u64>())
+            .prop_flat_map(|(digest, revision)| {
+                (prop::collection::vec(rule(), 0..4), effect()).prop_map(move |(rules, effect)| SnapshotLabel {
+                    digest: digest.clone(),
+                    revision,
+                    version: Text::default(),
+                    rules: rules.into(),
+                    default: DefaultLabel { effect, policy_set: Text::default() },
+                })
+            });
     let outcome = prop::sample::select(&[Outcome::Allow, Outcome::Deny, Outcome::RequireApproval][..]);
     let reason = prop::sample::select(
         &[ReasonCode::Policy, ReasonCode::Default, ReasonCode::NoPolicy, ReasonCode::AuditUnavailable][..],
@@ -109,17 +110,19 @@ fn decision() -> impl Strategy<Value = Decision> {
         prop::option::of(explanation()),
         snapshot,
     )
-        .prop_map(|(outcome, effect, reason_code, matched, [agreeing, warned, audited], explanation, snapshot)| Decision {
-            outcome,
-            effect,
-            reason_code,
-            matched,
-            agreeing: agreeing.into(),
-            warned: warned.into(),
-            audited: audited.into(),
-            errors: Vec::new(),
-            explanation: explanation.map(Box::new),
-            snapshot: Arc::new(snapshot),
+        .prop_map(|(outcome, effect, reason_code, matched, [agreeing, warned, audited], explanation, snapshot)| {
+            Decision {
+                outcome,
+                effect,
+                reason_code,
+                matched,
+                agreeing: agreeing.into(),
+                warned: warned.into(),
+                audited: audited.into(),
+                errors: Vec::new(),
+                explanation: explanation.map(Box::new),
+                snapshot: Arc::new(snapshot),
+            }
         })
 }
 

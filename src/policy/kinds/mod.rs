@@ -7,6 +7,8 @@ mod request;
 mod rule;
 mod test_cases;
 
+pub use request::read as read_request;
+
 use crate::diag::Findings;
 use crate::yaml::Field;
 
