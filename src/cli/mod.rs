@@ -23,7 +23,7 @@ struct Cli {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Ask whether an action may happen: a running server, or policies in process.
-    Eval(eval::EvalArgs),
+    Eval(Box<eval::EvalArgs>),
     /// Run the test cases of policy documents.
     Test(test::TestArgs),
 }
