@@ -2,8 +2,10 @@
 //!
 //! Human output goes to a terminal in colour, `--output json` is for machines. Exit codes are in [`exit`].
 
+mod check;
 mod documents;
 pub mod exit;
+mod schema;
 mod style;
 mod test;
 
@@ -21,6 +23,10 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Check policy documents and say what is wrong with them.
+    Check(check::CheckArgs),
+    /// Print the JSON Schema of policy documents.
+    Schema(schema::SchemaArgs),
     /// Run the test cases of policy documents.
     Test(test::TestArgs),
 }
@@ -29,6 +35,8 @@ enum Command {
 pub fn main() -> ExitCode {
     // Clap exits with 2 on wrong usage and with 0 after --help.
     match Cli::parse().command {
+        Command::Check(args) => check::run(&args),
+        Command::Schema(args) => schema::run(&args),
         Command::Test(args) => test::run(&args),
     }
 }
