@@ -1,1 +1,42 @@
-//! Room `cli`.
+//! The command line. Each sub-command is a file: its arguments and what it does.
+//!
+//! Human output goes to a terminal in colour, `--output json` is for machines. Exit codes are in [`exit`].
+
+mod check;
+mod documents;
+pub mod exit;
+mod schema;
+mod style;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// The policy-decision point for AI agents.
+#[derive(Debug, Parser)]
+#[command(name = "lictor", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Check policy documents and say what is wrong with them.
+    Check(check::CheckArgs),
+    /// Print the JSON Schema of policy documents.
+    Schema(schema::SchemaArgs),
+    /// Run the test cases of policy documents.
+    Test(test::TestArgs),
+}
+
+/// Runs the program with the arguments that it was started with.
+pub fn main() -> ExitCode {
+    // Clap exits with 2 on wrong usage and with 0 after --help.
+    match Cli::parse().command {
+        Command::Check(args) => check::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Test(args) => test::run(&args),
+    }
+}

@@ -1,11 +1,68 @@
 //! Evaluate: a snapshot and a question give a decision. Pure: no input or output, no clock, no lock.
+//!
+//! Candidates are walked in order of precedence. In each layer the first decider (allow, deny, require_approval) that
+//! matches decides; observers (warn, audit) all count. The answer is the most restrictive of the layers' outcomes. A rule
+//! whose condition fails is treated as if it had matched wherever that makes the answer more restrictive, and never
+//! otherwise.
 
-use crate::model::{Decision, Limits, Request, Timestamp};
+mod action_hash;
+mod explain;
+mod tally;
+
+#[cfg(test)]
+mod tests;
+
+pub use action_hash::action_hash;
+
+use std::sync::{Arc, LazyLock};
+
+use crate::condition::{Bindings, Budget, ConditionError};
+use crate::model::{Decision, Limits, Request, SnapshotLabel, Timestamp};
 use crate::snapshot::Snapshot;
+use tally::Tally;
 
-/// Decides `request` with `snapshot` at `now`; `None` stands for a server without policies, which denies.
+/// What answers say of a snapshot where there is none.
+static NO_SNAPSHOT: LazyLock<Arc<SnapshotLabel>> = LazyLock::new(Arc::default);
+
+/// Decides `request` with `snapshot` at `now`; `None` stands for a server that has not loaded any policies, which denies.
+///
+/// The cost of all conditions together is bounded by the limits (and by the policy set, where it lowers them); a request
+/// that exceeds it is denied with EVALUATION_LIMIT.
 #[must_use]
 pub fn evaluate(snapshot: Option<&Snapshot>, request: &Request, now: Timestamp, limits: &Limits) -> Decision {
-    let _ = (snapshot, request, now, limits);
-    unreachable!()
+    let Some(snapshot) = snapshot else {
+        return tally::no_policy(&NO_SNAPSHOT);
+    };
+    let mut decision = decide(snapshot, request, now, limits);
+    if request.explain {
+        decision.explanation = Some(Box::new(explain::explain(snapshot, request, now, limits)));
+    }
+    decision
+}
+
+fn decide(snapshot: &Snapshot, request: &Request, now: Timestamp, limits: &Limits) -> Decision {
+    if !snapshot.has_policies() {
+        return tally::no_policy(snapshot.label());
+    }
+    let bindings = Bindings { request, now };
+    let mut budget = Budget { remaining: evaluation_cost(snapshot, limits) };
+    let mut tally = Tally::default();
+    for number in snapshot.candidates(request) {
+        let Some(rule) = snapshot.rules().get(number as usize) else { continue };
+        if tally.is_settled_for(rule) || !rule.concerns(request) {
+            continue;
+        }
+        match rule.condition.as_ref().map_or(Ok(true), |condition| condition.evaluate(&bindings, &mut budget)) {
+            Ok(true) => tally.matched(number, rule),
+            Ok(false) => {}
+            Err(ConditionError::Limit) => return tally.out_of_budget(snapshot.label()),
+            Err(error) => tally.failed(number, rule, &error),
+        }
+    }
+    tally.answer(snapshot.label())
+}
+
+/// The budget of one request: the limit, or the policy set's where it is lower.
+fn evaluation_cost(snapshot: &Snapshot, limits: &Limits) -> u64 {
+    snapshot.evaluation_cost().unwrap_or(u64::MAX).min(limits.evaluation_cost)
 }

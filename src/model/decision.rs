@@ -136,6 +136,8 @@ pub struct Decision {
     pub reason_code: ReasonCode,
     /// Number of the rule that decided.
     pub matched: Option<u32>,
+    /// Numbers of the rules that decide the same in other layers; their obligations count too.
+    pub agreeing: SmallVec<[u32; 2]>,
     /// Numbers of the warn rules that matched, or whose condition failed.
     pub warned: SmallVec<[u32; 2]>,
     /// Numbers of the audit rules that matched, or whose condition failed.
@@ -149,6 +151,29 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// A decision without observers, errors or explanation.
+    #[must_use]
+    pub fn new(
+        snapshot: Arc<SnapshotLabel>,
+        outcome: Outcome,
+        effect: Effect,
+        reason_code: ReasonCode,
+        matched: Option<u32>,
+    ) -> Self {
+        Self {
+            outcome,
+            effect,
+            reason_code,
+            matched,
+            agreeing: SmallVec::new(),
+            warned: SmallVec::new(),
+            audited: SmallVec::new(),
+            errors: Vec::new(),
+            explanation: None,
+            snapshot,
+        }
+    }
+
     /// Whether the action may happen.
     #[must_use]
     pub fn allowed(&self) -> bool {
@@ -209,10 +234,12 @@ impl Decision {
         self.matched_rule().and_then(|rule| rule.required_level)
     }
 
-    /// The rules whose obligations the caller takes on: the one that decided, then the observers.
+    /// The rules whose obligations the caller takes on: the one that decided, those that decide the same in other layers,
+    /// then the observers.
     pub fn obliging_rules(&self) -> impl Iterator<Item = &RuleLabel> {
-        let observers = self.warned.iter().chain(&self.audited).copied().filter(|number| Some(*number) != self.matched);
-        self.matched.into_iter().chain(observers).filter_map(|number| self.label(number))
+        let others = self.agreeing.iter().chain(&self.warned).chain(&self.audited).copied();
+        let others = others.filter(|number| Some(*number) != self.matched);
+        self.matched.into_iter().chain(others).filter_map(|number| self.label(number))
     }
 
     fn label(&self, number: u32) -> Option<&RuleLabel> {

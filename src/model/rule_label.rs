@@ -71,7 +71,9 @@ pub struct DefaultLabel {
 /// What answers and records need of a snapshot. Shared by every decision that the snapshot makes, so that neither copies
 /// strings. Rules are numbered in order of precedence: by layer, then priority descending, then deny before
 /// require_approval before allow before observers, then policy and rule name.
-#[derive(Debug, PartialEq)]
+///
+/// The default is the label of no snapshot: it has no digest and no rules, and denies.
+#[derive(Debug, Default, PartialEq)]
 pub struct SnapshotLabel {
     /// `sha256:` and 64 hexadecimal digits.
     pub digest: Text,
@@ -83,4 +85,10 @@ pub struct SnapshotLabel {
     pub rules: Box<[RuleLabel]>,
     /// What happens where no rule matches.
     pub default: DefaultLabel,
+}
+
+impl Default for DefaultLabel {
+    fn default() -> Self {
+        Self { effect: Effect::Deny, policy_set: Text::default() }
+    }
 }

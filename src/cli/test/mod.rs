@@ -1,0 +1,63 @@
+//! `lictor test`: decides the cases of `Tests` documents and reports what is not as expected, and which rules no case hits.
+
+mod render;
+mod run;
+
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use super::documents::{CommandError, DocumentArgs};
+use super::exit;
+use crate::model::Timestamp;
+use crate::snapshot::Snapshot;
+
+/// Arguments of `lictor test`.
+#[derive(Debug, clap::Args)]
+pub struct TestArgs {
+    #[command(flatten)]
+    documents: DocumentArgs,
+    /// How to report.
+    #[arg(long, value_enum, default_value_t = Format::Tree)]
+    output: Format,
+    /// Fail if fewer per cent of the rules take part in a case.
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    min_coverage: Option<u8>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// A tree for people.
+    Tree,
+    /// One JSON object.
+    Json,
+    /// JUnit XML.
+    Junit,
+}
+
+/// Runs `lictor test`: 0 if every case is as expected, 1 if one is not, 2 if there is nothing to run.
+pub fn run(args: &TestArgs) -> ExitCode {
+    match test(args) {
+        Ok(code) => code,
+        Err(error) => error.report(),
+    }
+}
+
+fn test(args: &TestArgs) -> Result<ExitCode, CommandError> {
+    let loaded = args.documents.load()?;
+    let snapshot = Snapshot::build(&loaded.documents, 0);
+    let tests = &loaded.documents.tests;
+    if tests.iter().all(|suite| suite.cases.is_empty()) {
+        return Err(CommandError::environment("there is no test case in these files; add a document of kind `Tests`"));
+    }
+    let report = run::run(&snapshot, tests, Timestamp::from_system(SystemTime::now()));
+    match args.output {
+        Format::Tree => anstream::print!("{}", render::tree(&report, &loaded.sources)),
+        Format::Json => anstream::println!("{:#}", render::json(&report, &loaded.sources)),
+        Format::Junit => anstream::print!("{}", render::junit(&report, &loaded.sources)),
+    }
+    let covered = report.coverage.percent() >= f64::from(args.min_coverage.unwrap_or(0));
+    if !covered {
+        anstream::eprintln!("rule coverage is below {} %", args.min_coverage.unwrap_or(0));
+    }
+    Ok(if report.failed() == 0 && covered { ExitCode::from(exit::OK) } else { ExitCode::from(exit::FAILED) })
+}

@@ -1,0 +1,67 @@
+//! Why: what became of each rule that the request could have concerned.
+
+use crate::condition::{Bindings, Budget};
+use crate::model::{Explanation, Limits, Request, RuleExplanation, RuleLabel, RuleOutcome, Text, Timestamp};
+use crate::snapshot::{CompiledRule, Snapshot};
+
+/// Looks at every rule, whether or not another settled the answer. Costs as much as all conditions together, so it has a
+/// budget of its own; rules beyond it, or beyond the limit on rules, are left out and `truncated` says so.
+pub fn explain(snapshot: &Snapshot, request: &Request, now: Timestamp, limits: &Limits) -> Explanation {
+    let bindings = Bindings { request, now };
+    let mut budget = Budget { remaining: super::evaluation_cost(snapshot, limits) };
+    // By what became of them: matched, failed, condition false, pattern mismatch.
+    let mut groups: [Vec<RuleExplanation>; 4] = Default::default();
+    let mut truncated = false;
+    for (rule, label) in snapshot.rules().iter().zip(&snapshot.label().rules) {
+        let Some((group, entry)) = look_at(rule, label, &bindings, &mut budget) else {
+            truncated = true;
+            continue;
+        };
+        let kept = groups.get_mut(group).filter(|kept| kept.len() < limits.explained_rules);
+        match kept {
+            Some(kept) => kept.push(entry),
+            None => truncated = true,
+        }
+    }
+    let mut rules: Vec<RuleExplanation> = groups.into_iter().flatten().collect();
+    truncated |= rules.len() > limits.explained_rules;
+    rules.truncate(limits.explained_rules);
+    Explanation { rules, truncated }
+}
+
+/// What became of one rule and the group that it belongs to; `None` where the budget ran out.
+fn look_at(
+    rule: &CompiledRule,
+    label: &RuleLabel,
+    bindings: &Bindings<'_>,
+    budget: &mut Budget,
+) -> Option<(usize, RuleExplanation)> {
+    let entry = |outcome, clause: Text| RuleExplanation {
+        policy: label.policy.clone(),
+        rule: label.rule.clone(),
+        layer: label.layer,
+        effect: label.effect,
+        priority: label.priority,
+        outcome,
+        clause,
+        values: Vec::new(),
+        error: Text::default(),
+    };
+    if let Some(mismatch) = rule.first_mismatch(bindings.request) {
+        return Some((3, entry(RuleOutcome::NotMatched, mismatch.into())));
+    }
+    let Some(condition) = &rule.condition else {
+        return Some((0, entry(RuleOutcome::Matched, Text::default())));
+    };
+    if budget.remaining == 0 {
+        return None;
+    }
+    let explained = condition.explain(bindings, budget);
+    let (group, outcome, error) = match explained.result {
+        Ok(true) => (0, RuleOutcome::Matched, Text::default()),
+        Ok(false) => (2, RuleOutcome::NotMatched, Text::default()),
+        Err(error) => (1, RuleOutcome::Error, error.to_string().into()),
+    };
+    let entry = RuleExplanation { values: explained.values, error, ..entry(outcome, explained.clause) };
+    Some((group, entry))
+}

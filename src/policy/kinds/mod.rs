@@ -1,0 +1,59 @@
+//! The kinds of document, one file each.
+
+mod expectation;
+mod policy;
+mod policy_set;
+mod request;
+mod rule;
+mod test_cases;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use crate::diag::Findings;
+use crate::yaml::Field;
+
+use super::DocumentSet;
+use super::decode::{Context, Head};
+
+/// Name of the kind that sets what holds for the whole set.
+pub(super) const POLICY_SET: &str = "PolicySet";
+
+/// One kind of document.
+pub(super) struct Kind {
+    /// As written after `kind:`.
+    pub(super) name: &'static str,
+    /// Whether documents of the kind are part of the digest.
+    pub(super) in_digest: bool,
+    /// The schema of `spec`.
+    pub(super) schema: fn(&mut SchemaGenerator) -> Schema,
+    /// Reads `spec` into the set.
+    pub(super) decode: fn(Field<'_>, &Head, Context<'_>, &mut DocumentSet, &mut Findings),
+}
+
+/// The kinds that can be loaded.
+pub(super) const KINDS: &[Kind] = &[
+    Kind {
+        name: POLICY_SET,
+        in_digest: true,
+        schema: schema_of::<policy_set::PolicySetSpec>,
+        decode: policy_set::decode,
+    },
+    Kind { name: "Policy", in_digest: true, schema: schema_of::<policy::PolicySpec>, decode: policy::decode },
+    Kind { name: "Tests", in_digest: false, schema: schema_of::<test_cases::TestsSpec>, decode: test_cases::decode },
+];
+
+/// The kinds that the format has, but this version does not load.
+pub(super) const LATER: &[&str] = &[
+    "ActionCatalog",
+    "RiskPolicy",
+    "ApprovalPolicy",
+    "WebhookEndpoint",
+    "Classifier",
+    "Budget",
+    "RateLimit",
+    "ThreatRule",
+];
+
+fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}

@@ -1,0 +1,3 @@
+//! Holds the project to what its documents say of it.
+
+mod architecture;
