@@ -30,4 +30,6 @@ pub mod event;
 #[cfg(feature = "server")]
 pub mod reload;
 #[cfg(feature = "server")]
+pub mod state_dir;
+#[cfg(feature = "server")]
 pub mod telemetry;

@@ -25,6 +25,11 @@ impl Residents {
         self.live.as_ref()
     }
 
+    /// The live snapshot and its predecessors, newest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Snapshot>> {
+        self.resident.iter()
+    }
+
     /// The resident snapshot with this digest.
     #[must_use]
     pub fn pinned(&self, digest: &str) -> Option<&Arc<Snapshot>> {
@@ -53,5 +58,20 @@ impl Holder {
         let predecessors = before.resident.iter().filter(|old| old.digest() != snapshot.digest()).cloned();
         let resident = std::iter::once(snapshot.clone()).chain(predecessors).take(MAX_RESIDENTS).collect();
         self.residents.swap(Arc::new(Residents { live: Some(snapshot), resident }))
+    }
+
+    /// Makes predecessors resident again, newest first, behind those that are: after a restart, so that pins resolve. What
+    /// is live does not change. Gives back what left, for the caller to drop off the request path.
+    #[must_use]
+    pub fn restore(&self, predecessors: impl IntoIterator<Item = Arc<Snapshot>>) -> Arc<Residents> {
+        let before = self.residents.load();
+        let mut resident = before.resident.clone();
+        for snapshot in predecessors {
+            if resident.iter().all(|known| known.digest() != snapshot.digest()) {
+                resident.push(snapshot);
+            }
+        }
+        resident.truncate(MAX_RESIDENTS);
+        self.residents.swap(Arc::new(Residents { live: before.live.clone(), resident }))
     }
 }

@@ -8,9 +8,6 @@ mod digest;
 mod holder;
 mod index;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 
 pub use holder::{Holder, MAX_RESIDENTS, Residents};
@@ -44,6 +41,13 @@ impl Snapshot {
     #[must_use]
     pub fn digest_of(documents: &DocumentSet) -> String {
         digest::digest(&documents.canonical)
+    }
+
+    /// What [`digest_of`](Self::digest_of) hashes: the RFC 8785 array of all documents. Whoever keeps these bytes can
+    /// prove what a digest stood for.
+    #[must_use]
+    pub fn canonical_form(documents: &DocumentSet) -> Vec<u8> {
+        digest::canonical_form(&documents.canonical)
     }
 
     /// What answers and records say of it.
