@@ -1,7 +1,7 @@
 //! Lictor: the policy-decision point that stands beside an AI agent runtime and decides, before each action, whether it
 //! may happen.
 //!
-//! The pure core (`model`, `diag`, `condition`, `policy`, `snapshot`, `decide`) knows neither sockets nor clocks nor
+//! The pure core (`model`, `diag`, `yaml`, `condition`, `policy`, `snapshot`, `decide`) knows neither sockets nor clocks nor
 //! files and is what other Rust programs embed with `default-features = false`. Everything around it comes with the
 //! feature `server`. `docs/architecture.md` describes the rooms and which may use which.
 
@@ -11,6 +11,7 @@ pub mod diag;
 pub mod model;
 pub mod policy;
 pub mod snapshot;
+pub mod yaml;
 
 mod engine;
 

@@ -1,1 +1,37 @@
-//! Room `api`.
+//! The server: listeners, limits, the gRPC services and the HTTP side; translation between wire and domain, no policy.
+//!
+//! Data-plane workers serve the calls. Each is one thread with one runtime and the connections that were dealt to it;
+//! connections are accepted on the control runtime. A call of the hot path is decoded (`decode`), decided and recorded
+//! (`desk`) and encoded (`encode`) where it arrived, in one go and without waiting for anything but its own bytes.
+//!
+//! What is wrong with a question is a refusal (`refusal`): a gRPC status with typed details. A denial is an answer.
+
+mod accept;
+mod admission;
+mod batch;
+mod connection;
+mod deadline;
+mod decode;
+mod desk;
+mod drain;
+mod encode;
+mod frame;
+mod health;
+mod http;
+mod message;
+mod options;
+pub mod proto;
+mod refusal;
+mod reply;
+mod routed;
+mod routes;
+mod server;
+mod service;
+mod socket;
+mod stream;
+mod worker;
+
+pub use health::Readiness;
+pub use http::HttpServer;
+pub use options::{ConnectionLimits, ServerOptions};
+pub use server::{Server, ServerError, State};

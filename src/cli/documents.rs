@@ -9,6 +9,41 @@ use crate::diag::{Findings, Severity, Sources, render_text};
 use crate::model::Layer;
 use crate::policy::{self, Loaded, SourceText};
 
+/// The policy files of a command line, by layer.
+#[derive(Debug, clap::Args)]
+pub struct DocumentArgs {
+    /// Files and directories with policy documents; of a directory, every `*.yaml` and `*.yml` file below it.
+    #[arg(required_unless_present_any = ["system", "tenant"])]
+    paths: Vec<PathBuf>,
+    /// Files and directories of the system layer, which no other can overrule.
+    #[arg(long, value_name = "PATH")]
+    system: Vec<PathBuf>,
+    /// Files and directories of the tenant layer, which may narrow the others.
+    #[arg(long, value_name = "PATH")]
+    tenant: Vec<PathBuf>,
+}
+
+impl DocumentArgs {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// A path that does not exist or cannot be read, or a directory without any document.
+    pub fn read(&self) -> Result<Vec<SourceText>, CommandError> {
+        let mut texts = read(&self.system, Layer::System)?;
+        texts.extend(read(&self.paths, Layer::Organisation)?);
+        texts.extend(read(&self.tenant, Layer::Tenant)?);
+        Ok(texts)
+    }
+
+    /// Reads and checks the files.
+    ///
+    /// # Errors
+    /// Files that cannot be read, or documents with errors.
+    pub fn load(&self) -> Result<Loaded, CommandError> {
+        load(&self.read()?)
+    }
+}
+
 /// Why a command stopped.
 #[derive(Debug)]
 pub enum CommandError {
@@ -52,12 +87,12 @@ pub fn print_findings(sources: &Sources, findings: &Findings) {
     }
 }
 
-/// Reads and checks the documents below `paths`.
+/// Checks documents.
 ///
 /// # Errors
-/// Files that cannot be read, or documents with errors.
-pub fn load_valid(paths: &[PathBuf]) -> Result<Loaded, CommandError> {
-    let loaded = policy::load(&read(paths, Layer::Organisation)?);
+/// Documents with errors.
+pub fn load(texts: &[SourceText]) -> Result<Loaded, CommandError> {
+    let loaded = policy::load(texts);
     if loaded.findings.has_errors() {
         return Err(CommandError::Refused { sources: loaded.sources, findings: loaded.findings });
     }

@@ -5,11 +5,14 @@
 //! whose condition fails is treated as if it had matched wherever that makes the answer more restrictive, and never
 //! otherwise.
 
+mod action_hash;
 mod explain;
 mod tally;
 
 #[cfg(test)]
 mod tests;
+
+pub use action_hash::action_hash;
 
 use std::sync::{Arc, LazyLock};
 

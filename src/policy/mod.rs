@@ -1,44 +1,21 @@
 //! The YAML documents that an author writes. The only room that knows the file format.
+//!
+//! [`load`] reads texts through [`yaml`](crate::yaml), gives every document to the file of its kind in `kinds/`, checks
+//! what only shows between documents, and lints. It reports everything that is wrong at once. A new kind is one file in
+//! `kinds/` and one line in its table.
 
+mod decode;
 mod document;
+mod kinds;
+mod load;
 mod pattern;
 
-use std::sync::Arc;
+#[cfg(test)]
+mod tests;
 
 pub use document::{CanonicalDocument, DocumentSet, Expectation, Policy, PolicySet, Rule, Target, TestCase, Tests};
-pub use pattern::Pattern;
+pub use load::{Loaded, SourceText, load};
+pub use pattern::{BadPattern, MAX_PATTERN_BYTES, MAX_WILDCARDS, Pattern};
 
-use crate::diag::{Findings, Sources};
-use crate::model::Layer;
-
-/// One file to load.
-#[derive(Debug, Clone)]
-pub struct SourceText {
-    /// Path or other name, as shown to people.
-    pub name: Arc<str>,
-    /// Layer that its source belongs to, by configuration.
-    pub layer: Layer,
-    /// The text.
-    pub text: Arc<str>,
-}
-
-/// What came of a load.
-#[derive(Debug, Clone)]
-pub struct Loaded {
-    /// The texts, for rendering findings.
-    pub sources: Sources,
-    /// The documents; incomplete where a finding is an error.
-    pub documents: DocumentSet,
-    /// All errors and lints.
-    pub findings: Findings,
-}
-
-/// Reads, checks and compiles documents. Reports every error and lint at once.
-#[must_use]
-pub fn load(texts: &[SourceText]) -> Loaded {
-    let mut sources = Sources::default();
-    for text in texts {
-        sources.add(text.name.clone(), text.text.clone());
-    }
-    Loaded { sources, documents: DocumentSet::default(), findings: Findings::default() }
-}
+/// The version of the document format.
+pub const API_VERSION: &str = "lictor.dev/v1";

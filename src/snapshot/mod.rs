@@ -8,9 +8,6 @@ mod digest;
 mod holder;
 mod index;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 
 pub use holder::{Holder, MAX_RESIDENTS, Residents};

@@ -3,11 +3,10 @@
 mod render;
 mod run;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
-use super::documents::{self, CommandError};
+use super::documents::{CommandError, DocumentArgs};
 use super::exit;
 use crate::model::Timestamp;
 use crate::snapshot::Snapshot;
@@ -15,9 +14,8 @@ use crate::snapshot::Snapshot;
 /// Arguments of `lictor test`.
 #[derive(Debug, clap::Args)]
 pub struct TestArgs {
-    /// Files and directories with policies and `Tests` documents.
-    #[arg(required = true)]
-    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    documents: DocumentArgs,
     /// How to report.
     #[arg(long, value_enum, default_value_t = Format::Tree)]
     output: Format,
@@ -45,7 +43,7 @@ pub fn run(args: &TestArgs) -> ExitCode {
 }
 
 fn test(args: &TestArgs) -> Result<ExitCode, CommandError> {
-    let loaded = documents::load_valid(&args.paths)?;
+    let loaded = args.documents.load()?;
     let snapshot = Snapshot::build(&loaded.documents, 0);
     let tests = &loaded.documents.tests;
     if tests.iter().all(|suite| suite.cases.is_empty()) {

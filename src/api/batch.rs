@@ -1,0 +1,72 @@
+//! `EvaluateBatch`: up to 256 questions against one snapshot.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::connection::Connection;
+use super::decode::{self, Decoded};
+use super::desk::Desk;
+use super::encode::{Writer, snapshot_ref};
+use super::frame::write_frame;
+use super::refusal::Refusal;
+
+/// A batch lets others on the worker have their turn after so long.
+const TURN: Duration = Duration::from_micros(200);
+
+/// Answers the batch in `message`, as a framed `EvaluateBatchResponse`.
+///
+/// # Errors
+/// The batch itself is malformed or invalid, its pin is not resident, or the deadline passed between two items.
+pub async fn answer_batch(
+    connection: Rc<Connection>,
+    message: Bytes,
+    deadline: Option<Instant>,
+) -> Result<Bytes, Refusal> {
+    let desk = &connection.worker().desk;
+    let batch = decode::batch_request(&message, &desk.limits).map_err(Refusal::malformed)?;
+    if !batch.violations.is_empty() {
+        return Err(Refusal::invalid(batch.violations));
+    }
+    // An owned reference: the batch is decided with one snapshot although others have their turn in between.
+    let snapshot = Desk::select(&desk.holder.load(), &batch.snapshot)?.map(Arc::clone);
+    let mut content = Vec::new();
+    if let Some(snapshot) = &snapshot {
+        snapshot_ref(&mut Writer::new(&mut content), 1, snapshot.label());
+    }
+    let mut turn = Instant::now();
+    for item in batch.items {
+        Writer::new(&mut content).nested(2, |out| answer_item(&connection, item, snapshot.as_deref(), out));
+        let now = Instant::now();
+        if deadline.is_some_and(|deadline| now >= deadline) {
+            return Err(Refusal::deadline_exceeded());
+        }
+        if now.duration_since(turn) >= TURN {
+            tokio::task::yield_now().await;
+            turn = Instant::now();
+        }
+    }
+    let mut framed = Vec::with_capacity(content.len() + super::frame::HEADER_BYTES);
+    write_frame(&mut framed, |out| out.extend_from_slice(&content));
+    Ok(Bytes::from(framed))
+}
+
+fn answer_item(
+    connection: &Connection,
+    item: Decoded,
+    snapshot: Option<&crate::snapshot::Snapshot>,
+    out: &mut Vec<u8>,
+) {
+    let desk = &connection.worker().desk;
+    let request_id = item.request_id_to_echo(&desk.limits);
+    Writer::new(out).string(1, &request_id);
+    if item.violations.is_empty() {
+        Writer::new(out).nested(2, |out| desk.answer(item.request, snapshot, connection.actor(), out));
+    } else {
+        let refusal = Refusal::invalid(item.violations);
+        connection.worker().refused(&refusal);
+        Writer::new(out).bytes(3, &refusal.to_rpc_status());
+    }
+}

@@ -1,0 +1,200 @@
+//! One connection of one client: HTTP/2 in, calls out.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use hyper::rt::Executor;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+use super::options::ConnectionLimits;
+use super::service::Calls;
+use super::worker::Worker;
+use crate::model::Text;
+
+/// Bytes that a client has sent once it has introduced itself: the preface and the header of its settings.
+const INTRODUCTION_BYTES: usize = 24 + 9;
+/// Unread bytes that a client may send on one call, and on one connection.
+const STREAM_WINDOW: u32 = 128 * 1_024;
+const CONNECTION_WINDOW: u32 = 512 * 1_024;
+/// Bytes that may wait to be sent on one call.
+const SEND_BUFFER: usize = 128 * 1_024;
+
+/// What the calls of one connection share.
+#[derive(Debug)]
+pub struct Connection {
+    worker: Rc<Worker>,
+    actor: Text,
+}
+
+impl Connection {
+    /// The worker that serves it.
+    pub fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
+    /// Who is on the channel, for example `uid:1000` or `anonymous`.
+    pub fn actor(&self) -> &Text {
+        &self.actor
+    }
+}
+
+/// Serves `socket` until the client leaves, breaks the protocol, or the server drains and all calls are answered.
+pub async fn serve(worker: Rc<Worker>, socket: Socket) {
+    let limits = worker.connection_limits.clone();
+    let actor = socket.actor();
+    let received = Rc::new(Cell::new(0));
+    let io = TokioIo::new(Counted { socket, received: received.clone() });
+    let mut drained = worker.drained();
+    let calls = Calls::new(Rc::new(Connection { worker, actor }));
+    let mut serving = std::pin::pin!(http2(&limits).serve_connection(io, calls));
+
+    let mut introduction = std::pin::pin!(tokio::time::sleep(limits.handshake));
+    let mut introduced = false;
+    let mut draining = false;
+    let outcome = loop {
+        tokio::select! {
+            biased;
+            outcome = serving.as_mut() => break outcome,
+            () = &mut drained, if !draining => {
+                draining = true;
+                serving.as_mut().graceful_shutdown();
+            }
+            () = &mut introduction, if !introduced => {
+                introduced = true;
+                if received.get() < INTRODUCTION_BYTES {
+                    tracing::debug!("a client did not introduce itself as HTTP/2 in time; connection closed");
+                    return;
+                }
+            }
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "connection ended with an error");
+    }
+}
+
+fn http2(limits: &ConnectionLimits) -> hyper::server::conn::http2::Builder<Inline> {
+    let mut builder = hyper::server::conn::http2::Builder::new(Inline);
+    builder
+        .timer(TokioTimer::new())
+        .auto_date_header(false)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .max_concurrent_streams(limits.streams_per_connection)
+        .max_header_list_size(limits.header_list_bytes)
+        .max_pending_accept_reset_streams(limits.pending_reset_streams)
+        .max_local_error_reset_streams(limits.error_reset_streams)
+        .keep_alive_interval(non_zero(limits.keep_alive_interval))
+        .keep_alive_timeout(limits.keep_alive_timeout);
+    builder
+}
+
+fn non_zero(duration: Duration) -> Option<Duration> {
+    (!duration.is_zero()).then_some(duration)
+}
+
+/// Runs a call where it was accepted, and makes a task of it only if it has to wait.
+///
+/// By the time that a call is accepted its message has usually arrived, and deciding takes less than starting a task.
+#[derive(Debug, Clone, Copy)]
+struct Inline;
+
+impl<F> Executor<F> for Inline
+where
+    F: Future<Output = ()> + Unpin + 'static,
+{
+    fn execute(&self, mut call: F) {
+        // Without a waker: a call that has to wait is polled again by its task, and is woken from then on.
+        if Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            tokio::task::spawn_local(call);
+        }
+    }
+}
+
+/// A connected socket of either kind.
+#[derive(Debug)]
+pub enum Socket {
+    /// TCP.
+    Tcp(TcpStream),
+    /// A Unix socket.
+    Unix(UnixStream),
+}
+
+impl Socket {
+    /// Who is on the other end: the user of a Unix peer as the kernel knows it; over TCP nobody is known.
+    fn actor(&self) -> Text {
+        match self {
+            Self::Tcp(_) => Text::const_new("anonymous"),
+            Self::Unix(stream) => match stream.peer_cred() {
+                Ok(peer) => compact_str::format_compact!("uid:{}", peer.uid()),
+                Err(_) => Text::const_new("anonymous"),
+            },
+        }
+    }
+}
+
+/// A socket that counts what it receives.
+#[derive(Debug)]
+struct Counted {
+    socket: Socket,
+    received: Rc<Cell<usize>>,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let outcome = match &mut self.socket {
+            Socket::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Socket::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+        };
+        let more = buffer.filled().len().saturating_sub(before);
+        self.received.set(self.received.get().saturating_add(more));
+        outcome
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.socket {
+            Socket::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Socket::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.socket {
+            Socket::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Socket::Unix(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.socket {
+            Socket::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Socket::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.socket {
+            Socket::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Socket::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,118 @@
+//! The desk of one data-plane worker: where a question becomes an answer and a record.
+//!
+//! Everything here is synchronous: no await, no lock, no wait. Each decision takes a ticket, is evaluated, encoded and
+//! handed to the event ring, in this order. Where the record of a decision that must be audited does not get through, the
+//! answer is a denial instead.
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use super::decode::Decoded;
+use super::encode::{Answer, Writer, evaluate_response};
+use super::refusal::Refusal;
+use crate::decide;
+use crate::event::{DecisionRecord, Recorder};
+use crate::model::{Decision, Effect, Limits, Outcome, ReasonCode, Request, Text, Timestamp};
+use crate::snapshot::{Holder, Residents, Snapshot};
+use crate::telemetry::{DecisionMetrics, DecisionOutcome};
+
+/// What one worker needs to decide.
+#[derive(Debug)]
+pub struct Desk {
+    /// The live snapshot and the resident ones.
+    pub holder: Arc<Holder>,
+    /// The worker's way to the event ring.
+    pub recorder: Recorder,
+    /// Limits on questions.
+    pub limits: Arc<Limits>,
+    /// The worker's counters.
+    pub metrics: DecisionMetrics,
+}
+
+impl Desk {
+    /// Decides `request`, appends the fields of its `EvaluateResponse` to `out` and records it.
+    pub fn answer(&self, request: Request, snapshot: Option<&Snapshot>, actor: &Text, out: &mut Vec<u8>) {
+        let start = out.len();
+        let ticket = self.recorder.ticket();
+        let decided_at = Timestamp::from_system(SystemTime::now());
+        let begin = Instant::now();
+        let decision = decide::evaluate(snapshot, &request, decided_at, &self.limits);
+        let evaluation_nanos = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+
+        let mut record =
+            Box::new(DecisionRecord { ticket, decided_at, evaluation_nanos, request, decision, actor: actor.clone() });
+        write(out, &record);
+        let requires_audit = record.decision.requires_audit();
+        let tenant = self.metrics.tenant(record.request.tenant());
+        let mut outcome = DecisionOutcome::of(&record.decision);
+        if let Err((_, refused)) = self.recorder.record(record)
+            && requires_audit
+        {
+            record = refused;
+            out.truncate(start);
+            refuse_unaudited(&mut record.decision);
+            write(out, &record);
+            outcome = DecisionOutcome::of(&record.decision);
+            // The denial is not a plain allow, for which no part of the ring is reserved. If it does not get through
+            // either, its ticket is named by a gap record.
+            drop(self.recorder.record(record));
+        }
+        self.metrics.decided(outcome, tenant, evaluation_nanos);
+    }
+
+    /// The snapshot that a question is to be decided with: the live one, or the one that it pins.
+    ///
+    /// # Errors
+    /// The pin is not resident.
+    pub fn select<'r>(residents: &'r Residents, pin: &str) -> Result<Option<&'r Arc<Snapshot>>, Refusal> {
+        if pin.is_empty() {
+            return Ok(residents.live());
+        }
+        residents.pinned(pin).map(Some).ok_or_else(|| Refusal::snapshot_not_resident(pin))
+    }
+
+    /// Decides one question with the live or pinned snapshot.
+    ///
+    /// # Errors
+    /// The question is invalid, or its pin is not resident.
+    pub fn answer_decoded(&self, decoded: Decoded, actor: &Text, out: &mut Vec<u8>) -> Result<(), Refusal> {
+        if !decoded.violations.is_empty() {
+            return Err(Refusal::invalid(decoded.violations));
+        }
+        let residents = self.holder.load();
+        let snapshot = Self::select(&residents, &decoded.request.snapshot)?;
+        self.answer(decoded.request, snapshot.map(|snapshot| &**snapshot), actor, out);
+        Ok(())
+    }
+}
+
+/// The correlation id of a question and its record: the caller's, else the request id, else the decision id.
+fn write(out: &mut Vec<u8>, record: &DecisionRecord) {
+    let decision_id = record.ticket.decision_id(record.decided_at);
+    let mut id = uuid::Uuid::encode_buffer();
+    let request = &record.request;
+    let correlation_id = match (request.correlation_id.as_str(), request.request_id.as_str()) {
+        ("", "") => decision_id.hyphenated().encode_lower(&mut id),
+        ("", request_id) => request_id,
+        (correlation_id, _) => correlation_id,
+    };
+    let hash_needed = request.want_action_hash || record.decision.outcome == Outcome::RequireApproval;
+    let action_hash = if hash_needed { decide::action_hash(request) } else { Text::default() };
+    let answer = Answer {
+        request,
+        decision: &record.decision,
+        decision_id,
+        correlation_id,
+        action_hash: &action_hash,
+        evaluation_nanos: record.evaluation_nanos,
+    };
+    evaluate_response(&mut Writer::new(out), &answer);
+}
+
+/// Makes a decision that cannot be audited as it must be into a denial.
+fn refuse_unaudited(decision: &mut Decision) {
+    decision.outcome = Outcome::Deny;
+    decision.effect = Effect::Deny;
+    decision.reason_code = ReasonCode::AuditUnavailable;
+    decision.matched = None;
+}

@@ -1,0 +1,167 @@
+//! The HTTP side: `/metrics`, `/healthz` and `/readyz`, for probes and scrapers, on the control runtime.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+
+use super::accept::BACK_OFF;
+use super::admission::{Admission, Permit};
+use super::drain::{Drain, Phase};
+use super::health::Readiness;
+use super::server::{ServerError, bind_tcp};
+use crate::telemetry::Telemetry;
+
+/// Most connections; probes and scrapers need few.
+const CONNECTIONS: usize = 64;
+/// Time within which a request's headers must have arrived, the next request's on a kept connection included.
+const HEADERS: Duration = Duration::from_secs(10);
+/// Bytes that a connection's headers may take.
+const BUFFER_BYTES: usize = 16 * 1_024;
+
+/// A running HTTP side. Stops when dropped.
+#[derive(Debug)]
+pub struct HttpServer {
+    address: SocketAddr,
+    phase: tokio::sync::watch::Sender<Phase>,
+    acceptor: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Debug, Clone)]
+struct Shared {
+    readiness: Readiness,
+    telemetry: Arc<Telemetry>,
+}
+
+impl HttpServer {
+    /// Listens on `address` and answers on the runtime `control`.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub fn start(
+        address: SocketAddr,
+        readiness: Readiness,
+        telemetry: Arc<Telemetry>,
+        control: &Handle,
+    ) -> Result<Self, ServerError> {
+        let (listener, bound) = bind_tcp(address, "--http", control)?;
+        let (phase, drain) = Drain::new();
+        let router = Router::new()
+            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(metrics))
+            .with_state(Shared { readiness, telemetry });
+        let acceptor = control.spawn(accept(listener, router, drain));
+        Ok(Self { address: bound, phase, acceptor })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops accepting and closes connections once their current request is answered.
+    pub async fn shutdown(mut self) {
+        self.phase.send_replace(Phase::Draining);
+        // An error means that the task has ended already.
+        let _ = (&mut self.acceptor).await;
+    }
+}
+
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        self.phase.send_replace(Phase::Stopping);
+    }
+}
+
+async fn accept(listener: TcpListener, router: Router, drain: Drain) {
+    let admission = Admission::new(CONNECTIONS);
+    let mut drained = drain.drained();
+    loop {
+        let accepted = tokio::select! {
+            () = &mut drained => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                if let Some(permit) = admission.enter() {
+                    tokio::spawn(serve(stream, router.clone(), drain.clone(), permit));
+                }
+            }
+            Err(error) => {
+                if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+                    tracing::warn!(%error, "no HTTP connection could be accepted; trying again");
+                    tokio::time::sleep(BACK_OFF).await;
+                }
+            }
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, router: Router, drain: Drain, _permit: Permit) {
+    let mut drained = drain.drained();
+    let service = TowerToHyperService::new(router);
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS)
+        .max_buf_size(BUFFER_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let outcome = tokio::select! {
+        outcome = connection.as_mut() => outcome,
+        () = &mut drained => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = outcome {
+        tracing::debug!(%error, "an HTTP connection ended with an error");
+    }
+}
+
+async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], shared.telemetry.render())
+}
+
+/// What `/readyz` says, as JSON.
+#[derive(Debug, serde::Serialize)]
+struct Ready<'a> {
+    ready: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<u64>,
+}
+
+async fn ready(State(shared): State<Shared>) -> Result<Response, Infallible> {
+    let checked = shared.readiness.check();
+    let (status, body) = match &checked {
+        Ok(label) => {
+            let body =
+                Ready { ready: true, reason: None, snapshot: Some(&label.digest), revision: Some(label.revision) };
+            (StatusCode::OK, body)
+        }
+        Err(reason) => {
+            let body = Ready { ready: false, reason: Some(reason), snapshot: None, revision: None };
+            (StatusCode::SERVICE_UNAVAILABLE, body)
+        }
+    };
+    // Strings and numbers always have a JSON form.
+    let mut text = serde_json::to_string(&body).unwrap_or_default();
+    text.push('\n');
+    Ok((status, [(header::CONTENT_TYPE, "application/json")], text).into_response())
+}

@@ -1,0 +1,80 @@
+//! What a server is started with.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::Limits;
+
+/// Where to listen, and within which limits.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// Address of the TCP listener; port 0 takes a free one.
+    pub tcp: Option<SocketAddr>,
+    /// Path of the Unix socket.
+    pub socket: Option<PathBuf>,
+    /// Permissions of the Unix socket.
+    pub socket_mode: u32,
+    /// Limits on questions.
+    pub limits: Limits,
+    /// Limits on connections and calls.
+    pub connections: ConnectionLimits,
+    /// Whether the server answers `grpc.reflection`.
+    pub reflection: bool,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self {
+            tcp: None,
+            socket: None,
+            socket_mode: 0o600,
+            limits: Limits::default(),
+            connections: ConnectionLimits::default(),
+            reflection: true,
+        }
+    }
+}
+
+/// Limits on connections and calls, all of them per server unless they say otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConnectionLimits {
+    /// Most connections; further ones are closed at once.
+    pub connections: usize,
+    /// Most calls in flight, streams included; further ones are RESOURCE_EXHAUSTED.
+    pub in_flight: usize,
+    /// Most calls in flight on one connection; HTTP/2 makes further ones wait at the client.
+    pub streams_per_connection: u32,
+    /// Most bytes of request headers.
+    pub header_list_bytes: u32,
+    /// Most calls that a client may have cancelled before they were looked at (defence against rapid reset).
+    pub pending_reset_streams: usize,
+    /// Most calls that a client may make the server reset by breaking the protocol.
+    pub error_reset_streams: usize,
+    /// Time within which a new connection must have introduced itself as HTTP/2.
+    pub handshake: Duration,
+    /// Time within which a request's message must have arrived, where the caller's deadline is not shorter.
+    pub request: Duration,
+    /// Time of silence after which a connection is asked for a sign of life.
+    pub keep_alive_interval: Duration,
+    /// Time within which that sign must come.
+    pub keep_alive_timeout: Duration,
+}
+
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            connections: 1_024,
+            in_flight: 8_192,
+            streams_per_connection: 256,
+            header_list_bytes: 16 * 1_024,
+            pending_reset_streams: 64,
+            error_reset_streams: 256,
+            handshake: Duration::from_secs(5),
+            request: Duration::from_secs(10),
+            keep_alive_interval: Duration::from_secs(30),
+            keep_alive_timeout: Duration::from_secs(20),
+        }
+    }
+}

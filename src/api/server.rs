@@ -1,0 +1,276 @@
+//! The data plane as a whole: starts listeners and workers, drains and stops them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::accept::Dealer;
+use super::admission::Admission;
+use super::desk::Desk;
+use super::drain::{Drain, Phase};
+use super::health::Readiness;
+use super::options::ServerOptions;
+use super::routes;
+use super::socket::{self, BoundSocket};
+use super::worker::{self, Worker};
+use crate::event::Recorder;
+use crate::snapshot::Holder;
+use crate::telemetry::Telemetry;
+
+/// What the server decides with.
+#[derive(Debug)]
+pub struct State {
+    /// The live snapshot and the resident ones.
+    pub holder: Arc<Holder>,
+    /// One way to the event ring for each data-plane worker; there are as many workers.
+    pub recorders: Vec<Recorder>,
+    /// Metrics.
+    pub telemetry: Arc<Telemetry>,
+}
+
+/// Why a server does not start. Each names what it is about and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Neither address nor socket is configured.
+    #[error("there is nothing to listen on; configure a TCP address, a Unix socket, or both")]
+    NowhereToListen,
+    /// There are no workers.
+    #[error("the server needs at least one worker")]
+    NoWorkers,
+    /// Another process has the port.
+    #[error("the address {address} is in use, perhaps by another lictor; stop it or choose another with `{flag}`")]
+    AddressInUse {
+        /// The address.
+        address: SocketAddr,
+        /// The flag that sets it.
+        flag: &'static str,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}; choose another address with `{flag}`: {source}")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// The flag that sets it.
+        flag: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another process listens on the socket.
+    #[error("the socket `{path}` is in use by another process; stop it or choose another path with `--socket`")]
+    SocketInUse {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A file that is not a socket stands where the socket should be.
+    #[error("`{path}` exists and is not a socket; remove it or choose another path with `--socket`")]
+    NotASocket {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The socket cannot be made.
+    #[error(
+        "cannot make the socket `{path}`; check that its folder exists, is writable, and that the path is shorter than 108 bytes: {source}"
+    )]
+    Socket {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A worker's thread or runtime cannot be started.
+    #[error("cannot start worker {number}: {source}")]
+    Worker {
+        /// Which.
+        number: usize,
+        /// Why.
+        source: io::Error,
+    },
+    /// The descriptors for reflection cannot be read.
+    #[error("the descriptors for reflection cannot be read: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// A running data plane. Stops without grace when dropped.
+#[derive(Debug)]
+pub struct Server {
+    phase: watch::Sender<Phase>,
+    readiness: Readiness,
+    tcp: Option<SocketAddr>,
+    socket: Option<BoundSocket>,
+    calls: Admission,
+    connections: Admission,
+    acceptors: Vec<tokio::task::JoinHandle<()>>,
+    workers: Vec<RunningWorker>,
+}
+
+#[derive(Debug)]
+struct RunningWorker {
+    thread: JoinHandle<()>,
+    done: oneshot::Receiver<()>,
+}
+
+impl Server {
+    /// Binds the listeners and starts the workers; connections are accepted on the runtime `control`.
+    ///
+    /// # Errors
+    /// An address or path cannot be listened on, or a thread cannot be started.
+    pub fn start(options: &ServerOptions, state: State, control: &Handle) -> Result<Self, ServerError> {
+        if options.tcp.is_none() && options.socket.is_none() {
+            return Err(ServerError::NowhereToListen);
+        }
+        if state.recorders.is_empty() {
+            return Err(ServerError::NoWorkers);
+        }
+        let (phase, drain) = Drain::new();
+        let readiness = Readiness::new(state.holder.clone(), drain.clone());
+        let connections = Admission::new(options.connections.connections);
+        let calls = Admission::new(options.connections.in_flight);
+
+        // Everything that can fail for the user's reasons comes before anything runs.
+        let tcp = options.tcp.map(|address| bind_tcp(address, "--listen", control)).transpose()?;
+        let unix = options.socket.as_deref().map(|path| bind_unix(path, options.socket_mode, control)).transpose()?;
+        let routes = routes::build(readiness.clone(), options.reflection)?;
+
+        let mut inboxes = Vec::new();
+        let mut workers = Vec::new();
+        let limits = Arc::new(options.limits.clone());
+        for (number, recorder) in state.recorders.into_iter().enumerate() {
+            let desk = Desk {
+                holder: state.holder.clone(),
+                recorder,
+                limits: limits.clone(),
+                metrics: state.telemetry.worker(),
+            };
+            let worker = Worker {
+                desk,
+                connection_limits: options.connections.clone(),
+                admission: calls.clone(),
+                routes: routes.clone(),
+                telemetry: state.telemetry.clone(),
+                drain: drain.clone(),
+            };
+            let (inbox, arrivals) = mpsc::unbounded_channel();
+            inboxes.push(inbox);
+            workers
+                .push(start_worker(number, worker, arrivals).map_err(|source| ServerError::Worker { number, source })?);
+        }
+        let dealer = Dealer::new(inboxes, connections.clone(), drain, state.telemetry);
+        let mut acceptors = Vec::new();
+        let mut address = None;
+        if let Some((listener, bound)) = tcp {
+            address = Some(bound);
+            acceptors.push(control.spawn(dealer.clone().accept_tcp(listener)));
+        }
+        let mut socket = None;
+        if let Some((listener, bound)) = unix {
+            socket = Some(bound);
+            acceptors.push(control.spawn(dealer.clone().accept_unix(listener)));
+        }
+        Ok(Self { phase, readiness, tcp: address, socket, calls, connections, acceptors, workers })
+    }
+
+    /// The address of the TCP listener.
+    #[must_use]
+    pub fn tcp_address(&self) -> Option<SocketAddr> {
+        self.tcp
+    }
+
+    /// The path of the Unix socket.
+    #[must_use]
+    pub fn socket_path(&self) -> Option<&Path> {
+        self.socket.as_ref().map(BoundSocket::path)
+    }
+
+    /// Whether the server can decide.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.readiness.clone()
+    }
+
+    /// Calls in flight.
+    #[must_use]
+    pub fn calls_in_flight(&self) -> usize {
+        self.calls.in_flight()
+    }
+
+    /// Open connections.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.in_flight()
+    }
+
+    /// Stops: accepts nothing more, tells clients to leave, answers what has been asked, and ends what is left after
+    /// `grace`. Gives `true` if everything was answered in time.
+    pub async fn shutdown(mut self, grace: Duration) -> bool {
+        self.phase.send_replace(Phase::Draining);
+        for acceptor in self.acceptors.drain(..) {
+            // Ends at once, and with it the listener; an error means that it has ended already.
+            let _ = acceptor.await;
+        }
+        let mut workers = std::mem::take(&mut self.workers);
+        let all_done = async {
+            for worker in &mut workers {
+                // An error means that the worker's thread is gone, which is what is waited for.
+                let _ = (&mut worker.done).await;
+            }
+        };
+        let in_time = tokio::time::timeout(grace, all_done).await.is_ok();
+        self.phase.send_replace(Phase::Stopping);
+        for worker in workers {
+            let _ = tokio::task::spawn_blocking(|| worker.thread.join()).await;
+        }
+        in_time
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.phase.send_replace(Phase::Stopping);
+    }
+}
+
+/// Binds exclusively: no other process can share the port.
+pub fn bind_tcp(
+    address: SocketAddr,
+    flag: &'static str,
+    control: &Handle,
+) -> Result<(tokio::net::TcpListener, SocketAddr), ServerError> {
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::AddrInUse => ServerError::AddressInUse { address, flag },
+        _ => ServerError::Address { address, flag, source },
+    };
+    let listener = std::net::TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    let _entered = control.enter();
+    Ok((tokio::net::TcpListener::from_std(listener).map_err(failed)?, bound))
+}
+
+fn bind_unix(path: &Path, mode: u32, control: &Handle) -> Result<(tokio::net::UnixListener, BoundSocket), ServerError> {
+    let (listener, bound) = socket::bind(path, mode)?;
+    let _entered = control.enter();
+    let listener = tokio::net::UnixListener::from_std(listener)
+        .map_err(|source| ServerError::Socket { path: path.to_owned(), source })?;
+    Ok((listener, bound))
+}
+
+fn start_worker(
+    number: usize,
+    worker: Worker,
+    arrivals: mpsc::UnboundedReceiver<worker::Accepted>,
+) -> io::Result<RunningWorker> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (finished, done) = oneshot::channel();
+    let thread = std::thread::Builder::new().name(format!("lictor-worker-{number}")).spawn(move || {
+        worker::run(&runtime, worker, arrivals);
+        // Nobody listens where the server was dropped.
+        let _ = finished.send(());
+    })?;
+    Ok(RunningWorker { thread, done })
+}

@@ -1,0 +1,182 @@
+//! `EvaluateStream`: one answer a request, in order.
+//!
+//! All requests that have arrived are answered into one buffer, which is sent as one frame when there is nothing more to
+//! read or enough to send: a pipelined stream costs little more than its decisions.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, Incoming};
+use tokio::time::Sleep;
+
+use super::admission::Permit;
+use super::connection::Connection;
+use super::decode;
+use super::drain::Drained;
+use super::encode::Writer;
+use super::frame::{Frames, Next, write_frame};
+use super::refusal::Refusal;
+use super::reply::{ok_trailers, refusal_trailers};
+
+/// Answers are sent when there are this many bytes of them, even if there is more to read.
+const CHUNK_BYTES: usize = 16 * 1_024;
+
+/// The body of an `EvaluateStream` reply: reads requests and gives answers.
+#[derive(Debug)]
+pub struct DecisionStream {
+    connection: Rc<Connection>,
+    requests: Incoming,
+    frames: Frames,
+    answers: Vec<u8>,
+    deadline: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+    drained: Drained,
+    state: State,
+    _permit: Permit,
+}
+
+#[derive(Debug)]
+enum State {
+    Open,
+    /// No more requests; the answers are still to be sent, then this status.
+    Ending(Result<(), Refusal>),
+    Ended,
+}
+
+impl DecisionStream {
+    /// Answers `requests` until they end, the deadline passes or the server drains.
+    pub fn new(connection: Rc<Connection>, requests: Incoming, deadline: Option<Instant>, permit: Permit) -> Self {
+        let frames = Frames::new(connection.worker().desk.limits.message_bytes);
+        let timer = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline.into())));
+        let drained = connection.worker().drained();
+        Self {
+            connection,
+            requests,
+            frames,
+            answers: Vec::new(),
+            deadline,
+            timer,
+            drained,
+            state: State::Open,
+            _permit: permit,
+        }
+    }
+
+    /// The next frame of answers, then the trailers.
+    pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
+        loop {
+            match &self.state {
+                State::Open => {}
+                _ if !self.answers.is_empty() => return Poll::Ready(Some(self.chunk())),
+                State::Ended => return Poll::Ready(None),
+                State::Ending(status) => {
+                    let trailers = match status {
+                        Ok(()) => ok_trailers(),
+                        Err(refusal) => {
+                            self.connection.worker().refused(refusal);
+                            refusal_trailers(refusal)
+                        }
+                    };
+                    self.state = State::Ended;
+                    return Poll::Ready(Some(Frame::trailers(trailers)));
+                }
+            }
+            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                self.state = State::Ending(Err(Refusal::deadline_exceeded()));
+                continue;
+            }
+            if self.answer_arrived() {
+                return Poll::Ready(Some(self.chunk()));
+            }
+            if !matches!(self.state, State::Open) {
+                continue;
+            }
+            match Pin::new(&mut self.requests).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.frames.push(data);
+                    }
+                }
+                Poll::Ready(Some(Err(_))) => self.state = State::Ending(Err(Refusal::cancelled())),
+                Poll::Ready(None) if self.frames.is_amid_message() => {
+                    let refusal = Refusal::bad_framing("the request ends in the middle of a message");
+                    self.state = State::Ending(Err(refusal));
+                }
+                Poll::Ready(None) => self.state = State::Ending(Ok(())),
+                Poll::Pending if !self.answers.is_empty() => return Poll::Ready(Some(self.chunk())),
+                Poll::Pending => match self.poll_end(cx) {
+                    Poll::Ready(refusal) => self.state = State::Ending(Err(refusal)),
+                    Poll::Pending => return Poll::Pending,
+                },
+            }
+        }
+    }
+
+    /// Answers what has arrived. Gives `true` where there is enough to send and may be more to answer.
+    fn answer_arrived(&mut self) -> bool {
+        loop {
+            match self.frames.next() {
+                Next::Message(message) => self.answer(&message),
+                Next::TooLarge(size) => {
+                    let refusal = Refusal::message_too_large(size, self.frames.limit());
+                    self.answer_refusal("", &refusal);
+                }
+                Next::Compressed => {
+                    self.state = State::Ending(Err(Refusal::compressed()));
+                    return false;
+                }
+                Next::Incomplete => return false,
+            }
+            if self.answers.len() >= CHUNK_BYTES {
+                return true;
+            }
+        }
+    }
+
+    fn answer(&mut self, message: &[u8]) {
+        let desk = &self.connection.worker().desk;
+        let decoded = match decode::stream_request(message, &desk.limits) {
+            Ok(decoded) => decoded,
+            Err(why) => return self.answer_refusal("", &Refusal::malformed(why)),
+        };
+        let request_id = decoded.request_id_to_echo(&desk.limits);
+        let start = self.answers.len();
+        let mut outcome = Ok(());
+        write_frame(&mut self.answers, |out| {
+            let mut out = Writer::new(out);
+            out.string(1, &request_id);
+            out.nested(2, |out| outcome = desk.answer_decoded(decoded, self.connection.actor(), out));
+        });
+        if let Err(refusal) = outcome {
+            self.answers.truncate(start);
+            self.answer_refusal(&request_id, &refusal);
+        }
+    }
+
+    fn answer_refusal(&mut self, request_id: &str, refusal: &Refusal) {
+        self.connection.worker().refused(refusal);
+        write_frame(&mut self.answers, |out| {
+            let mut out = Writer::new(out);
+            out.string(1, request_id);
+            out.bytes(3, &refusal.to_rpc_status());
+        });
+    }
+
+    /// What ends the stream while the client is silent.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Refusal> {
+        if let Some(timer) = &mut self.timer
+            && timer.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Refusal::deadline_exceeded());
+        }
+        Pin::new(&mut self.drained).poll(cx).map(|()| Refusal::shutting_down())
+    }
+
+    fn chunk(&mut self) -> Frame<Bytes> {
+        Frame::data(Bytes::from(std::mem::take(&mut self.answers)))
+    }
+}

@@ -1,0 +1,54 @@
+//! Lists of patterns.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::diag::{Finding, Findings};
+use crate::policy::{MAX_PATTERN_BYTES, Pattern};
+use crate::yaml::Field;
+
+/// The schema of a pattern.
+pub(crate) struct PatternText;
+
+impl JsonSchema for PatternText {
+    fn schema_name() -> Cow<'static, str> {
+        "Pattern".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "minLength": 1,
+            "maxLength": MAX_PATTERN_BYTES,
+            "pattern": "^[^?\\[\\]{}]+$",
+            "description": "An id, or a glob: `*` is one segment or a part of one, `**` any number of characters. \
+                The separators are those of `. / :` that occur in the pattern.",
+        })
+    }
+}
+
+/// A list of patterns. `None` means any; also where something is wrong.
+pub(crate) fn patterns(field: Option<Field<'_>>, out: &mut Findings) -> Option<Box<[Pattern]>> {
+    let field = field?;
+    let entries = field.list("strings", out)?;
+    if entries.is_empty() {
+        out.push(
+            Finding::error("empty-list", format!("`{}` is empty, which would match nothing", field.name))
+                .at(field.node.span)
+                .help("leave the list out to match everything"),
+        );
+        return None;
+    }
+    let mut patterns = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let Some(text) = entry.string(out) else { continue };
+        match Pattern::parse(text) {
+            Ok(pattern) => patterns.push(pattern),
+            Err(error) => {
+                out.push(Finding::error("bad-pattern", error.to_string()).at(entry.node.span).help(error.help()))
+            }
+        }
+    }
+    Some(patterns.into_boxed_slice())
+}

@@ -1,0 +1,145 @@
+//! Kind `Tests`: cases for `lictor test`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::diag::{Finding, Findings, Span, did_you_mean};
+use crate::model::{Text, Timestamp};
+use crate::policy::decode::{Context, Head, OneLine, short_text};
+use crate::policy::{DocumentSet, TestCase, Tests};
+use crate::yaml::{Entry, Field, Fields, Kind, Node, spec};
+
+use super::expectation::{self, ExpectationSpec};
+use super::request::{self, RequestSpec};
+
+spec! {
+    /// Cases for `lictor test`. Not part of the digest.
+    pub(crate) struct TestsSpec {
+        /// Parts of requests, by name, for cases to use.
+        fixtures: Option<BTreeMap<String, RequestSpec>>,
+        /// The cases.
+        #[schemars(length(min = 1))]
+        cases: Vec<CaseSpec>,
+    }
+}
+
+spec! {
+    /// One question with its expected answer.
+    pub(crate) struct CaseSpec {
+        /// What it shows; unique within the document.
+        name: OneLine,
+        /// The fixtures that the request starts from, later ones laid over earlier ones.
+        r#use: Option<UseField>,
+        /// The question, laid over the fixtures.
+        request: Option<RequestSpec>,
+        /// When it is decided, as RFC 3339; the time of the test if not given.
+        #[schemars(extend("format" = "date-time"))]
+        now: Option<String>,
+        /// What the answer must be.
+        expect: ExpectationSpec,
+    }
+}
+
+/// One fixture, or several.
+#[derive(schemars::JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code, reason = "read by the schema generator only")]
+pub(crate) enum UseField {
+    /// One.
+    One(OneLine),
+    /// Several.
+    Several(Vec<OneLine>),
+}
+
+pub(super) fn decode(spec: Field<'_>, head: &Head, _: Context<'_>, set: &mut DocumentSet, out: &mut Findings) {
+    let Some(fields) = spec.fields("`spec` of tests", TestsSpec::FIELDS, out) else { return };
+    let fixtures = fields.get("fixtures").and_then(|field| field.entries(out)).unwrap_or_default();
+    for fixture in fixtures {
+        request::partial(&fixture.value, out);
+    }
+    let entries = fields.require("cases", out).and_then(|field| field.list("cases", out)).unwrap_or_default();
+    let mut names: HashMap<&str, Span> = HashMap::new();
+    let mut cases = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let Some(fields) = entry.fields("a case", CaseSpec::FIELDS, out) else { continue };
+        let name = fields.require("name", out);
+        let name = name.and_then(|field| short_text(field, out).map(|name| (name, field.node.span)));
+        if let Some((name, span)) = name {
+            match names.get(name) {
+                Some(first) => out.push(
+                    Finding::error("duplicate-case", format!("there is another case named `{name}`"))
+                        .at(span)
+                        .label("again here")
+                        .related(*first, "first here")
+                        .help("say in the name what sets the case apart"),
+                ),
+                None => {
+                    names.insert(name, span);
+                }
+            }
+        }
+        cases.extend(case(&fields, name, fixtures, out));
+    }
+    set.tests.push(Tests { name: head.name.clone(), cases });
+}
+
+fn case(fields: &Fields<'_>, name: Option<(&str, Span)>, fixtures: &[Entry], out: &mut Findings) -> Option<TestCase> {
+    let mut problems = Findings::default();
+    let used = fields.get("use").map(|field| used(field, fixtures, &mut problems)).unwrap_or_default();
+    let own = fields.get("request");
+    if let Some(own) = own {
+        request::partial(own.node, &mut problems);
+    }
+    let broken = problems.has_errors();
+    out.extend(problems);
+    let now = fields.get("now").and_then(|field| time(field, out));
+    let expect = fields.require("expect", out).and_then(|field| expectation::decode(field, out));
+    let start = Node { span: fields.node().span, kind: Kind::Map(Vec::new()) };
+    let parts = used.into_iter().chain(own.map(|field| field.node));
+    let whole = parts.fold(start, |whole, part| request::merge(&whole, part));
+    // What is wrong with the parts has been reported already.
+    let request = request::partial(&whole, &mut Findings::default());
+    let (name, span) = name?;
+    if !broken {
+        request::check_complete(&request, span, out);
+    }
+    Some(TestCase { name: name.into(), request, now, expect: expect?, span })
+}
+
+/// The fixtures that a case starts from.
+fn used<'n>(field: Field<'n>, fixtures: &'n [Entry], out: &mut Findings) -> Vec<&'n Node> {
+    let names = match field.node.kind {
+        Kind::List(_) => field.list("fixtures", out).unwrap_or_default(),
+        _ => vec![field],
+    };
+    let mut used = Vec::with_capacity(names.len());
+    for name in names {
+        let Some(text) = name.string(out) else { continue };
+        match fixtures.iter().find(|fixture| fixture.key == text) {
+            Some(fixture) => used.push(&fixture.value),
+            None => out.push(unknown_fixture(name, text, fixtures)),
+        }
+    }
+    used
+}
+
+fn unknown_fixture(name: Field<'_>, text: &str, fixtures: &[Entry]) -> Finding {
+    let known: Vec<&Text> = fixtures.iter().map(|fixture| &fixture.key).collect();
+    let finding = Finding::error("unknown-fixture", format!("there is no fixture named `{text}`")).at(name.node.span);
+    match did_you_mean(text, known.iter().map(|name| name.as_str())) {
+        Some(known) => finding.label(format!("did you mean `{known}`?")),
+        None => finding.help("define it under `fixtures`"),
+    }
+}
+
+fn time(field: Field<'_>, out: &mut Findings) -> Option<Timestamp> {
+    let text = field.string(out)?;
+    let time = Timestamp::parse(text);
+    if time.is_none() {
+        out.push(
+            Finding::error("bad-time", format!("`{text}` is not a point in time"))
+                .at(field.node.span)
+                .help("write RFC 3339, for example `2026-03-01T09:30:00Z`"),
+        );
+    }
+    time
+}

@@ -1,0 +1,130 @@
+//! Whole files through [`load`]: good ones give the documents that they describe, bad ones the texts beside them.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::diag::{Severity, render_text};
+use crate::model::{Effect, Layer, Outcome, Value};
+
+use super::{Loaded, SourceText, load};
+
+fn cases(folder: &str) -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/policy").join(folder);
+    let mut paths: Vec<_> = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    paths.sort();
+    assert!(!paths.is_empty());
+    paths
+}
+
+pub(super) fn load_text(name: &str, text: &str) -> Loaded {
+    load(&[SourceText { name: name.into(), layer: Layer::Organisation, text: text.into() }])
+}
+
+pub(super) fn rendered(loaded: &Loaded) -> String {
+    let mut text = String::new();
+    for finding in &loaded.findings {
+        writeln!(text, "{}\n", render_text(&loaded.sources, finding, false)).unwrap();
+    }
+    text
+}
+
+/// Each `mistakes/*.yaml` is an author's mistake; the `.txt` beside it is what Lictor says of it. Run with
+/// `LICTOR_UPDATE_CASES=1` to write the texts anew, and read the difference.
+#[test]
+fn mistakes_are_explained() {
+    let update = std::env::var_os("LICTOR_UPDATE_CASES").is_some();
+    let mut different = Vec::new();
+    for path in cases("mistakes") {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let loaded = load_text(name, &fs::read_to_string(&path).unwrap());
+        let found = rendered(&loaded);
+        assert!(!found.is_empty(), "{name} must be a mistake");
+        let beside = path.with_extension("txt");
+        if update {
+            fs::write(&beside, &found).unwrap();
+        } else if fs::read_to_string(&beside).unwrap_or_default() != found {
+            different.push(format!("--- {name}\n{found}"));
+        }
+    }
+    assert!(different.is_empty(), "other texts than expected:\n{}", different.join("\n"));
+}
+
+#[test]
+fn good_documents_load_without_findings() {
+    for path in cases("good") {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let loaded = load_text(name, &fs::read_to_string(&path).unwrap());
+        assert_eq!(rendered(&loaded), "", "{name}");
+    }
+}
+
+#[test]
+fn the_example_means_what_it_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/policy/good/example.yaml");
+    let set = load_text("example.yaml", &fs::read_to_string(path).unwrap()).documents;
+    let policy_set = set.policy_set.unwrap();
+    assert_eq!((&*policy_set.name, &*policy_set.version), ("acme", "v1.4.0"));
+    assert_eq!(policy_set.default_effect, Effect::Deny);
+
+    let [policy] = &*set.policies else { panic!("one policy") };
+    assert_eq!((&*policy.name, policy.enabled, policy.layer), ("payments", true, Layer::Organisation));
+    assert!(policy.tenants.as_ref().unwrap().iter().any(|pattern| pattern.matches("acme-eu")));
+    let [small, big] = &*policy.rules else { panic!("two rules") };
+    assert_eq!((&*small.name, small.effect, small.priority), ("small-refunds", Effect::Allow, 100));
+    assert!(small.condition.is_some() && small.target.resource_ids.as_ref().unwrap()[0].matches("eu/4711/x"));
+    assert_eq!((big.priority, big.required_level, &*big.obligations[0].id), (110, Some(3), "notify"));
+    assert_eq!(big.obligations[0].properties.get("channel"), Some(&Value::String("finance".into())));
+
+    let [tests] = &*set.tests else { panic!("one document of tests") };
+    let [first, second] = &*tests.cases else { panic!("two cases") };
+    assert_eq!((&*first.request.subject.id, first.request.tenant()), ("support-7", "acme"));
+    assert_eq!(first.request.context.get("amount"), Some(&Value::Number(20.0)));
+    assert_eq!(first.expect.rule.as_deref(), Some("payments/small-refunds"));
+    assert_eq!(second.expect.decision, Some(Outcome::RequireApproval));
+}
+
+#[test]
+fn the_digest_sees_neither_tests_nor_annotations_nor_the_version() {
+    let text = |notes: &str, version: &str| {
+        format!(
+            "apiVersion: lictor.dev/v1\nkind: PolicySet\nmetadata: {{name: a{notes}}}\nspec: {{{version}defaultEffect: deny}}\n"
+        )
+    };
+    let canonical = |text: &str| load_text("a.yaml", text).documents.canonical;
+    let plain = canonical(&text("", ""));
+    assert_eq!(plain.len(), 1);
+    assert_eq!(plain, canonical(&text(", annotations: {note: x}", "version: v1.0.0, ")));
+    assert_ne!(plain, canonical(&text(", labels: {team: x}", "")));
+    assert_eq!(plain[0].json["spec"], serde_json::json!({"defaultEffect": "deny"}), "defaults are not filled in");
+}
+
+#[test]
+fn all_errors_of_all_files_come_at_once() {
+    let texts = ["kind: Policy\n", "a: [\n", "apiVersion: v1\nkind: Nothing\nmetadata: {}\nspec: {}\n"];
+    let texts: Vec<_> = texts
+        .iter()
+        .enumerate()
+        .map(|(number, text)| SourceText {
+            name: format!("{number}.yaml").into(),
+            layer: Layer::Tenant,
+            text: (*text).into(),
+        })
+        .collect();
+    let loaded = load(&texts);
+    let codes: Vec<_> = loaded.findings.iter().map(|finding| finding.code).collect();
+    assert_eq!(
+        codes,
+        [
+            "missing-field",
+            "missing-field",
+            "missing-field",
+            "yaml-syntax",
+            "unknown-api-version",
+            "unknown-kind",
+            "missing-field"
+        ]
+    );
+    assert_eq!(loaded.findings.count(Severity::Error), 7);
+}

@@ -1,0 +1,65 @@
+//! The name, kind and help text of every metric.
+
+/// Decisions, by `decision`, `effect` and `reason_code`.
+pub const DECISIONS: &str = "lictor_decisions_total";
+/// Decisions of a tenant, by the first 8 hexadecimal digits of the SHA-256 of its id, or `other`.
+pub const TENANT_DECISIONS: &str = "lictor_tenant_decisions_total";
+/// Time that evaluating a decision took.
+pub const EVALUATE_DURATION: &str = "lictor_evaluate_duration_seconds";
+/// Calls and items that could not be asked, by gRPC `code` and `reason`.
+pub const RPC_ERRORS: &str = "lictor_rpc_errors_total";
+/// Calls in flight.
+pub const CALLS_IN_FLIGHT: &str = "lictor_calls_in_flight";
+/// Open connections.
+pub const CONNECTIONS: &str = "lictor_connections";
+/// Connections that were closed at once because of the limit.
+pub const CONNECTIONS_REFUSED: &str = "lictor_connections_refused_total";
+/// Attempts to load the policies, by `result`: `published`, `unchanged` or `failed`.
+pub const POLICY_RELOADS: &str = "lictor_policy_reloads_total";
+/// 1 while the last attempt to load the policies failed.
+pub const POLICY_RELOAD_FAILED: &str = "lictor_policy_reload_failed";
+/// Revision of the live snapshot; 0 before the first.
+pub const SNAPSHOT_REVISION: &str = "lictor_snapshot_revision";
+/// Time since the live snapshot was published.
+pub const SNAPSHOT_AGE: &str = "lictor_snapshot_age_seconds";
+/// Rules of the live snapshot.
+pub const SNAPSHOT_RULES: &str = "lictor_snapshot_rules";
+/// 1, with the version as a label.
+pub const BUILD_INFO: &str = "lictor_build_info";
+/// Time since the process started to serve.
+pub const UPTIME: &str = "lictor_uptime_seconds";
+/// Memory that the process holds.
+pub const PROCESS_RESIDENT: &str = "process_resident_memory_bytes";
+/// Processor time that the process has used.
+pub const PROCESS_CPU: &str = "process_cpu_seconds_total";
+/// Open file descriptors.
+pub const PROCESS_FDS: &str = "process_open_fds";
+
+/// Kind of a metric that goes through the `metrics` facade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+}
+
+/// Every metric that goes through the `metrics` facade, with its help text. The histogram is our own.
+pub const DESCRIBED: [(&str, Kind, &str); 16] = [
+    (DECISIONS, Kind::Counter, "Decisions by outcome, effect and reason"),
+    (TENANT_DECISIONS, Kind::Counter, "Decisions by tenant, as 8 hexadecimal digits of the SHA-256 of its id"),
+    (RPC_ERRORS, Kind::Counter, "Calls and items that could not be asked, by gRPC code and reason"),
+    (CALLS_IN_FLIGHT, Kind::Gauge, "Calls in flight, streams included"),
+    (CONNECTIONS, Kind::Gauge, "Open client connections"),
+    (CONNECTIONS_REFUSED, Kind::Counter, "Connections closed at once because of the limit"),
+    (POLICY_RELOADS, Kind::Counter, "Attempts to load the policies by result"),
+    (POLICY_RELOAD_FAILED, Kind::Gauge, "1 while the last attempt to load the policies failed"),
+    (SNAPSHOT_REVISION, Kind::Gauge, "Revision of the live snapshot, 0 before the first"),
+    (SNAPSHOT_AGE, Kind::Gauge, "Seconds since the live snapshot was published"),
+    (SNAPSHOT_RULES, Kind::Gauge, "Rules of the live snapshot"),
+    (BUILD_INFO, Kind::Gauge, "1, with the version as a label"),
+    (UPTIME, Kind::Gauge, "Seconds since the server was started"),
+    (PROCESS_RESIDENT, Kind::Gauge, "Resident memory in bytes"),
+    (PROCESS_CPU, Kind::Counter, "Processor time used, in seconds"),
+    (PROCESS_FDS, Kind::Gauge, "Open file descriptors"),
+];

@@ -1,0 +1,4 @@
+//! The server over real sockets, in process.
+
+mod harness;
+mod unary;
