@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::diag::{Finding, Findings, Span};
-use crate::model::Text;
+use crate::model::{Limits, Text};
 use crate::policy::decode::{Context, Head, PatternText, patterns};
 use crate::policy::{DocumentSet, Policy, Rule};
 use crate::yaml::{Field, Fields, spec};
@@ -30,7 +30,7 @@ spec! {
 
 pub(super) fn decode(spec: Field<'_>, head: &Head, context: Context<'_>, set: &mut DocumentSet, out: &mut Findings) {
     let Some(fields) = spec.fields("a policy", PolicySpec::FIELDS, out) else { return };
-    let tenants = patterns(fields.get("tenants"), out);
+    let tenants = patterns(fields.get("tenants"), Limits::default().id_bytes, out);
     let enabled = fields.get("enabled").and_then(|field| field.boolean(out)).unwrap_or(true);
     let priority = rule::priority(fields.get("priority"), out).unwrap_or(0);
     if let Some(description) = fields.get("description") {

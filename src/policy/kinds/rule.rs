@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::condition::Condition;
 use crate::diag::{Finding, Findings, Span};
-use crate::model::{Attributes, Effect, Layer, Obligation, Text};
+use crate::model::{Attributes, Effect, Layer, Limits, Obligation, Text};
 use crate::policy::decode::{
     ClauseSpec, Context, EFFECTS, Name, OneLine, PatternText, condition, level, name, patterns, short_text,
 };
@@ -116,6 +117,9 @@ pub(super) fn decode(entry: Field<'_>, policy_priority: i32, context: Context<'_
     let effect = fields.require("effect", out).and_then(|field| field.one_of("an effect", &EFFECTS, out));
     let target = target(&fields, context, out);
     let condition = condition(&fields, effect, context, out);
+    if let Ok(Some(condition)) = &condition {
+        never_true(condition, &fields, out);
+    }
     let priority = priority(fields.get("priority"), out).unwrap_or(policy_priority);
     let enabled = fields.get("enabled").and_then(|field| field.boolean(out)).unwrap_or(true);
     let reason = fields.get("reason").and_then(|field| field.string(out)).unwrap_or_default();
@@ -144,6 +148,19 @@ pub(super) fn decode(entry: Field<'_>, policy_priority: i32, context: Context<'_
     (named, Some(rule))
 }
 
+/// Reports a condition that is false for every request.
+fn never_true(condition: &Condition, fields: &Fields<'_>, out: &mut Findings) {
+    if condition.constant() == Some(false) {
+        let field = fields.get("when").or_else(|| fields.get("conditions"));
+        let span = field.map_or_else(|| fields.node().head(), |field| field.node.head());
+        out.push(
+            Finding::warning("never-matches", "the condition is never true, so that the rule never matches")
+                .at(span)
+                .help("correct the condition; to switch a rule off, write `enabled: false`"),
+        );
+    }
+}
+
 /// A priority within 32 bits.
 pub(super) fn priority(field: Option<Field<'_>>, out: &mut Findings) -> Option<i32> {
     let value = field?.integer(i64::from(i32::MIN)..=i64::from(i32::MAX), out)?;
@@ -151,22 +168,23 @@ pub(super) fn priority(field: Option<Field<'_>>, out: &mut Findings) -> Option<i
 }
 
 fn target(fields: &Fields<'_>, context: Context<'_>, out: &mut Findings) -> Target {
-    let mut target = Target { actions: patterns(fields.get("actions"), out), ..Target::default() };
+    let limits = Limits::default();
+    let mut target = Target { actions: patterns(fields.get("actions"), limits.name_bytes, out), ..Target::default() };
     if let Some(actions) = fields.get("actions").filter(|_| context.layer != Layer::System) {
         reserved_actions(actions, out);
     }
     if let Some(subjects) =
         fields.get("subjects").and_then(|field| field.fields("`subjects`", SubjectsSpec::FIELDS, out))
     {
-        target.subject_types = patterns(subjects.get("types"), out);
-        target.subject_ids = patterns(subjects.get("ids"), out);
-        target.roles = patterns(subjects.get("roles"), out);
+        target.subject_types = patterns(subjects.get("types"), limits.id_bytes, out);
+        target.subject_ids = patterns(subjects.get("ids"), limits.name_bytes, out);
+        target.roles = patterns(subjects.get("roles"), limits.id_bytes, out);
     }
     if let Some(resources) =
         fields.get("resources").and_then(|field| field.fields("`resources`", ResourcesSpec::FIELDS, out))
     {
-        target.resource_types = patterns(resources.get("types"), out);
-        target.resource_ids = patterns(resources.get("ids"), out);
+        target.resource_types = patterns(resources.get("types"), limits.id_bytes, out);
+        target.resource_ids = patterns(resources.get("ids"), limits.resource_id_bytes, out);
     }
     target
 }
