@@ -9,7 +9,7 @@ use crate::policy::decode::{
     ClauseSpec, Context, EFFECTS, Name, OneLine, PatternText, condition, level, name, patterns, short_text,
 };
 use crate::policy::{Pattern, Rule, Target};
-use crate::yaml::{self, Field, Fields, spec};
+use crate::yaml::{self, Elsewhere, Field, Fields, spec};
 
 /// What a rule does when it matches.
 #[derive(schemars::JsonSchema)]
@@ -105,12 +105,29 @@ spec! {
 /// Actions with this prefix are those of the administration.
 const RESERVED: &str = "lictor";
 
+/// What authors put into a rule instead of where it belongs.
+const ELSEWHERE: &[Elsewhere] = &[
+    ("`subjects`", &["roles", "subjectTypes", "subjectIds"]),
+    ("`subjects` or `resources`", &["ids", "types"]),
+    ("the policy's `spec`", &["tenants"]),
+    ("`conditions`", ClauseSpec::FIELDS),
+];
+
 /// A rule's name with its place, and the rule where nothing of it is wrong.
 pub(super) type Decoded = (Option<(Text, Span)>, Option<Rule>);
 
 /// Reads a rule of a policy with `policy_priority`.
 pub(super) fn decode(entry: Field<'_>, policy_priority: i32, context: Context<'_>, out: &mut Findings) -> Decoded {
-    let Some(fields) = entry.fields("a rule", RuleSpec::FIELDS, out) else { return (None, None) };
+    let mut problems = Findings::default();
+    let (name, rule) = read(entry, policy_priority, context, &mut problems);
+    // A rule with an error is left out, so that no lint takes what is left of it for what was meant.
+    let rule = rule.filter(|_| !problems.has_errors());
+    out.extend(problems);
+    (name, rule)
+}
+
+fn read(entry: Field<'_>, policy_priority: i32, context: Context<'_>, out: &mut Findings) -> Decoded {
+    let Some(fields) = entry.fields_hinting("a rule", RuleSpec::FIELDS, ELSEWHERE, out) else { return (None, None) };
     let name_field = fields.require("name", out);
     let name = name_field.and_then(|field| name(field, out));
     let span = name_field.map_or_else(|| fields.node().head(), |field| field.node.span);
