@@ -50,17 +50,10 @@ pub(super) fn decision(matched: u32) -> Decision {
     let snapshot = snapshot();
     let effect = snapshot.rules[matched as usize].effect;
     let observed = |of: Effect| if effect == of { SmallVec::from_slice(&[matched]) } else { SmallVec::new() };
-    // `Decision` cannot be built outside its room by a literal with `..`; all fields are public.
     Decision {
-        outcome: effect.outcome(),
-        effect,
-        reason_code: ReasonCode::Policy,
-        matched: Some(matched),
         warned: observed(Effect::Warn),
         audited: observed(Effect::Audit),
-        errors: Vec::new(),
-        explanation: None,
-        snapshot,
+        ..Decision::new(snapshot, effect.outcome(), effect, ReasonCode::Policy, Some(matched))
     }
 }
 
