@@ -165,11 +165,10 @@ fn read(entry: Field<'_>, policy_priority: i32, context: Context<'_>, out: &mut 
     (named, Some(rule))
 }
 
-/// Reports a condition that is false for every request.
+/// Reports a list of conditions that is false for every request; of `when`, the room `condition` says so itself.
 fn never_true(condition: &Condition, fields: &Fields<'_>, out: &mut Findings) {
-    if condition.constant() == Some(false) {
-        let field = fields.get("when").or_else(|| fields.get("conditions"));
-        let span = field.map_or_else(|| fields.node().head(), |field| field.node.head());
+    if condition.constant() == Some(false) && fields.get("when").is_none() {
+        let span = fields.get("conditions").map_or_else(|| fields.node().head(), |field| field.node.head());
         out.push(
             Finding::warning("never-matches", "the condition is never true, so that the rule never matches")
                 .at(span)
