@@ -2,8 +2,12 @@
 //!
 //! Human output goes to a terminal in colour, `--output json` is for machines. Exit codes are in [`exit`].
 
+mod check;
 mod documents;
+mod eval;
 pub mod exit;
+mod schema;
+mod serve;
 mod style;
 mod test;
 
@@ -21,6 +25,14 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Serve decisions over gRPC until told to stop.
+    Serve(serve::ServeArgs),
+    /// Check policy documents and say what is wrong with them.
+    Check(check::CheckArgs),
+    /// Print the JSON Schema of policy documents.
+    Schema(schema::SchemaArgs),
+    /// Ask whether an action may happen: a running server, or policies in process.
+    Eval(eval::EvalArgs),
     /// Run the test cases of policy documents.
     Test(test::TestArgs),
 }
@@ -29,6 +41,10 @@ enum Command {
 pub fn main() -> ExitCode {
     // Clap exits with 2 on wrong usage and with 0 after --help.
     match Cli::parse().command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Eval(args) => eval::run(&args),
         Command::Test(args) => test::run(&args),
     }
 }

@@ -28,6 +28,8 @@ pub struct Loaded {
     pub sources: Sources,
     /// The documents; incomplete where a finding is an error.
     pub documents: DocumentSet,
+    /// How many documents the texts hold, good and bad ones.
+    pub document_count: usize,
     /// All errors and lints, in the order of their places.
     pub findings: Findings,
 }
@@ -39,15 +41,17 @@ pub fn load(texts: &[SourceText]) -> Loaded {
     let mut findings = Findings::default();
     let mut documents = DocumentSet::default();
     let mut names = Names::default();
+    let mut document_count = 0;
     for text in texts {
         let source = sources.add(text.name.clone(), text.text.clone());
         let context = Context { text: &text.text, layer: text.layer };
         for node in yaml::parse(source, &text.text, &mut findings) {
+            document_count += 1;
             document(&node, context, &mut documents, &mut names, &mut findings);
         }
     }
     findings.sort();
-    Loaded { sources, documents, findings }
+    Loaded { sources, documents, document_count, findings }
 }
 
 /// The names that documents have so far, to report a second use.

@@ -9,13 +9,16 @@ mod document;
 mod kinds;
 mod load;
 mod pattern;
+mod schema;
 
 #[cfg(test)]
 mod tests;
 
 pub use document::{CanonicalDocument, DocumentSet, Expectation, Policy, PolicySet, Rule, Target, TestCase, Tests};
+pub use kinds::read_request;
 pub use load::{Loaded, SourceText, load};
 pub use pattern::{BadPattern, MAX_PATTERN_BYTES, MAX_WILDCARDS, Pattern};
+pub use schema::{json_schema, kind_names};
 
 /// The version of the document format.
 pub const API_VERSION: &str = "lictor.dev/v1";

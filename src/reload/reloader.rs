@@ -180,7 +180,7 @@ impl Reloader {
     fn check(&self, read: SourceTexts) -> Result<(Checked, Vec<SourceText>), Stop> {
         // The loader must not panic; should it, the last good snapshot stays live and later changes still get through.
         let loaded = catch_unwind(AssertUnwindSafe(|| (self.load)(&read.texts)));
-        let Ok(Loaded { sources, documents, findings }) = loaded else {
+        let Ok(Loaded { sources, documents, findings, .. }) = loaded else {
             return Err(internal("checking the documents failed; this is a defect, please report it"));
         };
         log_findings(&sources, &read.findings, &findings);

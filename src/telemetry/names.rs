@@ -35,6 +35,37 @@ pub const PROCESS_CPU: &str = "process_cpu_seconds_total";
 /// Open file descriptors.
 pub const PROCESS_FDS: &str = "process_open_fds";
 
+/// Decision records that wait for the writer.
+pub const RING_RECORDS: &str = "lictor_event_ring_records";
+/// Bytes that those records own.
+pub const RING_BYTES: &str = "lictor_event_ring_bytes";
+/// Decision records that were not queued, by `reason`.
+pub const EVENTS_DROPPED: &str = "lictor_events_dropped_total";
+/// Events written to the journal.
+pub const JOURNAL_EVENTS: &str = "lictor_journal_events_total";
+/// Sequence number of the last event of the journal.
+pub const JOURNAL_SEQUENCE: &str = "lictor_journal_sequence";
+/// Time between a decision and its record in the journal, as of the last write.
+pub const JOURNAL_LAG: &str = "lictor_journal_lag_seconds";
+/// Records that are decided and not yet in the journal.
+pub const JOURNAL_LAG_RECORDS: &str = "lictor_journal_lag_records";
+/// Size of the journal.
+pub const JOURNAL_BYTES: &str = "lictor_journal_bytes";
+/// Segments that the cap deleted.
+pub const JOURNAL_SEGMENTS_DELETED: &str = "lictor_journal_segments_deleted_total";
+/// Failed writes and fsyncs, by `operation`.
+pub const JOURNAL_FAILURES: &str = "lictor_journal_failures_total";
+/// 1 while the journal cannot be written.
+pub const JOURNAL_FAILING: &str = "lictor_journal_failing";
+/// Tickets that gap records name as missing.
+pub const GAP_TICKETS: &str = "lictor_gap_tickets_total";
+/// Events that an exporter has yet to deliver, by `exporter`.
+pub const EXPORTER_LAG: &str = "lictor_exporter_lag_events";
+/// Deliveries that failed and are tried again, by `exporter`.
+pub const EXPORTER_FAILURES: &str = "lictor_exporter_failures_total";
+/// Events that the journal's cap deleted before the exporter read them, by `exporter`.
+pub const EXPORTER_LOST: &str = "lictor_exporter_lost_total";
+
 /// Kind of a metric that goes through the `metrics` facade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -45,7 +76,7 @@ pub enum Kind {
 }
 
 /// Every metric that goes through the `metrics` facade, with its help text. The histogram is our own.
-pub const DESCRIBED: [(&str, Kind, &str); 16] = [
+pub const DESCRIBED: [(&str, Kind, &str); 31] = [
     (DECISIONS, Kind::Counter, "Decisions by outcome, effect and reason"),
     (TENANT_DECISIONS, Kind::Counter, "Decisions by tenant, as 8 hexadecimal digits of the SHA-256 of its id"),
     (RPC_ERRORS, Kind::Counter, "Calls and items that could not be asked, by gRPC code and reason"),
@@ -57,6 +88,21 @@ pub const DESCRIBED: [(&str, Kind, &str); 16] = [
     (SNAPSHOT_REVISION, Kind::Gauge, "Revision of the live snapshot, 0 before the first"),
     (SNAPSHOT_AGE, Kind::Gauge, "Seconds since the live snapshot was published"),
     (SNAPSHOT_RULES, Kind::Gauge, "Rules of the live snapshot"),
+    (RING_RECORDS, Kind::Gauge, "Decision records waiting for the journal's writer"),
+    (RING_BYTES, Kind::Gauge, "Bytes owned by the records waiting for the writer"),
+    (EVENTS_DROPPED, Kind::Counter, "Decision records that were not queued, by reason; gap records name them"),
+    (JOURNAL_EVENTS, Kind::Counter, "Events written to the journal"),
+    (JOURNAL_SEQUENCE, Kind::Gauge, "Sequence number of the journal's last event"),
+    (JOURNAL_LAG, Kind::Gauge, "Seconds between a decision and its record, as of the last write"),
+    (JOURNAL_LAG_RECORDS, Kind::Gauge, "Records decided and not yet in the journal"),
+    (JOURNAL_BYTES, Kind::Gauge, "Size of the journal in bytes"),
+    (JOURNAL_SEGMENTS_DELETED, Kind::Counter, "Journal segments deleted by the cap"),
+    (JOURNAL_FAILURES, Kind::Counter, "Failed writes and fsyncs of the journal, by operation"),
+    (JOURNAL_FAILING, Kind::Gauge, "1 while the journal cannot be written"),
+    (GAP_TICKETS, Kind::Counter, "Tickets that gap records name as missing"),
+    (EXPORTER_LAG, Kind::Gauge, "Events that an exporter has yet to deliver"),
+    (EXPORTER_FAILURES, Kind::Counter, "Deliveries that failed and are tried again, by exporter"),
+    (EXPORTER_LOST, Kind::Counter, "Events deleted by the journal's cap before the exporter read them"),
     (BUILD_INFO, Kind::Gauge, "1, with the version as a label"),
     (UPTIME, Kind::Gauge, "Seconds since the server was started"),
     (PROCESS_RESIDENT, Kind::Gauge, "Resident memory in bytes"),

@@ -11,19 +11,8 @@ use crate::yaml::{Field, Fields, Node, spec};
 
 use super::{Context, Name, canonical, name};
 
-spec! {
-    /// A document.
-    pub(crate) struct DocumentSpec {
-        /// The version of the format: `lictor.dev/v1`.
-        apiVersion: String,
-        /// What the document is.
-        kind: String,
-        /// Its name, and notes on it.
-        metadata: MetadataSpec,
-        /// Its content.
-        spec: serde_json::Value,
-    }
-}
+/// The fields of every document; all are required.
+pub(crate) const DOCUMENT_FIELDS: &[&str] = &["apiVersion", "kind", "metadata", "spec"];
 
 spec! {
     /// A document's name, and notes on it.
@@ -54,7 +43,7 @@ pub(crate) fn document(
     names: &mut Names,
     out: &mut Findings,
 ) {
-    let Some(fields) = Fields::read(node, "a document", DocumentSpec::FIELDS, out) else { return };
+    let Some(fields) = Fields::read(node, "a document", DOCUMENT_FIELDS, out) else { return };
     if let Some(field) = fields.require("apiVersion", out) {
         api_version(field, out);
     }

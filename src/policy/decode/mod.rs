@@ -7,7 +7,7 @@ mod names;
 mod patterns;
 
 pub(super) use condition::{ClauseSpec, condition};
-pub(super) use envelope::{Head, document};
+pub(super) use envelope::{DOCUMENT_FIELDS, Head, MetadataSpec, document};
 pub(super) use names::{Name, OneLine, level, name, short_text};
 pub(super) use patterns::{PatternText, patterns};
 

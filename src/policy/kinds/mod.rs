@@ -7,6 +7,10 @@ mod request;
 mod rule;
 mod test_cases;
 
+pub use request::read as read_request;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
 use crate::diag::Findings;
 use crate::yaml::Field;
 
@@ -22,15 +26,22 @@ pub(super) struct Kind {
     pub(super) name: &'static str,
     /// Whether documents of the kind are part of the digest.
     pub(super) in_digest: bool,
+    /// The schema of `spec`.
+    pub(super) schema: fn(&mut SchemaGenerator) -> Schema,
     /// Reads `spec` into the set.
     pub(super) decode: fn(Field<'_>, &Head, Context<'_>, &mut DocumentSet, &mut Findings),
 }
 
 /// The kinds that can be loaded.
 pub(super) const KINDS: &[Kind] = &[
-    Kind { name: POLICY_SET, in_digest: true, decode: policy_set::decode },
-    Kind { name: "Policy", in_digest: true, decode: policy::decode },
-    Kind { name: "Tests", in_digest: false, decode: test_cases::decode },
+    Kind {
+        name: POLICY_SET,
+        in_digest: true,
+        schema: schema_of::<policy_set::PolicySetSpec>,
+        decode: policy_set::decode,
+    },
+    Kind { name: "Policy", in_digest: true, schema: schema_of::<policy::PolicySpec>, decode: policy::decode },
+    Kind { name: "Tests", in_digest: false, schema: schema_of::<test_cases::TestsSpec>, decode: test_cases::decode },
 ];
 
 /// The kinds that the format has, but this version does not load.
@@ -44,3 +55,7 @@ pub(super) const LATER: &[&str] = &[
     "RateLimit",
     "ThreatRule",
 ];
+
+fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<T>()
+}

@@ -1,0 +1,173 @@
+//! The server as a whole: builds everything from its options, owns the threads and the order of shutdown.
+//!
+//! Starting: state directory, event log, first load, listeners, watching. Stopping, on SIGTERM or SIGINT: stop accepting
+//! and answer what is in flight, stop reloading, flush the events. SIGHUP asks for a reload.
+
+mod observe;
+mod options;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::api::{HttpServer, Server, ServerError, State};
+use crate::event::{EventError, EventLog};
+use crate::reload::{ArchiveError, ReloadHandle, Reloader};
+use crate::snapshot::Holder;
+use crate::state_dir::{StateDir, StateDirError};
+use crate::telemetry::Telemetry;
+pub use options::{AppOptions, OptionsError};
+
+/// Why the server does not run, or did not stop in order.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    StateDir(#[from] StateDirError),
+    /// The event log cannot be used.
+    #[error(transparent)]
+    Events(#[from] EventError),
+    /// The event log could not be flushed.
+    #[error("events could not be flushed: {0}")]
+    Flush(EventError),
+    /// The durable snapshots cannot be read.
+    #[error(transparent)]
+    Snapshots(#[from] ArchiveError),
+    /// A listener or worker cannot be started.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+    /// A thread, runtime or signal handler cannot be set up.
+    #[error("cannot set up {what}: {source}")]
+    System {
+        /// What.
+        what: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// Calls were still in flight when the grace period ended.
+    #[error("calls were still in flight after {seconds} s and were ended")]
+    Drain {
+        /// The grace period.
+        seconds: u64,
+    },
+}
+
+impl AppError {
+    /// Whether the server did run, and only its end was not in order.
+    #[must_use]
+    pub fn is_about_stopping(&self) -> bool {
+        matches!(self, Self::Drain { .. } | Self::Flush(_))
+    }
+}
+
+/// Runs the server until it is told to stop, and stops it in order.
+///
+/// # Errors
+/// It cannot start, or did not stop in order.
+pub fn run(options: AppOptions) -> Result<(), AppError> {
+    let control = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("lictor-control")
+        .enable_all()
+        .build()
+        .map_err(|source| AppError::System { what: "the control runtime", source })?;
+    // Before anything else, so that a signal during start-up is not lost.
+    let mut signals = control.block_on(async { Signals::new() })?;
+    let app = App::start(options, &control)?;
+    control.block_on(signals.serve(&app.reload));
+    app.stop(&control)
+}
+
+/// A running server. The fields stop in the order in which they stand.
+struct App {
+    server: Server,
+    http: Option<HttpServer>,
+    reload: ReloadHandle,
+    events: Arc<EventLog>,
+    state_dir: StateDir,
+    drain: std::time::Duration,
+}
+
+impl App {
+    fn start(options: AppOptions, control: &Runtime) -> Result<Self, AppError> {
+        let state_dir = StateDir::open(&options.state)?;
+        let telemetry = Arc::new(Telemetry::new());
+        let events = Arc::new(EventLog::open(options.events)?);
+        telemetry.collect_from(observe::event_metrics(events.stats()));
+        let holder = Arc::new(Holder::default());
+        let listener = observe::ReloadRecorder::new(events.clone(), telemetry.clone(), holder.clone());
+        let mut reloader = Reloader::new(options.reload, &state_dir, holder.clone(), Box::new(listener))?;
+        let status = reloader.status();
+        telemetry.collect_from(observe::reload_metrics(status));
+        reloader.first_load();
+
+        let recorders = (0..options.workers).map(|worker| events.recorder(worker)).collect();
+        let state = State { holder, recorders, telemetry: telemetry.clone() };
+        let server = Server::start(&options.server, state, control.handle())?;
+        let http = options
+            .http
+            .map(|address| HttpServer::start(address, server.readiness(), telemetry, control.handle()))
+            .transpose()?;
+        let reload = reloader.spawn().map_err(|source| AppError::System { what: "the reload thread", source })?;
+        tracing::info!(
+            socket = server.socket_path().map(|path| path.display().to_string()),
+            tcp = server.tcp_address().map(|address| address.to_string()),
+            http = http.as_ref().map(|http| http.address().to_string()),
+            state = %state_dir.path().display(),
+            "serving decisions"
+        );
+        Ok(Self { server, http, reload, events, state_dir, drain: options.drain })
+    }
+
+    fn stop(self, control: &Runtime) -> Result<(), AppError> {
+        tracing::info!("stopping: answering what is in flight");
+        let until = Instant::now() + self.drain;
+        let in_time = control.block_on(self.server.shutdown(self.drain));
+        self.reload.stop();
+        if let Some(http) = self.http {
+            control.block_on(http.shutdown());
+        }
+        // What is recorded is worth waiting for, even if the calls took all of the grace period.
+        let rest = until.saturating_duration_since(Instant::now()).max(std::time::Duration::from_secs(1));
+        self.events.close(rest).map_err(AppError::Flush)?;
+        drop(self.state_dir);
+        tracing::info!("stopped");
+        if in_time { Ok(()) } else { Err(AppError::Drain { seconds: self.drain.as_secs() }) }
+    }
+}
+
+/// The signals that the server understands.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Must run inside a runtime.
+    fn new() -> Result<Self, AppError> {
+        let handler = |kind| signal(kind).map_err(|source| AppError::System { what: "a signal handler", source });
+        Ok(Self {
+            terminate: handler(SignalKind::terminate())?,
+            interrupt: handler(SignalKind::interrupt())?,
+            hangup: handler(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns when the server is told to stop.
+    async fn serve(&mut self, reload: &ReloadHandle) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => {
+                    tracing::info!("reloading on SIGHUP");
+                    reload.trigger();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `lictor check`: what is wrong with policy documents.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::documents::{DocumentArgs, print_findings};
+use super::exit;
+use super::style::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
+use crate::diag::{Findings, Severity, render_json};
+use crate::policy::{self, Loaded};
+use crate::snapshot::Snapshot;
+
+/// Arguments of `lictor check`.
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    documents: DocumentArgs,
+    /// How to write the findings.
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    /// Fail on warnings too.
+    #[arg(long)]
+    deny_warnings: bool,
+}
+
+/// How findings are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// For people: findings with excerpts on standard error, a summary on standard output.
+    Text,
+    /// One JSON object on standard output.
+    Json,
+}
+
+/// Reads and checks the documents and prints every finding.
+pub fn run(args: &CheckArgs) -> ExitCode {
+    let texts = match args.documents.read() {
+        Ok(texts) => texts,
+        Err(error) => return error.report(),
+    };
+    let loaded = policy::load(&texts);
+    let digest = (!loaded.findings.has_errors()).then(|| Snapshot::digest_of(&loaded.documents));
+    let failed = loaded.findings.has_errors() || (args.deny_warnings && !loaded.findings.is_empty());
+    match args.output {
+        Output::Text => print_text(&loaded, texts.len(), digest.as_deref(), failed),
+        Output::Json => print_json(&loaded, texts.len(), digest.as_deref(), failed),
+    }
+    ExitCode::from(if failed { exit::FAILED } else { exit::OK })
+}
+
+fn print_text(loaded: &Loaded, files: usize, digest: Option<&str>, failed: bool) {
+    print_findings(&loaded.sources, &loaded.findings);
+    let (verdict, colour) = match (failed, loaded.findings.is_empty()) {
+        (true, _) => ("failed", RED),
+        (false, false) => ("ok, with warnings", YELLOW),
+        (false, true) => ("ok", GREEN),
+    };
+    anstream::println!("{BOLD}{colour}{verdict}{RESET}: {}", summary(loaded, files));
+    if let Some(digest) = digest {
+        anstream::println!("{DIM}digest {digest}{RESET}");
+    }
+}
+
+fn print_json(loaded: &Loaded, files: usize, digest: Option<&str>, failed: bool) {
+    let findings: Vec<_> = loaded.findings.iter().map(|finding| render_json(&loaded.sources, finding)).collect();
+    let (errors, warnings) = counts(&loaded.findings);
+    let report = json!({
+        "ok": !failed,
+        "files": files,
+        "documents": loaded.document_count,
+        "errors": errors,
+        "warnings": warnings,
+        "digest": digest,
+        "findings": findings,
+    });
+    anstream::println!("{report:#}");
+}
+
+/// For example "3 files, 12 documents, 2 errors, 1 warning".
+fn summary(loaded: &Loaded, files: usize) -> String {
+    let (errors, warnings) = counts(&loaded.findings);
+    let parts = [(files, "file"), (loaded.document_count, "document"), (errors, "error"), (warnings, "warning")];
+    let parts = parts.map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }));
+    parts.join(", ")
+}
+
+fn counts(findings: &Findings) -> (usize, usize) {
+    (findings.count(Severity::Error), findings.count(Severity::Warning))
+}

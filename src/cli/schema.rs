@@ -1,0 +1,36 @@
+//! `lictor schema`: the JSON Schema of the documents, for editors.
+
+use std::process::ExitCode;
+
+use super::documents::CommandError;
+use super::exit;
+use crate::diag::did_you_mean;
+use crate::policy;
+
+/// Arguments of `lictor schema`.
+#[derive(Debug, clap::Args)]
+pub struct SchemaArgs {
+    /// Only the documents of this kind, for example `Policy`.
+    #[arg(long)]
+    kind: Option<String>,
+}
+
+/// Prints the schema.
+pub fn run(args: &SchemaArgs) -> ExitCode {
+    match policy::json_schema(args.kind.as_deref()) {
+        Some(schema) => {
+            anstream::println!("{schema:#}");
+            ExitCode::from(exit::OK)
+        }
+        None => unknown_kind(args.kind.as_deref().unwrap_or_default()).report(),
+    }
+}
+
+fn unknown_kind(kind: &str) -> CommandError {
+    let names: Vec<_> = policy::kind_names().collect();
+    let help = match did_you_mean(kind, names.iter().copied()) {
+        Some(known) => format!("did you mean `{known}`?"),
+        None => format!("the kinds are {}", names.join(", ")),
+    };
+    CommandError::environment(format!("there is no kind `{kind}`; {help}"))
+}

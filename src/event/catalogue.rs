@@ -1,0 +1,136 @@
+//! The types of events, where each comes from and how severe it is.
+
+use super::record::{ControlBody, DecisionRecord};
+use crate::model::{Outcome, ReasonCode};
+
+/// How much an event should worry its reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Nothing to do.
+    Info,
+    /// Worth a look.
+    Warning,
+    /// Something failed.
+    Error,
+}
+
+impl Severity {
+    /// The name in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// Type of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EventType {
+    /// A question was decided. One for each decision, whatever the answer.
+    PolicyEvaluated,
+    /// The answer was deny.
+    PolicyDenied,
+    /// The answer was that a human must approve first.
+    PolicyApprovalRequired,
+    /// The answer carries warnings.
+    PolicyWarningTriggered,
+    /// The answer carries the audit obligation.
+    PolicyAuditRequired,
+    /// A new snapshot is live.
+    PolicySnapshotPublished,
+    /// Documents were refused; the last good snapshot stays live.
+    PolicyReloadFailed,
+    /// Records are missing, and which.
+    EventsGap,
+}
+
+impl EventType {
+    /// All types.
+    pub const ALL: [Self; 8] = [
+        Self::PolicyEvaluated,
+        Self::PolicyDenied,
+        Self::PolicyApprovalRequired,
+        Self::PolicyWarningTriggered,
+        Self::PolicyAuditRequired,
+        Self::PolicySnapshotPublished,
+        Self::PolicyReloadFailed,
+        Self::EventsGap,
+    ];
+
+    /// The name in the envelope.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PolicyEvaluated => "policy.evaluated",
+            Self::PolicyDenied => "policy.denied",
+            Self::PolicyApprovalRequired => "policy.approval_required",
+            Self::PolicyWarningTriggered => "policy.warning_triggered",
+            Self::PolicyAuditRequired => "policy.audit_required",
+            Self::PolicySnapshotPublished => "policy.snapshot_published",
+            Self::PolicyReloadFailed => "policy.reload_failed",
+            Self::EventsGap => "events.gap",
+        }
+    }
+
+    /// `source` of the envelope.
+    #[must_use]
+    pub const fn source(self) -> &'static str {
+        match self {
+            Self::EventsGap => "control",
+            _ => "policy_engine",
+        }
+    }
+
+    /// `meta.source_module`: the room that the event tells of.
+    #[must_use]
+    pub const fn source_module(self) -> &'static str {
+        match self {
+            Self::PolicySnapshotPublished | Self::PolicyReloadFailed => "reload",
+            Self::EventsGap => "event",
+            _ => "decide",
+        }
+    }
+
+    /// How severe an event of this type is.
+    #[must_use]
+    pub const fn severity(self) -> Severity {
+        match self {
+            Self::PolicyEvaluated | Self::PolicyAuditRequired | Self::PolicySnapshotPublished => Severity::Info,
+            Self::PolicyDenied | Self::PolicyApprovalRequired | Self::PolicyWarningTriggered => Severity::Warning,
+            Self::PolicyReloadFailed | Self::EventsGap => Severity::Error,
+        }
+    }
+}
+
+/// The events of one decision, in the order in which they are recorded.
+pub(super) fn types_of_decision(record: &DecisionRecord) -> impl Iterator<Item = EventType> {
+    let decision = &record.decision;
+    let outcome = match decision.outcome {
+        Outcome::Allow => None,
+        Outcome::Deny => Some(EventType::PolicyDenied),
+        Outcome::RequireApproval => Some(EventType::PolicyApprovalRequired),
+    };
+    let warned = decision.warnings().next().is_some().then_some(EventType::PolicyWarningTriggered);
+    let audited = decision.requires_audit().then_some(EventType::PolicyAuditRequired);
+    std::iter::once(EventType::PolicyEvaluated).chain(outcome).chain(warned).chain(audited)
+}
+
+/// How severe an event of a decision is: a refusal for want of an audit record is a failure of ours.
+pub(super) fn severity_of_decision(kind: EventType, record: &DecisionRecord) -> Severity {
+    match (kind, record.decision.reason_code) {
+        (EventType::PolicyDenied, ReasonCode::AuditUnavailable) => Severity::Error,
+        _ => kind.severity(),
+    }
+}
+
+/// The type of a control record.
+pub(super) const fn type_of_control(body: &ControlBody) -> EventType {
+    match body {
+        ControlBody::SnapshotPublished(_) => EventType::PolicySnapshotPublished,
+        ControlBody::ReloadFailed(_) => EventType::PolicyReloadFailed,
+    }
+}

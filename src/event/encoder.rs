@@ -1,0 +1,209 @@
+//! Records become lines: the envelope, the sequence number and the link of the chain.
+
+use uuid::Uuid;
+
+use super::catalogue::{self, EventType, Severity};
+use super::chain::{self, ChainKey, Hash};
+use super::gap::Gap;
+use super::json::{self, TimeFormat};
+use super::payload;
+use super::record::{ControlBody, ControlRecord, DecisionRecord};
+use crate::model::{SEMANTICS, Ticket, Timestamp};
+
+/// Version of the envelope.
+pub const SCHEMA_VERSION: &str = "1.0";
+
+/// Gives each event its id and its number, and links it to the one before. Lines go to a buffer of the caller's; what is
+/// encoded must be written, since the next line builds on it.
+#[derive(Debug)]
+pub(super) struct Encoder {
+    producer: String,
+    key: Option<ChainKey>,
+    head: Hash,
+    next_sequence: u64,
+    /// 74 random bits of this start; an event's id is its time and these bits plus its sequence number.
+    id_base: u128,
+    times: TimeFormat,
+}
+
+/// What the envelope says besides the payload.
+struct Header<'a> {
+    kind: EventType,
+    at: Timestamp,
+    severity: Severity,
+    tenant: Option<&'a str>,
+    /// Empty: the event's own id.
+    correlation: &'a str,
+    actor: &'a str,
+    ticket: Option<Ticket>,
+    snapshot: &'a str,
+}
+
+/// Low 74 bits: what a UUIDv7 holds besides its time, version and variant.
+const ID_MASK: u128 = (1 << 74) - 1;
+
+impl Encoder {
+    pub(super) fn new(producer: String, key: Option<ChainKey>, head: Hash, next_sequence: u64, id_base: u128) -> Self {
+        Self { producer, key, head, next_sequence, id_base, times: TimeFormat::default() }
+    }
+
+    /// Number of the last event that was encoded, 0 if none ever was.
+    pub(super) fn last_sequence(&self) -> u64 {
+        self.next_sequence.saturating_sub(1)
+    }
+
+    /// Number of the next event.
+    pub(super) fn next_sequence(&self) -> u64 {
+        self.next_sequence
+    }
+
+    /// Hash of the last event that was encoded.
+    pub(super) fn head(&self) -> Hash {
+        self.head
+    }
+
+    /// Appends the events of a decision.
+    pub(super) fn decision(&mut self, out: &mut Vec<u8>, record: &DecisionRecord) {
+        let mut id_buffer = Uuid::encode_buffer();
+        let id = &*record.ticket.decision_id(record.decided_at).hyphenated().encode_lower(&mut id_buffer);
+        let request = &record.request;
+        let correlation = match (request.correlation_id.as_str(), request.request_id.as_str()) {
+            ("", "") => id,
+            ("", request_id) => request_id,
+            (correlation_id, _) => correlation_id,
+        };
+        for kind in catalogue::types_of_decision(record) {
+            let header = Header {
+                kind,
+                at: record.decided_at,
+                severity: catalogue::severity_of_decision(kind, record),
+                tenant: Some(request.tenant()),
+                correlation,
+                actor: &record.actor,
+                ticket: Some(record.ticket),
+                snapshot: &record.decision.snapshot.digest,
+            };
+            self.event(out, &header, |out, times| payload::write(out, times, kind, record, id));
+        }
+    }
+
+    /// Appends the event of a control record.
+    pub(super) fn control(&mut self, out: &mut Vec<u8>, record: &ControlRecord) {
+        let (snapshot, time_name) = match &record.body {
+            ControlBody::SnapshotPublished(body) => (body.snapshot.digest.as_str(), "published_at"),
+            ControlBody::ReloadFailed(body) => {
+                (body.kept.as_ref().map_or("", |kept| kept.digest.as_str()), "failed_at")
+            }
+        };
+        let header = Header {
+            kind: catalogue::type_of_control(&record.body),
+            at: record.at,
+            severity: catalogue::type_of_control(&record.body).severity(),
+            tenant: record.tenant.as_deref(),
+            correlation: record.correlation_id.as_deref().unwrap_or_default(),
+            actor: &record.actor,
+            ticket: None,
+            snapshot,
+        };
+        self.event(out, &header, |out, times| {
+            match &record.body {
+                ControlBody::SnapshotPublished(body) => object(out, body),
+                ControlBody::ReloadFailed(body) => object(out, body),
+            }
+            time_into_object(out, times, time_name, record.at);
+        });
+    }
+
+    /// Appends a statement that records are missing.
+    pub(super) fn gap(&mut self, out: &mut Vec<u8>, gap: &Gap, at: Timestamp) {
+        let header = Header {
+            kind: EventType::EventsGap,
+            at,
+            severity: EventType::EventsGap.severity(),
+            tenant: None,
+            correlation: "",
+            actor: "system",
+            ticket: None,
+            snapshot: "",
+        };
+        self.event(out, &header, |out, times| {
+            object(out, gap);
+            time_into_object(out, times, "detected_at", at);
+        });
+    }
+
+    fn event(&mut self, out: &mut Vec<u8>, header: &Header<'_>, payload: impl FnOnce(&mut Vec<u8>, &mut TimeFormat)) {
+        let start = out.len();
+        let mut id_buffer = Uuid::encode_buffer();
+        let id = &*self.event_id(header.at).hyphenated().encode_lower(&mut id_buffer);
+        out.push(b'{');
+        json::string_member(out, "id", id);
+        json::string_member(out, "type", header.kind.as_str());
+        json::string_member(out, "source", header.kind.source());
+        out.extend_from_slice(b",\"target\":null,\"timestamp\":");
+        self.times.write(out, header.at);
+        out.extend_from_slice(b",\"payload\":");
+        payload(out, &mut self.times);
+        out.extend_from_slice(b",\"meta\":{");
+        json::string_member(out, "schema_version", SCHEMA_VERSION);
+        json::string_member(out, "producer", &self.producer);
+        json::string_member(out, "source_module", header.kind.source_module());
+        json::nullable_member(out, "tenant_id", header.tenant.unwrap_or_default());
+        json::string_member(out, "correlation_id", if header.correlation.is_empty() { id } else { header.correlation });
+        json::string_member(out, "actor", header.actor);
+        json::string_member(out, "severity", header.severity.as_str());
+        json::key(out, "ticket");
+        match header.ticket {
+            Some(ticket) => ticket_string(out, ticket),
+            None => out.extend_from_slice(b"null"),
+        }
+        json::integer_member(out, "sequence", self.next_sequence);
+        json::nullable_member(out, "snapshot", header.snapshot);
+        json::integer_member(out, "semantics", SEMANTICS.into());
+        out.extend_from_slice(b",\"prev\":\"");
+        json::hex(out, &self.head);
+        out.push(b'"');
+        self.head = chain::link(self.key.as_ref(), &self.head, out.get(start..).unwrap_or_default());
+        chain::close_line(out, &self.head);
+        self.next_sequence = self.next_sequence.saturating_add(1);
+    }
+
+    /// A UUIDv7 that no other event of this start has, since sequence numbers are never used twice.
+    fn event_id(&self, at: Timestamp) -> Uuid {
+        let millis = u128::try_from(at.as_micros() / 1_000).unwrap_or(0) & 0xffff_ffff_ffff;
+        let bits = self.id_base.wrapping_add(u128::from(self.next_sequence)) & ID_MASK;
+        let (high, low) = (bits >> 62, bits & ((1 << 62) - 1));
+        Uuid::from_u128((millis << 80) | (0x7 << 76) | (high << 64) | (0b10 << 62) | low)
+    }
+}
+
+fn ticket_string(out: &mut Vec<u8>, ticket: Ticket) {
+    out.push(b'"');
+    let boot = ticket.boot.bits().to_be_bytes();
+    let at = out.len();
+    json::hex(out, &boot);
+    // 26 bits are seven digits; the eighth is always zero.
+    out.remove(at);
+    out.push(b'/');
+    json::integer(out, ticket.worker.into());
+    out.push(b'/');
+    json::integer(out, ticket.number);
+    out.push(b'"');
+}
+
+/// Appends `body`, which serialises as an object. The types that are passed here cannot fail to.
+fn object(out: &mut Vec<u8>, body: &impl serde::Serialize) {
+    let start = out.len();
+    if serde_json::to_writer(&mut *out, body).is_err() {
+        out.truncate(start);
+        out.extend_from_slice(b"{}");
+    }
+}
+
+/// Adds a time as last member of the object that was just appended.
+fn time_into_object(out: &mut Vec<u8>, times: &mut TimeFormat, name: &str, at: Timestamp) {
+    out.pop();
+    json::key(out, name);
+    times.write(out, at);
+    out.push(b'}');
+}

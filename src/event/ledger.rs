@@ -1,0 +1,166 @@
+//! Which tickets of this start the journal accounts for, so that missing ones can be named.
+//!
+//! Records of one worker come in the order of their tickets, so that a jump means loss. A ticket at the end that was taken
+//! and never followed by another shows in the worker's count. Both are given a moment to turn up (a refusal takes another
+//! queue and may be late), and then become one gap a worker.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::gap::{Gap, GapReason};
+use super::recorder::{MAX_WORKERS, WorkerSlot};
+use crate::model::{BootId, Ticket};
+
+/// Most ranges in one gap record; more are reported at once instead of after the moment of grace.
+const MAX_RANGES: usize = 1_024;
+
+/// Tickets of one worker.
+#[derive(Debug)]
+struct WorkerLedger {
+    worker: u8,
+    slot: Arc<WorkerSlot>,
+    /// The ticket that should come next.
+    next: u64,
+    /// Ascending, apart, both ends included; all below `next`.
+    missing: Vec<(u64, u64)>,
+    /// When the oldest of `missing` was missed.
+    missing_since: Option<Duration>,
+    /// Tickets up to this were taken at that time, and the ring was empty.
+    tail: Option<(u64, Duration)>,
+    /// The worker's count of refusals at the last gap.
+    refused: u64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    boot: BootId,
+    grace: Duration,
+    workers: Vec<WorkerLedger>,
+}
+
+impl Ledger {
+    pub(super) fn new(boot: BootId, grace: Duration) -> Self {
+        Self { boot, grace, workers: Vec::new() }
+    }
+
+    /// Makes a worker known. Its tickets are accounted for from then on.
+    pub(super) fn add_worker(&mut self, worker: u8, slot: Arc<WorkerSlot>) {
+        if worker < MAX_WORKERS && !self.workers.iter().any(|known| known.worker == worker) {
+            self.workers.push(WorkerLedger {
+                worker,
+                slot,
+                next: 1,
+                missing: Vec::new(),
+                missing_since: None,
+                tail: None,
+                refused: 0,
+            });
+        }
+    }
+
+    /// Takes note of a record.
+    pub(super) fn arrived(&mut self, ticket: Ticket, now: Duration) {
+        if ticket.boot != self.boot {
+            return;
+        }
+        let Some(worker) = self.workers.iter_mut().find(|worker| worker.worker == ticket.worker) else { return };
+        let number = ticket.number;
+        if number < worker.next {
+            worker.turned_up(number);
+            return;
+        }
+        if number > worker.next {
+            worker.missed(worker.next, number.saturating_sub(1), now);
+        }
+        worker.next = number.saturating_add(1);
+    }
+
+    /// The gaps that are due. `ring_empty`: every record that was queued before `issued` was read has been taken out.
+    /// `last_chance`: nothing comes any more, all is due.
+    pub(super) fn gaps(&mut self, now: Duration, ring_empty: bool, last_chance: bool) -> Vec<Gap> {
+        let (boot, grace) = (self.boot, self.grace);
+        let gaps = self.workers.iter_mut().filter_map(|worker| worker.gap(boot, grace, now, ring_empty, last_chance));
+        gaps.collect()
+    }
+
+    /// Tickets that each worker has taken.
+    pub(super) fn issued(&self) -> impl Iterator<Item = (u8, u64)> {
+        self.workers.iter().map(|worker| (worker.worker, worker.slot.issued()))
+    }
+}
+
+impl WorkerLedger {
+    fn missed(&mut self, first: u64, last: u64, now: Duration) {
+        self.missing.push((first, last));
+        self.missing_since.get_or_insert(now);
+    }
+
+    fn turned_up(&mut self, number: u64) {
+        let Ok(at) = self.missing.binary_search_by(|(first, last)| {
+            if *last < number {
+                std::cmp::Ordering::Less
+            } else if *first > number {
+                std::cmp::Ordering::Greater
+            } else {
+                std::cmp::Ordering::Equal
+            }
+        }) else {
+            return;
+        };
+        let (first, last) = self.missing.remove(at);
+        if number < last {
+            self.missing.insert(at, (number.saturating_add(1), last));
+        }
+        if first < number {
+            self.missing.insert(at, (first, number.saturating_sub(1)));
+        }
+        if self.missing.is_empty() {
+            self.missing_since = None;
+        }
+    }
+
+    fn gap(
+        &mut self,
+        boot: BootId,
+        grace: Duration,
+        now: Duration,
+        ring_empty: bool,
+        last_chance: bool,
+    ) -> Option<Gap> {
+        self.watch_tail(grace, now, ring_empty, last_chance);
+        let since = self.missing_since?;
+        let due = last_chance || now.saturating_sub(since) >= grace || self.missing.len() >= MAX_RANGES;
+        if !due {
+            return None;
+        }
+        self.missing_since = None;
+        let refused = self.slot.refused();
+        let reason = if refused > self.refused { GapReason::RingFull } else { GapReason::NotRecorded };
+        self.refused = refused;
+        Some(Gap::of_ranges(boot, self.worker, reason, std::mem::take(&mut self.missing)))
+    }
+
+    /// Tickets beyond the last record: missing if they still are after the moment of grace.
+    fn watch_tail(&mut self, grace: Duration, now: Duration, ring_empty: bool, last_chance: bool) {
+        if !ring_empty {
+            return;
+        }
+        let issued = self.slot.issued();
+        if issued < self.next {
+            self.tail = None;
+            return;
+        }
+        let (up_to, since) = match self.tail {
+            Some((up_to, since)) if up_to >= self.next => (up_to, since),
+            _ => (issued, now),
+        };
+        self.tail = Some((up_to, since));
+        if last_chance || now.saturating_sub(since) >= grace {
+            let up_to = if last_chance { issued } else { up_to };
+            self.missed(self.next, up_to, since);
+            self.next = up_to.saturating_add(1);
+            self.tail = None;
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! A data-plane worker's way to the journal.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+
+use super::record::DecisionRecord;
+use super::ring::Ring;
+use super::stats::{DropReason, Stats};
+use crate::model::{BootId, Ticket};
+
+/// Number of workers that tickets can tell apart.
+pub const MAX_WORKERS: u8 = 64;
+
+/// Why a record was not queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotQueued {
+    /// The ring is full.
+    #[error("the event ring is full")]
+    Full,
+    /// The journal has been failing for too long to promise that a decision with the audit obligation is recorded.
+    #[error("the journal cannot be written")]
+    JournalFailing,
+}
+
+/// What the writer has to know of one worker.
+#[derive(Debug, Default)]
+pub(super) struct WorkerSlot {
+    /// Number of tickets that were taken.
+    issued: AtomicU64,
+    /// Number of records that were refused.
+    refused: AtomicU64,
+}
+
+impl WorkerSlot {
+    pub(super) fn issued(&self) -> u64 {
+        self.issued.load(Acquire)
+    }
+
+    pub(super) fn refused(&self) -> u64 {
+        self.refused.load(Acquire)
+    }
+}
+
+/// One data-plane worker's way to the ring. Cheap to clone; recorders of the same worker share its count of tickets.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    boot: BootId,
+    worker: u8,
+    slot: Arc<WorkerSlot>,
+    ring: Arc<Ring>,
+    stats: Arc<Stats>,
+}
+
+impl Recorder {
+    pub(super) fn new(boot: BootId, worker: u8, slot: Arc<WorkerSlot>, ring: Arc<Ring>, stats: Arc<Stats>) -> Self {
+        Self { boot, worker, slot, ring, stats }
+    }
+
+    /// The next ticket of this worker. Every decision takes one, whether or not its record gets through.
+    #[must_use]
+    pub fn ticket(&self) -> Ticket {
+        let number = self.slot.issued.fetch_add(1, AcqRel).wrapping_add(1);
+        Ticket { boot: self.boot, worker: self.worker, number }
+    }
+
+    /// Queues a record. Never blocks, locks or serialises.
+    ///
+    /// Take the ticket and record the decision without anything in between that may wait: a ticket whose record does not
+    /// come within a second is taken for lost.
+    ///
+    /// # Errors
+    /// The record comes back, so that a decision that must be audited can be refused and recorded as such with
+    /// [`Self::record_refusal`]. `JournalFailing` only comes for decisions with the audit obligation.
+    pub fn record(&self, record: Box<DecisionRecord>) -> Result<(), (NotQueued, Box<DecisionRecord>)> {
+        if self.stats.refusing_audited.load(Relaxed) && record.decision.requires_audit() {
+            return Err(self.refused(DropReason::JournalFailing, record));
+        }
+        self.ring.push(record).map_err(|(reason, record)| self.refused(reason, record))
+    }
+
+    /// Queues the record of a decision that became DENY, AUDIT_UNAVAILABLE because [`Self::record`] refused it. Such
+    /// records have a small queue of their own (1024) and wait there, in memory, until the journal can be written.
+    ///
+    /// # Errors
+    /// The record comes back if that queue is full as well; the ticket is then named by a gap.
+    pub fn record_refusal(&self, record: Box<DecisionRecord>) -> Result<(), (NotQueued, Box<DecisionRecord>)> {
+        self.ring.push_refusal(record).map_err(|(reason, record)| self.refused(reason, record))
+    }
+
+    fn refused(&self, reason: DropReason, record: Box<DecisionRecord>) -> (NotQueued, Box<DecisionRecord>) {
+        self.stats.dropped(reason);
+        self.slot.refused.fetch_add(1, Release);
+        let why = if reason == DropReason::JournalFailing { NotQueued::JournalFailing } else { NotQueued::Full };
+        (why, record)
+    }
+}

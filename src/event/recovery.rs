@@ -1,0 +1,365 @@
+//! Finding the end of a journal, and what was lost since it was last open.
+//!
+//! A torn tail, that is bytes after the last newline or one final line that is no record, is what a stop in the middle of
+//! a write leaves: it is cut. Anything else that does not verify is corruption: it stays where it is for the auditor, is
+//! reported, and a new segment goes on behind the highest sequence number that was seen.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::BufReader;
+use std::path::Path;
+
+use super::chain::{self, ChainKey, GENESIS, Hash};
+use super::error::EventError;
+use super::gap::{Gap, GapReason, JournalFault};
+use super::json;
+use super::line::{self, GapLine, Line, Verified};
+use super::segment::{self, Lines, RawLine, Segment};
+use super::state::{JournalState, Watermark};
+use crate::model::BootId;
+
+/// Most faults that are kept; the auditor finds them all.
+const MAX_FAULTS: usize = 16;
+
+/// What recovery found.
+#[derive(Debug)]
+pub(super) struct Recovered {
+    /// All segments but the active one, oldest first.
+    pub(super) closed: Vec<Segment>,
+    /// The segment to append to; `None` to begin a new one.
+    pub(super) active: Option<Segment>,
+    /// Hash that the next line follows.
+    pub(super) head: Hash,
+    /// Number of the next event.
+    pub(super) next_sequence: u64,
+    /// Bytes of a torn tail that were cut.
+    pub(super) cut_bytes: u64,
+    /// What does not verify.
+    pub(super) faults: Vec<JournalFault>,
+    /// What is to be recorded as missing.
+    pub(super) gaps: Vec<Gap>,
+    /// The journal's memory of itself, as it was found.
+    pub(super) state: JournalState,
+    /// All starts that the journal may still hold records of.
+    pub(super) boots: Vec<BootId>,
+}
+
+/// Recovers the journal in `directory`, which exists and which nobody else writes.
+pub(super) fn recover(directory: &Path, key: Option<&ChainKey>) -> Result<Recovered, EventError> {
+    let known = JournalState::load(directory)?;
+    let watermark = Watermark::load(directory)?;
+    let mut segments = segment::list(directory)?;
+    let mut cut_bytes = 0_u64;
+    let last = loop {
+        let Some(last) = segments.last_mut() else { break None };
+        let scan = scan(last, key)?;
+        if let Some(offset) = scan.torn_at {
+            cut_bytes = cut_bytes.saturating_add(last.bytes.saturating_sub(offset));
+            cut(&last.path, offset)?;
+            last.bytes = offset;
+        }
+        if last.bytes > 0 {
+            break Some(scan);
+        }
+        fs::remove_file(&last.path).map_err(|error| EventError::io("remove", &last.path, &error))?;
+        segments.pop();
+    };
+    let end = End::of(directory, last, known.as_ref(), &segments);
+    let boots = known_boots(known.as_ref(), &segments)?;
+    let clean = known.as_ref().is_some_and(|state| state.clean);
+    let fresh = known.is_none() && segments.is_empty();
+    let mut gaps = Vec::new();
+    if !clean && !fresh {
+        let latest =
+            known.as_ref().and_then(|state| state.boots.last()).and_then(|entry| line::parse_boot(&entry.boot));
+        gaps = lost(latest.or(end.last_boot), watermark, &segments)?;
+    }
+    gaps.extend(end.faults.first().map(|fault| Gap::unnamed(GapReason::CorruptJournal, fault.to_string())));
+    let oldest = segments.first().map_or(end.next_sequence, |segment| segment.first);
+    let state = known.unwrap_or(JournalState {
+        format: super::state::FORMAT,
+        clean: false,
+        boots: Vec::new(),
+        oldest,
+        sequence: 0,
+        head: chain::hex(&GENESIS),
+    });
+    let active = if end.faults.is_empty() { segments.pop() } else { None };
+    Ok(Recovered {
+        closed: segments,
+        active,
+        head: end.head,
+        next_sequence: end.next_sequence,
+        cut_bytes,
+        faults: end.faults,
+        gaps,
+        state,
+        boots,
+    })
+}
+
+/// Where the journal ends.
+struct End {
+    head: Hash,
+    next_sequence: u64,
+    last_boot: Option<BootId>,
+    faults: Vec<JournalFault>,
+}
+
+impl End {
+    fn of(directory: &Path, last: Option<Scan>, known: Option<&JournalState>, segments: &[Segment]) -> Self {
+        let first_of_last = segments.last().map_or(0, |segment| segment.first.saturating_sub(1));
+        let scan = last.unwrap_or_default();
+        let mut end = Self {
+            head: scan.last.unwrap_or(GENESIS),
+            next_sequence: scan.highest.max(first_of_last).saturating_add(1),
+            last_boot: scan.last_boot,
+            faults: scan.faults,
+        };
+        if let Some(state) = known
+            && state.clean
+            && (state.sequence != end.next_sequence.saturating_sub(1) || state.head != chain::hex(&end.head))
+        {
+            let message = format!(
+                "the journal was closed at sequence {} with hash {}, and ends at sequence {} with hash {}; records were removed or changed since",
+                state.sequence,
+                state.head,
+                end.next_sequence.saturating_sub(1),
+                chain::hex(&end.head),
+            );
+            let file = segments.last().map_or_else(|| directory.to_path_buf(), |segment| segment.path.clone());
+            end.faults.push(JournalFault { file, line: 0, offset: 0, message });
+            if state.sequence >= end.next_sequence {
+                end.next_sequence = state.sequence.saturating_add(1);
+                end.head = json::unhex32(state.head.as_bytes()).unwrap_or(end.head);
+            }
+        }
+        end
+    }
+}
+
+/// What one segment holds.
+#[derive(Debug, Default)]
+struct Scan {
+    /// Where a torn tail starts.
+    torn_at: Option<u64>,
+    faults: Vec<JournalFault>,
+    /// Hash of the last record.
+    last: Option<Hash>,
+    highest: u64,
+    last_boot: Option<BootId>,
+}
+
+fn open(segment: &Segment) -> Result<Lines<BufReader<File>>, EventError> {
+    let file = File::open(&segment.path).map_err(|error| EventError::io("open", &segment.path, &error))?;
+    Ok(Lines::new(BufReader::with_capacity(256 * 1024, file)))
+}
+
+/// Reads and verifies one segment.
+fn scan(segment: &Segment, key: Option<&ChainKey>) -> Result<Scan, EventError> {
+    let mut lines = open(segment)?;
+    let mut scan = Scan::default();
+    let mut expected = segment.first;
+    // A line that is no record is a torn tail if nothing follows it, else a fault.
+    let mut suspect: Option<JournalFault> = None;
+    while let Some(raw) = lines.next().map_err(|error| EventError::io("read", &segment.path, &error))? {
+        if let Some(fault) = suspect.take() {
+            scan.fault(fault);
+            expected = expected.saturating_add(1);
+        }
+        if !raw.complete {
+            scan.torn_at = Some(raw.offset);
+            break;
+        }
+        let line = match Line::parse(raw.bytes) {
+            Ok(line) => line,
+            Err(message) => {
+                suspect = Some(fault_at(segment, &raw, message));
+                continue;
+            }
+        };
+        if line.sequence != expected {
+            let message = format!("sequence {expected} was expected, not {}", line.sequence);
+            scan.fault(fault_at(segment, &raw, message));
+        } else if scan.last.is_some_and(|last| last != line.prev) {
+            scan.fault(fault_at(segment, &raw, "does not follow the line before it".to_owned()));
+        } else if line.verify(key) == Verified::No {
+            let message = if key.is_some() {
+                "the hash is not that of the line, nor that of the line under the configured key"
+            } else {
+                "the hash is not that of the line (or the line is keyed and no key is configured)"
+            };
+            scan.fault(fault_at(segment, &raw, message.to_owned()));
+        }
+        expected = line.sequence.saturating_add(1);
+        scan.highest = scan.highest.max(line.sequence);
+        scan.last = Some(line.hash);
+        scan.last_boot = line.ticket.map(|ticket| ticket.boot).or(scan.last_boot);
+    }
+    if let Some(fault) = suspect {
+        scan.torn_at = Some(fault.offset);
+    }
+    Ok(scan)
+}
+
+impl Scan {
+    fn fault(&mut self, fault: JournalFault) {
+        if self.faults.len() < MAX_FAULTS {
+            self.faults.push(fault);
+        }
+    }
+}
+
+fn fault_at(segment: &Segment, raw: &RawLine<'_>, message: String) -> JournalFault {
+    JournalFault { file: segment.path.clone(), line: raw.number, offset: raw.offset, message }
+}
+
+fn cut(path: &Path, offset: u64) -> Result<(), EventError> {
+    let truncate = || {
+        let file = OpenOptions::new().write(true).open(path)?;
+        file.set_len(offset)?;
+        file.sync_all()
+    };
+    truncate().map_err(|error| EventError::io("cut the torn tail of", path, &error))
+}
+
+/// The starts that the journal may hold records of: what the state remembers, or else what the lines say.
+fn known_boots(known: Option<&JournalState>, segments: &[Segment]) -> Result<Vec<BootId>, EventError> {
+    if let Some(state) = known {
+        return Ok(state.boots.iter().filter_map(|entry| line::parse_boot(&entry.boot)).collect());
+    }
+    let mut boots = Vec::new();
+    for segment in segments {
+        for_each_record(segment, |line, _| {
+            if let Some(ticket) = line.ticket
+                && !boots.contains(&ticket.boot)
+            {
+                boots.push(ticket.boot);
+            }
+        })?;
+    }
+    Ok(boots)
+}
+
+fn for_each_record(segment: &Segment, mut see: impl FnMut(&Line<'_>, &[u8])) -> Result<(), EventError> {
+    let mut lines = open(segment)?;
+    while let Some(raw) = lines.next().map_err(|error| EventError::io("read", &segment.path, &error))? {
+        if let Ok(line) = Line::parse(raw.bytes) {
+            see(&line, raw.bytes);
+        }
+    }
+    Ok(())
+}
+
+/// Tickets of one worker that the journal accounts for, as ascending ranges that lie apart.
+#[derive(Debug, Default)]
+struct Covered(Vec<(u64, u64)>);
+
+impl Covered {
+    fn add(&mut self, first: u64, last: u64) {
+        // Tickets come nearly in order, so that the place is at or near the end.
+        let at = self.0.iter().rposition(|range| range.0 <= first).map_or(0, |at| at.saturating_add(1));
+        self.0.insert(at, (first, last));
+        let start = at.saturating_sub(1);
+        let mut merged: Vec<(u64, u64)> = Vec::new();
+        for range in self.0.drain(start..) {
+            match merged.last_mut() {
+                Some(before) if range.0 <= before.1.saturating_add(1) => before.1 = before.1.max(range.1),
+                _ => merged.push(range),
+            }
+        }
+        self.0.extend(merged);
+    }
+
+    fn highest(&self) -> u64 {
+        self.0.last().map_or(0, |range| range.1)
+    }
+
+    fn holes(&self) -> Vec<(u64, u64)> {
+        let pairs = self.0.windows(2);
+        pairs
+            .filter_map(|pair| match pair {
+                [before, after] => Some((before.1.saturating_add(1), after.0.saturating_sub(1))),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+/// The tickets of `boot` that may have been lost when it ended without closing the journal. For each worker: the holes
+/// that no gap record names yet, exactly; and an open gap from the last accounted ticket on, whose count is what the
+/// watermark proves.
+fn lost(boot: Option<BootId>, watermark: Option<Watermark>, segments: &[Segment]) -> Result<Vec<Gap>, EventError> {
+    let Some(boot) = boot else {
+        return Ok(vec![Gap::unnamed(GapReason::UncleanShutdown, String::new())]);
+    };
+    let issued: BTreeMap<u8, u64> = watermark
+        .filter(|watermark| line::parse_boot(&watermark.boot) == Some(boot))
+        .map(|watermark| watermark.issued.into_iter().collect())
+        .unwrap_or_default();
+    let mut covered: BTreeMap<u8, Covered> = BTreeMap::new();
+    for (age, segment) in segments.iter().rev().enumerate() {
+        // Two segments hold every hole that was still to be reported; older ones only matter for workers that were idle.
+        if age >= 2 && issued.keys().all(|worker| covered.contains_key(worker)) {
+            break;
+        }
+        let of_this_boot = cover(segment, boot, &mut covered)?;
+        if !of_this_boot {
+            break;
+        }
+    }
+    let mut workers: Vec<u8> = issued.keys().chain(covered.keys()).copied().collect();
+    workers.sort_unstable();
+    workers.dedup();
+    if workers.is_empty() {
+        workers.push(0);
+    }
+    let mut gaps = Vec::new();
+    for worker in workers {
+        let (highest, holes) =
+            covered.get(&worker).map(|covered| (covered.highest(), covered.holes())).unwrap_or_default();
+        if !holes.is_empty() {
+            gaps.push(Gap::of_ranges(boot, worker, GapReason::UncleanShutdown, holes));
+        }
+        let count = issued.get(&worker).map_or(0, |issued| issued.saturating_sub(highest));
+        gaps.push(Gap {
+            boot: Some(boot),
+            worker: Some(worker),
+            first: Some(highest.saturating_add(1)),
+            last: None,
+            count,
+            exact: false,
+            reason: GapReason::UncleanShutdown,
+            ranges: Vec::new(),
+            detail: String::new(),
+        });
+    }
+    Ok(gaps)
+}
+
+/// Adds what `segment` accounts for. Whether it holds anything of `boot`, or nothing of any start.
+fn cover(segment: &Segment, boot: BootId, covered: &mut BTreeMap<u8, Covered>) -> Result<bool, EventError> {
+    let (mut of_this_boot, mut of_another) = (false, false);
+    for_each_record(segment, |line, bytes| {
+        match line.ticket {
+            Some(ticket) if ticket.boot == boot => {
+                covered.entry(ticket.worker).or_default().add(ticket.number, ticket.number);
+                of_this_boot = true;
+            }
+            Some(_) => of_another = true,
+            None => {}
+        }
+        if line.kind == "events.gap"
+            && let Ok(GapLine { payload }) = serde_json::from_slice(bytes)
+            && payload.boot.as_deref().and_then(line::parse_boot) == Some(boot)
+            && let (Some(worker), Some(first), Some(last)) = (payload.worker, payload.first, payload.last)
+        {
+            let ranges = if payload.ranges.is_empty() { vec![(first, last)] } else { payload.ranges };
+            for (first, last) in ranges {
+                covered.entry(worker).or_default().add(first, last);
+            }
+            of_this_boot = true;
+        }
+    })?;
+    Ok(of_this_boot || !of_another)
+}

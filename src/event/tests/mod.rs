@@ -1,0 +1,5 @@
+//! Tests of the room as a whole; those of single parts stand beside them.
+
+mod recovery;
+mod ring;
+mod support;
