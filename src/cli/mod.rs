@@ -32,7 +32,7 @@ enum Command {
     /// Print the JSON Schema of policy documents.
     Schema(schema::SchemaArgs),
     /// Ask whether an action may happen: a running server, or policies in process.
-    Eval(eval::EvalArgs),
+    Eval(Box<eval::EvalArgs>),
     /// Run the test cases of policy documents.
     Test(test::TestArgs),
 }
