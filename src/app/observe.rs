@@ -7,7 +7,8 @@ use std::time::Duration;
 use metrics::{counter, gauge};
 
 use crate::event::{
-    ControlBody, ControlRecord, DropReason, EventLog, ReloadFailed, ReloadFinding, SnapshotName, SnapshotPublished, Stats,
+    ControlBody, ControlRecord, DropReason, EventLog, ReloadFailed, ReloadFinding, SnapshotName, SnapshotPublished,
+    Stats,
 };
 use crate::reload::{DocumentEntry, Publication, Refusal, ReloadEvents, SnapshotId, StatusReader};
 use crate::snapshot::Holder;

@@ -2,6 +2,7 @@
 //!
 //! Human output goes to a terminal in colour, `--output json` is for machines. Exit codes are in [`exit`].
 
+mod audit;
 mod check;
 mod documents;
 pub mod exit;
@@ -23,6 +24,8 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Verify or read the journal of events.
+    Audit(audit::AuditArgs),
     /// Check policy documents and say what is wrong with them.
     Check(check::CheckArgs),
     /// Print the JSON Schema of policy documents.
@@ -35,6 +38,7 @@ enum Command {
 pub fn main() -> ExitCode {
     // Clap exits with 2 on wrong usage and with 0 after --help.
     match Cli::parse().command {
+        Command::Audit(args) => audit::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Test(args) => test::run(&args),
