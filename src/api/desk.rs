@@ -115,4 +115,5 @@ fn refuse_unaudited(decision: &mut Decision) {
     decision.effect = Effect::Deny;
     decision.reason_code = ReasonCode::AuditUnavailable;
     decision.matched = None;
+    decision.agreeing.clear();
 }

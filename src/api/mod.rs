@@ -29,9 +29,11 @@ mod server;
 mod service;
 mod socket;
 mod stream;
+mod wire;
 mod worker;
 
 pub use health::Readiness;
 pub use http::HttpServer;
 pub use options::{ConnectionLimits, ServerOptions};
 pub use server::{Server, ServerError, State};
+pub use wire::{to_request, to_response};

@@ -21,7 +21,7 @@ use super::socket::{self, BoundSocket};
 use super::worker::{self, Worker};
 use crate::event::Recorder;
 use crate::snapshot::Holder;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Telemetry, names};
 
 /// What the server decides with.
 #[derive(Debug)]
@@ -160,6 +160,11 @@ impl Server {
             workers
                 .push(start_worker(number, worker, arrivals).map_err(|source| ServerError::Worker { number, source })?);
         }
+        let (of_calls, of_connections) = (calls.clone(), connections.clone());
+        state.telemetry.collect_from(Box::new(move || {
+            metrics::gauge!(names::CALLS_IN_FLIGHT).set(of_calls.in_flight() as f64);
+            metrics::gauge!(names::CONNECTIONS).set(of_connections.in_flight() as f64);
+        }));
         let dealer = Dealer::new(inboxes, connections.clone(), drain, state.telemetry);
         let mut acceptors = Vec::new();
         let mut address = None;

@@ -7,7 +7,6 @@ mod observe;
 mod options;
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,7 +19,7 @@ use crate::reload::{ArchiveError, ReloadHandle, Reloader};
 use crate::snapshot::Holder;
 use crate::state_dir::{StateDir, StateDirError};
 use crate::telemetry::Telemetry;
-pub use options::AppOptions;
+pub use options::{AppOptions, OptionsError};
 
 /// Why the server does not run, or did not stop in order.
 #[derive(Debug, thiserror::Error)]
@@ -28,9 +27,12 @@ pub enum AppError {
     /// The state directory cannot be used.
     #[error(transparent)]
     StateDir(#[from] StateDirError),
-    /// The event log cannot be used, or could not be flushed.
+    /// The event log cannot be used.
     #[error(transparent)]
     Events(#[from] EventError),
+    /// The event log could not be flushed.
+    #[error("events could not be flushed: {0}")]
+    Flush(EventError),
     /// The durable snapshots cannot be read.
     #[error(transparent)]
     Snapshots(#[from] ArchiveError),
@@ -51,6 +53,14 @@ pub enum AppError {
         /// The grace period.
         seconds: u64,
     },
+}
+
+impl AppError {
+    /// Whether the server did run, and only its end was not in order.
+    #[must_use]
+    pub fn is_about_stopping(&self) -> bool {
+        matches!(self, Self::Drain { .. } | Self::Flush(_))
+    }
 }
 
 /// Runs the server until it is told to stop, and stops it in order.
@@ -84,7 +94,6 @@ struct App {
 impl App {
     fn start(options: AppOptions, control: &Runtime) -> Result<Self, AppError> {
         let state_dir = StateDir::open(&options.state)?;
-        let socket = options.socket.unwrap_or_else(|| state_dir.socket());
         let telemetry = Arc::new(Telemetry::new());
         let events = Arc::new(EventLog::open(options.events)?);
         telemetry.collect_from(observe::event_metrics(events.stats()));
@@ -96,9 +105,8 @@ impl App {
         reloader.first_load();
 
         let recorders = (0..options.workers).map(|worker| events.recorder(worker)).collect();
-        let server_options = crate::api::ServerOptions { socket: Some(socket), ..options.server };
         let state = State { holder, recorders, telemetry: telemetry.clone() };
-        let server = Server::start(&server_options, state, control.handle())?;
+        let server = Server::start(&options.server, state, control.handle())?;
         let http = options
             .http
             .map(|address| HttpServer::start(address, server.readiness(), telemetry, control.handle()))
@@ -124,7 +132,7 @@ impl App {
         }
         // What is recorded is worth waiting for, even if the calls took all of the grace period.
         let rest = until.saturating_duration_since(Instant::now()).max(std::time::Duration::from_secs(1));
-        self.events.close(rest)?;
+        self.events.close(rest).map_err(AppError::Flush)?;
         drop(self.state_dir);
         tracing::info!("stopped");
         if in_time { Ok(()) } else { Err(AppError::Drain { seconds: self.drain.as_secs() }) }
@@ -162,10 +170,4 @@ impl Signals {
             }
         }
     }
-}
-
-/// The default state directory.
-#[must_use]
-pub fn default_state() -> PathBuf {
-    PathBuf::from("lictor-data")
 }

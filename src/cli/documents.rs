@@ -64,12 +64,20 @@ impl CommandError {
         Self::Environment(message.into())
     }
 
+    /// Prints an error of something that was to be run rather than checked: the exit code is always that of the
+    /// environment.
+    pub fn report_environment(&self) -> ExitCode {
+        self.report();
+        ExitCode::from(exit::USAGE)
+    }
+
     /// Prints the error and gives the exit code.
     pub fn report(&self) -> ExitCode {
         match self {
             Self::Refused { sources, findings } => {
                 print_findings(sources, findings);
-                anstream::eprintln!("{RED}{} errors{RESET}", findings.count(Severity::Error));
+                let errors = findings.count(Severity::Error);
+                anstream::eprintln!("{RED}{errors} error{}{RESET}", if errors == 1 { "" } else { "s" });
                 ExitCode::from(exit::FAILED)
             }
             Self::Environment(message) => {

@@ -5,8 +5,10 @@
 mod audit;
 mod check;
 mod documents;
+mod eval;
 pub mod exit;
 mod schema;
+mod serve;
 mod style;
 mod test;
 
@@ -26,10 +28,14 @@ struct Cli {
 enum Command {
     /// Verify or read the journal of events.
     Audit(audit::AuditArgs),
+    /// Serve decisions over gRPC until told to stop.
+    Serve(serve::ServeArgs),
     /// Check policy documents and say what is wrong with them.
     Check(check::CheckArgs),
     /// Print the JSON Schema of policy documents.
     Schema(schema::SchemaArgs),
+    /// Ask whether an action may happen: a running server, or policies in process.
+    Eval(eval::EvalArgs),
     /// Run the test cases of policy documents.
     Test(test::TestArgs),
 }
@@ -39,8 +45,10 @@ pub fn main() -> ExitCode {
     // Clap exits with 2 on wrong usage and with 0 after --help.
     match Cli::parse().command {
         Command::Audit(args) => audit::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Eval(args) => eval::run(&args),
         Command::Test(args) => test::run(&args),
     }
 }

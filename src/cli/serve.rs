@@ -1,25 +1,30 @@
 //! `lictor serve`: serves decisions until told to stop.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::documents::CommandError;
 use super::exit;
+use crate::app::{self, AppOptions};
+use crate::config::{Config, LogFormat, Source};
+use crate::model::Layer;
+use crate::telemetry;
 
-/// Arguments of `lictor serve`. Each overrides the configuration file.
+/// Arguments of `lictor serve`. Each overrides the configuration file and the environment.
 #[derive(Debug, clap::Args)]
 pub struct ServeArgs {
-    /// Configuration file.
+    /// Configuration file [default: lictor.yaml, if there is one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Directory or file with policy documents (organisation layer) [default: policies/default]
+    /// Directory or file with policy documents of the organisation layer [default: policies/default]
     #[arg(long, value_name = "PATH")]
-    policies: Option<PathBuf>,
+    policies: Vec<PathBuf>,
     /// State directory: journal, snapshots, keys [default: lictor-data]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
-    /// TCP address for gRPC [default: 127.0.0.1:50151]
+    /// TCP address for gRPC; port 0 takes a free one [default: 127.0.0.1:50151]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
     /// Unix socket for gRPC [default: lictor.sock in the state directory]
@@ -28,7 +33,77 @@ pub struct ServeArgs {
     /// HTTP address for metrics, health and readiness [default: 127.0.0.1:9151]
     #[arg(long, value_name = "ADDRESS")]
     http: Option<SocketAddr>,
-    /// Development: accept asserted identities for administration.
+    /// Development mode: callers may assert identities for administration. Administration is not served by this version,
+    /// so that the flag only puts a line into the log.
     #[arg(long)]
     dev: bool,
+}
+
+/// Runs `lictor serve`: 0 after an orderly stop, 1 if calls had to be cut off or events could not be flushed, 2 if it
+/// cannot start.
+pub fn run(args: &ServeArgs) -> ExitCode {
+    match serve(args) {
+        Ok(code) => code,
+        Err(error) => error.report_environment(),
+    }
+}
+
+fn serve(args: &ServeArgs) -> Result<ExitCode, CommandError> {
+    let config = configured(args)?;
+    let format = match config.logs.format {
+        LogFormat::Text => telemetry::LogFormat::Text,
+        LogFormat::Json => telemetry::LogFormat::Json,
+    };
+    telemetry::init_logs(config.logs.level.as_str(), format)
+        .map_err(|error| CommandError::environment(error.to_string()))?;
+    if args.dev {
+        tracing::warn!("development mode: asserted identities would be accepted for administration");
+    }
+    let options = AppOptions::from_config(&config).map_err(|error| CommandError::environment(error.to_string()))?;
+    match app::run(options) {
+        Ok(()) => Ok(ExitCode::from(exit::OK)),
+        Err(error) if error.is_about_stopping() => {
+            tracing::error!(%error, "not stopped in order");
+            Ok(ExitCode::from(exit::FAILED))
+        }
+        Err(error) => Err(CommandError::environment(error.to_string())),
+    }
+}
+
+/// The configuration with the arguments laid over it. Paths of arguments are relative to the working directory.
+fn configured(args: &ServeArgs) -> Result<Config, CommandError> {
+    // A value that is not text is shown as nearly as possible by the error that it leads to.
+    let lossy = |text: OsString| text.to_string_lossy().into_owned();
+    let variables = std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value)));
+    let loaded = Config::load(args.config.as_deref(), variables);
+    let mut config = loaded.map_err(|(sources, findings)| CommandError::Refused { sources, findings })?;
+    if !args.policies.is_empty() {
+        let source = |path: &PathBuf| Source { path: path.clone(), layer: Layer::Organisation };
+        config.policies.sources = args.policies.iter().map(source).collect();
+    }
+    if let Some(state) = &args.state {
+        config.state.directory.clone_from(state);
+    }
+    if args.listen.is_some() {
+        config.listen.tcp = args.listen;
+    }
+    if let Some(socket) = &args.socket {
+        config.listen.socket = Some(absolute(socket)?);
+    }
+    if args.http.is_some() {
+        config.http.address = args.http;
+    }
+    let missing = config.policies.sources.iter().find(|source| !source.path.exists());
+    if let Some(Source { path, .. }) = missing {
+        return Err(CommandError::environment(format!(
+            "there is no `{}` to read policies from; create it, or say where they are with `--policies PATH`",
+            path.display()
+        )));
+    }
+    Ok(config)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, CommandError> {
+    std::path::absolute(path)
+        .map_err(|error| CommandError::environment(format!("`{}` is not a usable path: {error}", path.display())))
 }

@@ -15,6 +15,7 @@ mod schema;
 mod tests;
 
 pub use document::{CanonicalDocument, DocumentSet, Expectation, Policy, PolicySet, Rule, Target, TestCase, Tests};
+pub use kinds::read_request;
 pub use load::{Loaded, SourceText, load};
 pub use pattern::{BadPattern, MAX_PATTERN_BYTES, MAX_WILDCARDS, Pattern};
 pub use schema::{json_schema, kind_names};

@@ -22,11 +22,15 @@ use super::retired::Retired;
 use super::sources::{self, Look, SourceTexts};
 use super::status::StatusReader;
 
+/// What turns texts into documents: [`policy::load`], but for tests of what happens should it fail.
+type Loader = fn(&[SourceText]) -> Loaded;
+
 /// Loads documents and publishes them, one attempt at a time.
 pub struct Reloader {
     pub(super) options: ReloadOptions,
     /// The state directory, which is never a source.
     pub(super) excluded: PathBuf,
+    load: Loader,
     archive: Archive,
     holder: Arc<Holder>,
     events: Box<dyn ReloadEvents>,
@@ -78,6 +82,7 @@ impl Reloader {
         Ok(Self {
             options,
             excluded: state.path().to_owned(),
+            load: policy::load,
             archive,
             holder,
             events,
@@ -86,6 +91,12 @@ impl Reloader {
             retired,
             has_restored: false,
         })
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_loader(mut self, load: Loader) -> Self {
+        self.load = load;
+        self
     }
 
     /// Reads how loading stands.
@@ -118,10 +129,11 @@ impl Reloader {
         self.last.fingerprint = read.fingerprint;
         let identity = read.identity();
         let is_asked_for = matches!(trigger, Trigger::Start | Trigger::Request);
-        if let Some((known, outcome)) = self.last.settled.as_ref().filter(|_| !is_asked_for) {
-            if *known == identity {
-                return outcome.clone();
-            }
+        if let Some((known, outcome)) = &self.last.settled
+            && *known == identity
+            && !is_asked_for
+        {
+            return outcome.clone();
         }
         let result = self.check(read).and_then(|(checked, texts)| self.publish(checked, &texts, trigger, now));
         let outcome = match result {
@@ -167,8 +179,8 @@ impl Reloader {
     /// Checks what was read, up to the question whether it is anything new.
     fn check(&self, read: SourceTexts) -> Result<(Checked, Vec<SourceText>), Stop> {
         // The loader must not panic; should it, the last good snapshot stays live and later changes still get through.
-        let loaded = catch_unwind(AssertUnwindSafe(|| policy::load(&read.texts)));
-        let Ok(Loaded { sources, documents, findings }) = loaded else {
+        let loaded = catch_unwind(AssertUnwindSafe(|| (self.load)(&read.texts)));
+        let Ok(Loaded { sources, documents, findings, .. }) = loaded else {
             return Err(internal("checking the documents failed; this is a defect, please report it"));
         };
         log_findings(&sources, &read.findings, &findings);
@@ -316,7 +328,7 @@ impl Reloader {
         let manifest = self.archive.manifest(digest).map_err(|error| error.to_string())?;
         let texts = self.archive.texts(&manifest).map_err(|error| error.to_string())?;
         let rebuilt = catch_unwind(AssertUnwindSafe(|| {
-            let loaded = policy::load(&texts);
+            let loaded = (self.load)(&texts);
             let is_same = !loaded.findings.has_errors() && Snapshot::digest_of(&loaded.documents) == digest;
             is_same.then(|| Snapshot::build(&loaded.documents, revision))
         }));

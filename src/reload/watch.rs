@@ -118,17 +118,17 @@ impl Relevance {
     }
 
     fn concerns_path(&self, path: &Path) -> bool {
+        let is_excluded = || path.starts_with(&self.excluded);
+        let is_above = self.roots.iter().any(|root| root.starts_with(path));
+        if is_above || self.directories.contains(path) {
+            return !is_excluded() || self.directories.contains(path);
+        }
         let name = path.file_name().map(OsStr::as_encoded_bytes).unwrap_or_default();
-        let is_volume_link = name.starts_with(b"..");
-        if name.starts_with(b".") && !is_volume_link {
-            return false;
-        }
-        let is_inside = path.parent().is_some_and(|parent| self.directories.contains(parent));
-        if is_inside || self.directories.contains(path) {
-            return true;
-        }
         // A file that is itself a source may be a link into a volume, and change with the volume's `..data`.
-        let is_above = || self.roots.iter().any(|root| root.starts_with(path));
-        !path.starts_with(&self.excluded) && (is_volume_link || is_above())
+        if name.starts_with(b"..") {
+            return !is_excluded();
+        }
+        // Editors and tools keep hidden files beside those that they write.
+        !name.starts_with(b".") && path.parent().is_some_and(|parent| self.directories.contains(parent))
     }
 }

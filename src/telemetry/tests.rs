@@ -18,7 +18,11 @@ fn what_was_counted_shows() {
     telemetry.policies_reloaded(ReloadResult::Published);
     telemetry.policies_reloaded(ReloadResult::Failed);
     telemetry.snapshot_published(7, 40);
-    telemetry.collect_from(Box::new(|| gauge!("lictor_event_ring_depth").set(3.0)));
+    telemetry.collect_from(Box::new(|| {
+        gauge!("lictor_event_ring_depth").set(3.0);
+        gauge!(names::CALLS_IN_FLIGHT).set(0.0);
+        gauge!(names::CONNECTIONS).set(0.0);
+    }));
     let text = telemetry.render();
     for line in [
         "lictor_decisions_total{decision=\"deny\",effect=\"deny\",reason_code=\"NO_POLICY\"} 3",

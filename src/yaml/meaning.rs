@@ -26,7 +26,9 @@ pub(super) fn fill(
     let context = Context { source, text, disagree: Cell::new(None), findings: Cell::default() };
     let mut nodes = Vec::new();
     let mut rest = skeletons.iter();
-    for document in serde_yaml::Deserializer::from_str(text) {
+    // The parser of the meaning takes a byte order mark for a part of the first key.
+    let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    for document in serde_yaml::Deserializer::from_str(text.get(start..).unwrap_or(text)) {
         let Some(skeleton) = rest.next() else {
             // The parser of the meaning gives an empty text one document without content, the other none.
             if skeletons.is_empty() {
@@ -38,7 +40,7 @@ pub(super) fn fill(
         let node = seed.deserialize(document).map_err(|error| {
             Box::new(match context.disagree.get() {
                 Some(span) => syntax::ambiguous(span),
-                None => syntax::of_meaning(source, text, &error),
+                None => syntax::of_meaning(source, text, start, &error),
             })
         })?;
         if node.kind != Kind::Null {

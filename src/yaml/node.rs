@@ -82,6 +82,12 @@ impl Node {
         }
     }
 
+    /// Whether it is the string `text`.
+    #[must_use]
+    pub fn is_string(&self, text: &str) -> bool {
+        matches!(&self.kind, Kind::String(value, _) if value == text)
+    }
+
     /// Where to point at when the whole is meant: the first key of a map, the first entry of a list, else all of it. Keeps
     /// excerpts short.
     #[must_use]

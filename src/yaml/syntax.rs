@@ -72,8 +72,9 @@ pub(super) fn explain(source: SourceId, text: &str, error: &ScanError) -> Findin
 }
 
 /// A syntax error that only the parser of the meaning sees.
-pub(super) fn of_meaning(source: SourceId, text: &str, error: &serde_yaml::Error) -> Finding {
-    let at = error.location().map_or(0, |location| text.floor_char_boundary(location.index()));
+/// The parser read `text` from the byte `start` on.
+pub(super) fn of_meaning(source: SourceId, text: &str, start: usize, error: &serde_yaml::Error) -> Finding {
+    let at = error.location().map_or(0, |location| text.floor_char_boundary(start.saturating_add(location.index())));
     let full = error.to_string();
     let message = full.find(" at line ").and_then(|end| full.get(..end)).unwrap_or(&full);
     syntax(Span::new(source, at, at), format!("this is not YAML: {message}"), "")

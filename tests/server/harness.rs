@@ -7,7 +7,7 @@ use hyper_util::rt::TokioIo;
 use lictor::api::proto::v1::decision_service_client::DecisionServiceClient;
 use lictor::api::proto::v1::{Action, EvaluateRequest, Subject};
 use lictor::api::{Server, ServerOptions, State};
-use lictor::event::Recorder;
+use lictor::event::{EventLog, EventOptions};
 use lictor::snapshot::Holder;
 use lictor::telemetry::Telemetry;
 use tokio::runtime::Handle;
@@ -18,6 +18,7 @@ pub struct Running {
     pub server: Server,
     pub telemetry: Arc<Telemetry>,
     pub holder: Arc<Holder>,
+    _events: EventLog,
     folder: tempfile::TempDir,
 }
 
@@ -33,9 +34,11 @@ impl Running {
         change(&mut options);
         let holder = Arc::new(Holder::default());
         let telemetry = Arc::new(Telemetry::new());
-        let state = State { holder: holder.clone(), recorders: vec![Recorder {}], telemetry: telemetry.clone() };
+        let events = EventLog::open(EventOptions::new(folder.path())).unwrap();
+        let recorders = vec![events.recorder(0)];
+        let state = State { holder: holder.clone(), recorders, telemetry: telemetry.clone() };
         let server = Server::start(&options, state, &Handle::current()).unwrap();
-        Self { server, telemetry, holder, folder }
+        Self { server, telemetry, holder, _events: events, folder }
     }
 
     /// A client over TCP.

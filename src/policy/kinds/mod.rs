@@ -7,6 +7,8 @@ mod request;
 mod rule;
 mod test_cases;
 
+pub use request::read as read_request;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::diag::Findings;

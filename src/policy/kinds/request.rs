@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::diag::{Finding, Findings};
+use crate::diag::{Finding, Findings, SourceId, Span};
 use crate::model::{Action, Attributes, Request, Resource, Subject, Text};
 use crate::policy::decode::{OneLine, short_text};
 use crate::yaml::{self, Entry, Field, Fields, Kind, Node, spec};
@@ -76,6 +76,26 @@ pub(crate) enum ActionField {
     Map(ActionSpec),
 }
 
+/// Reads a text that holds one request, or a part of one, in YAML or JSON. `None` where it cannot be read at all.
+pub fn read(source: SourceId, text: &str, out: &mut Findings) -> Option<Request> {
+    let documents = yaml::parse(source, text, out);
+    if out.has_errors() {
+        return None;
+    }
+    match documents.as_slice() {
+        [] => {
+            out.push(Finding::error("no-request", "the file holds no request").at(Span::new(source, 0, 0)));
+            None
+        }
+        [only] => Some(partial(only, out)),
+        [_, second, ..] => {
+            let finding = Finding::error("several-requests", "the file holds several requests").at(second.head());
+            out.push(finding.help("keep one; the others need a file of their own"));
+            None
+        }
+    }
+}
+
 /// Reads a request, or the part of one that `node` gives.
 pub(crate) fn partial(node: &Node, out: &mut Findings) -> Request {
     let mut request = Request::default();
@@ -97,7 +117,7 @@ pub(crate) fn partial(node: &Node, out: &mut Findings) -> Request {
 }
 
 /// Reports what a whole request must have and this one lacks. `at` stands for the request.
-pub(crate) fn check_complete(request: &Request, at: crate::diag::Span, out: &mut Findings) {
+pub(crate) fn check_complete(request: &Request, at: Span, out: &mut Findings) {
     for (value, path, example) in [
         (&request.subject.id, "subject.id", "subject: {id: support-7}"),
         (&request.action.name, "action", "action: payment.refund"),

@@ -1,0 +1,221 @@
+//! The question of a command line: a file, flags, or a file with flags laid over it.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use crate::cli::documents::CommandError;
+use crate::diag::{Findings, Sources};
+use crate::model::{Attributes, Request, Text, Timestamp, Value};
+use crate::policy;
+
+/// What is asked.
+#[derive(Debug, Default, clap::Args)]
+pub struct QuestionArgs {
+    /// Read the question from this YAML or JSON file, `-` for standard input; flags replace its parts.
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// On whose behalf: `TYPE/ID`, or `ID` alone.
+    #[arg(long, value_name = "TYPE/ID")]
+    subject: Option<String>,
+    /// A role that the subject holds; may be given several times.
+    #[arg(long = "role", value_name = "ROLE")]
+    roles: Vec<String>,
+    /// The person or service that the subject acts for.
+    #[arg(long, value_name = "ID")]
+    on_behalf_of: Option<String>,
+    /// An attribute of the subject, as for `--context`.
+    #[arg(long = "subject-property", value_name = "KEY=VALUE", value_parser = assignment)]
+    subject_properties: Vec<Assignment>,
+    /// The action.
+    #[arg(long, value_name = "NAME")]
+    action: Option<String>,
+    /// An attribute of the action, as for `--context`.
+    #[arg(long = "action-property", value_name = "KEY=VALUE", value_parser = assignment)]
+    action_properties: Vec<Assignment>,
+    /// What the action is done to: `TYPE/ID`; the id may hold further slashes.
+    #[arg(long, value_name = "TYPE/ID")]
+    resource: Option<String>,
+    /// An attribute of the resource, as for `--context`.
+    #[arg(long = "resource-property", value_name = "KEY=VALUE", value_parser = assignment)]
+    resource_properties: Vec<Assignment>,
+    /// A circumstance. Dots in the key nest (`params.amount=20`); the value is JSON if it can be read as JSON, else text.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    context: Vec<Assignment>,
+    /// All circumstances as one JSON object; `--context` adds to them.
+    #[arg(long, value_name = "JSON", value_parser = json_object)]
+    context_json: Option<Attributes>,
+    /// The tenant [default: default].
+    #[arg(long, value_name = "ID")]
+    tenant: Option<String>,
+    /// Decide with the resident snapshot of this digest.
+    #[arg(long, value_name = "DIGEST")]
+    pin: Option<String>,
+    /// Show for each rule why it matched or not.
+    #[arg(long)]
+    explain: bool,
+    /// Show the hash that binds an approval to this action.
+    #[arg(long)]
+    action_hash: bool,
+    /// Id of the request, echoed.
+    #[arg(long, value_name = "ID")]
+    request_id: Option<String>,
+    /// Correlates records across systems.
+    #[arg(long, value_name = "ID")]
+    correlation_id: Option<String>,
+    /// Run that the action belongs to.
+    #[arg(long, value_name = "ID")]
+    run_id: Option<String>,
+}
+
+/// A dotted key and its value.
+#[derive(Debug, Clone)]
+pub struct Assignment {
+    path: Vec<Text>,
+    value: Value,
+}
+
+impl QuestionArgs {
+    /// The question.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no request, or a question without a subject or an action.
+    pub fn read(&self) -> Result<Request, CommandError> {
+        let mut request = match &self.file {
+            Some(path) => read_file(path)?,
+            None => Request::default(),
+        };
+        self.lay_over(&mut request);
+        for (value, what, example) in [
+            (&request.subject.id, "subject", "--subject agent/support-7"),
+            (&request.action.name, "action", "--action payment.refund"),
+        ] {
+            if value.is_empty() {
+                return Err(CommandError::environment(format!(
+                    "the question has no {what}; give one with `{example}`, or read the question from a file with `-f`"
+                )));
+            }
+        }
+        Ok(request)
+    }
+
+    fn lay_over(&self, request: &mut Request) {
+        if let Some(subject) = &self.subject {
+            (request.subject.kind, request.subject.id) = kind_and_id(subject, Alone::Id);
+        }
+        if !self.roles.is_empty() {
+            request.subject.roles = self.roles.iter().map(Text::from).collect();
+        }
+        if let Some(resource) = &self.resource {
+            (request.resource.kind, request.resource.id) = kind_and_id(resource, Alone::Kind);
+        }
+        if let Some(context) = &self.context_json {
+            request.context = context.clone();
+        }
+        for (field, given) in [
+            (&mut request.subject.on_behalf_of, &self.on_behalf_of),
+            (&mut request.action.name, &self.action),
+            (&mut request.tenant_id, &self.tenant),
+            (&mut request.snapshot, &self.pin),
+            (&mut request.request_id, &self.request_id),
+            (&mut request.correlation_id, &self.correlation_id),
+            (&mut request.run_id, &self.run_id),
+        ] {
+            if let Some(text) = given {
+                *field = Text::from(text);
+            }
+        }
+        for (map, given) in [
+            (&mut request.subject.properties, &self.subject_properties),
+            (&mut request.action.properties, &self.action_properties),
+            (&mut request.resource.properties, &self.resource_properties),
+            (&mut request.context, &self.context),
+        ] {
+            for assignment in given {
+                *map = assigned(map, &assignment.path, &assignment.value);
+            }
+        }
+        request.explain |= self.explain;
+        request.want_action_hash |= self.action_hash;
+    }
+}
+
+fn read_file(path: &std::path::Path) -> Result<Request, CommandError> {
+    let from_stdin = path.as_os_str() == "-";
+    let name = if from_stdin { "standard input".into() } else { path.display().to_string() };
+    let mut bytes = Vec::new();
+    let most = crate::yaml::MAX_BYTES as u64 + 1;
+    let outcome = if from_stdin {
+        std::io::stdin().lock().take(most).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes))
+    };
+    outcome.map_err(|error| CommandError::environment(format!("cannot read `{name}`: {error}")))?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| CommandError::environment(format!("`{name}` is not UTF-8 text")))?;
+    let mut sources = Sources::default();
+    let mut findings = Findings::default();
+    let source = sources.add(name, text.as_str());
+    match policy::read_request(source, &text, &mut findings) {
+        Some(request) if !findings.has_errors() => Ok(request),
+        _ => Err(CommandError::Refused { sources, findings }),
+    }
+}
+
+/// What a word without a slash is.
+#[derive(Clone, Copy)]
+enum Alone {
+    Id,
+    Kind,
+}
+
+fn kind_and_id(text: &str, alone: Alone) -> (Text, Text) {
+    match (text.split_once('/'), alone) {
+        (Some((kind, id)), _) => (kind.into(), id.into()),
+        (None, Alone::Id) => (Text::default(), text.into()),
+        (None, Alone::Kind) => (text.into(), Text::default()),
+    }
+}
+
+/// `map` with `value` at `path`; whatever stands in the way is replaced.
+fn assigned(map: &Attributes, path: &[Text], value: &Value) -> Attributes {
+    let Some((first, rest)) = path.split_first() else { return map.clone() };
+    let new = match (rest, map.get(first)) {
+        ([], _) => value.clone(),
+        (_, Some(Value::Map(inner))) => Value::Map(assigned(inner, rest, value)),
+        _ => Value::Map(assigned(&Attributes::default(), rest, value)),
+    };
+    let mut entries: Vec<(Text, Value)> = map.iter().filter(|(key, _)| key != first).cloned().collect();
+    entries.push((first.clone(), new));
+    // The keys were unique, and the one that is added was left out before.
+    Attributes::from_entries(entries).unwrap_or_default()
+}
+
+fn assignment(text: &str) -> Result<Assignment, String> {
+    let (key, value) = text.split_once('=').ok_or("write `KEY=VALUE`, for example `amount=20`")?;
+    if key.is_empty() || key.split('.').any(str::is_empty) {
+        return Err(format!("`{key}` is not a key; write for example `amount=20` or `params.amount=20`"));
+    }
+    let value = match serde_json::from_str::<serde_json::Value>(value) {
+        Ok(json) => Value::try_from(&json).map_err(|error| error.to_string())?,
+        Err(_) => Value::String(value.into()),
+    };
+    Ok(Assignment { path: key.split('.').map(Text::from).collect(), value })
+}
+
+fn json_object(text: &str) -> Result<Attributes, String> {
+    let mut sources = Sources::default();
+    let mut findings = Findings::default();
+    let source = sources.add("--context-json", text);
+    let nodes = crate::yaml::parse(source, text, &mut findings);
+    let map = nodes.first().and_then(|node| crate::yaml::attributes(node, &mut findings));
+    match (findings.iter().next(), map) {
+        (None, Some(map)) => Ok(map),
+        (Some(finding), _) => Err(finding.message.clone()),
+        (None, None) => Err("it is not a JSON object".into()),
+    }
+}
+
+/// A point in time as RFC 3339.
+pub fn time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| "write RFC 3339, for example `2026-03-01T09:30:00Z`".into())
+}

@@ -1,0 +1,232 @@
+//! The sections and keys of the file.
+
+use crate::yaml::spec;
+
+spec! {
+    /// The configuration. All sections may be left out.
+    pub(super) struct ConfigSpec {
+        /// Where questions are taken.
+        listen: Option<ListenSpec>,
+        /// Metrics and health.
+        http: Option<HttpSpec>,
+        /// Where policies come from.
+        policies: Option<PoliciesSpec>,
+        /// What is kept on disk.
+        state: Option<StateSpec>,
+        /// The record of decisions.
+        events: Option<EventsSpec>,
+        /// Limits on questions and connections.
+        limits: Option<LimitsSpec>,
+        /// What the program says of itself.
+        logs: Option<LogsSpec>,
+        /// Threads, and the end.
+        server: Option<ServerSpec>,
+    }
+}
+
+spec! {
+    /// Where questions are taken.
+    pub(super) struct ListenSpec {
+        /// Address of the TCP listener, or `off`; 127.0.0.1:50151 if not given.
+        tcp: Option<String>,
+        /// Path of the Unix socket, relative to the state directory, or `off`; `lictor.sock` if not given.
+        socket: Option<String>,
+        /// Permissions of the socket, in octal digits; "0600" if not given.
+        #[schemars(regex(pattern = "^0?[0-7]{3}$"))]
+        socketMode: Option<String>,
+        /// Whether the server answers `grpc.reflection`; `true` if not given.
+        reflection: Option<bool>,
+    }
+}
+
+spec! {
+    /// Metrics and health.
+    pub(super) struct HttpSpec {
+        /// Address of the HTTP listener, or `off`; 127.0.0.1:9151 if not given.
+        address: Option<String>,
+    }
+}
+
+spec! {
+    /// Where policies come from.
+    pub(super) struct PoliciesSpec {
+        /// Directories and files of documents; `policies/default` if not given.
+        sources: Option<Vec<SourceSpec>>,
+        /// Whether the file system is asked to tell of changes; `true` if not given.
+        watch: Option<bool>,
+        /// How often the files are compared besides; 30 if not given.
+        #[schemars(range(min = 1, max = 86_400))]
+        pollSeconds: Option<u32>,
+        /// Whether a reload from some policies to none is let through; `false` if not given.
+        allowEmpty: Option<bool>,
+    }
+}
+
+spec! {
+    /// A directory or file of documents.
+    pub(super) struct SourceSpec {
+        /// Where it is, relative to the file that says so.
+        path: String,
+        /// The layer of all documents in it; `organisation` if not given.
+        #[schemars(extend("enum" = ["system", "organisation", "tenant"]))]
+        layer: Option<String>,
+    }
+}
+
+spec! {
+    /// What is kept on disk.
+    pub(super) struct StateSpec {
+        /// The state directory, relative to the file that says so; `lictor-data` if not given.
+        directory: Option<String>,
+    }
+}
+
+spec! {
+    /// The record of decisions.
+    pub(super) struct EventsSpec {
+        /// What happens where the record cannot keep up: `best_effort` drops it and names the gap.
+        #[schemars(extend("enum" = ["best_effort"]))]
+        mode: Option<String>,
+        /// The journal.
+        journal: Option<JournalSpec>,
+        /// The queue before the journal.
+        ring: Option<RingSpec>,
+        /// Where events go besides the journal.
+        exporters: Option<Vec<ExporterSpec>>,
+        /// Attributes whose values are replaced by a keyed hash, for example `context.params.card_number`.
+        mask: Option<Vec<String>>,
+        /// Key of the journal's chain.
+        key: Option<SecretSpec>,
+        /// Key of the masks; one in the state directory if not given.
+        maskKey: Option<SecretSpec>,
+    }
+}
+
+spec! {
+    /// The journal.
+    pub(super) struct JournalSpec {
+        /// Most bytes of all segments together; 256MiB if not given.
+        maxBytes: Option<BytesField>,
+        /// Most bytes of one segment; 16MiB if not given.
+        segmentBytes: Option<BytesField>,
+        /// Longest time between a write and the fsync that covers it; 1000 if not given.
+        #[schemars(range(min = 1, max = 60_000))]
+        fsyncMillis: Option<u32>,
+    }
+}
+
+spec! {
+    /// The queue before the journal.
+    pub(super) struct RingSpec {
+        /// Most records that wait; 65536 if not given.
+        #[schemars(range(min = 64, max = 8_388_607))]
+        records: Option<u32>,
+        /// Most bytes that they own; 32MiB if not given.
+        bytes: Option<BytesField>,
+    }
+}
+
+spec! {
+    /// Where events go besides the journal.
+    pub(super) struct ExporterSpec {
+        /// What it is.
+        #[schemars(extend("enum" = ["stdout"]))]
+        r#type: String,
+        /// Its name in metrics; the type if not given. Unique.
+        name: Option<String>,
+    }
+}
+
+spec! {
+    /// Where a secret is found: in a file, or in an environment variable.
+    pub(super) struct SecretSpec {
+        /// Path of the file, relative to the file that says so.
+        file: Option<String>,
+        /// Name of the environment variable.
+        env: Option<String>,
+    }
+}
+
+spec! {
+    /// Limits. Those on questions can only be lowered.
+    pub(super) struct LimitsSpec {
+        /// Largest request message.
+        messageBytes: Option<BytesField>,
+        /// Deepest nesting of attributes.
+        attributeDepth: Option<u32>,
+        /// Most questions in a batch.
+        batchItems: Option<u32>,
+        /// Most bytes in a tenant, role, type and the like.
+        idBytes: Option<u32>,
+        /// Most bytes in a subject id or action name.
+        nameBytes: Option<u32>,
+        /// Most bytes in a resource id.
+        resourceIdBytes: Option<u32>,
+        /// Most roles of a subject.
+        roles: Option<u32>,
+        /// What evaluating all conditions of one request may cost.
+        evaluationCost: Option<u64>,
+        /// Most rules in an explanation.
+        explainedRules: Option<u32>,
+        /// Most connections.
+        connections: Option<u32>,
+        /// Most calls in flight.
+        inFlight: Option<u32>,
+        /// Most calls in flight on one connection.
+        streamsPerConnection: Option<u32>,
+    }
+}
+
+spec! {
+    /// What the program says of itself.
+    pub(super) struct LogsSpec {
+        /// How lines are written; `text` if not given.
+        #[schemars(extend("enum" = ["text", "json"]))]
+        format: Option<String>,
+        /// The least important lines that are written; `info` if not given.
+        #[schemars(extend("enum" = ["error", "warn", "info", "debug", "trace"]))]
+        level: Option<String>,
+    }
+}
+
+spec! {
+    /// Threads, and the end.
+    pub(super) struct ServerSpec {
+        /// Threads that decide; 1 if not given.
+        #[schemars(range(min = 1, max = 64))]
+        workers: Option<u32>,
+        /// How long calls in flight may take to finish when the server ends; 20 if not given.
+        #[schemars(range(min = 0, max = 3_600))]
+        drainSeconds: Option<u32>,
+    }
+}
+
+/// A number of bytes: a whole number, or one with a unit, for example `16MiB`.
+#[derive(schemars::JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code, reason = "read by the schema generator only")]
+pub(super) enum BytesField {
+    /// Bytes.
+    Number(u64),
+    /// With a unit: `KiB`, `MiB` or `GiB`.
+    WithUnit(String),
+}
+
+/// The keys of the section at `path`; `None` where there is no such section.
+pub(super) fn keys_of(path: &[&str]) -> Option<&'static [&'static str]> {
+    Some(match path {
+        [] => ConfigSpec::FIELDS,
+        ["listen"] => ListenSpec::FIELDS,
+        ["http"] => HttpSpec::FIELDS,
+        ["policies"] => PoliciesSpec::FIELDS,
+        ["state"] => StateSpec::FIELDS,
+        ["events"] => EventsSpec::FIELDS,
+        ["events", "journal"] => JournalSpec::FIELDS,
+        ["events", "ring"] => RingSpec::FIELDS,
+        ["events", "key" | "maskKey"] => SecretSpec::FIELDS,
+        ["limits"] => LimitsSpec::FIELDS,
+        ["logs"] => LogsSpec::FIELDS,
+        ["server"] => ServerSpec::FIELDS,
+        _ => return None,
+    })
+}

@@ -1,0 +1,173 @@
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::diag::{Findings, Sources, render_text};
+use crate::model::Layer;
+
+use super::{Config, EventMode, Exporter, ExporterKind, LogFormat, LogLevel, Secret, Source};
+
+fn load(text: &str, variables: &[(&str, &str)]) -> Result<(Config, PathBuf), (Sources, Findings)> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("lictor.yaml");
+    fs::write(&path, text).unwrap();
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Config::load(Some(&path), variables).map(|config| (config, directory.path().to_owned()))
+}
+
+fn errors(text: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    let (sources, findings) = load(text, variables).unwrap_err();
+    for finding in &findings {
+        assert!(render_text(&sources, finding, false).starts_with("error["));
+    }
+    findings.iter().map(|finding| format!("{}: {}", finding.code, finding.message)).collect()
+}
+
+#[test]
+fn an_empty_file_means_the_defaults() {
+    assert_eq!(load("", &[]).unwrap().0, Config::default());
+    assert_eq!(load("listen: {}\nevents: {}\nlimits: {}\n", &[]).unwrap().0, Config::default());
+}
+
+#[test]
+fn every_setting_is_read() {
+    let text = r#"
+listen: {tcp: "0.0.0.0:1", socket: off, socketMode: "0660", reflection: false}
+http: {address: off}
+policies:
+  sources: [{path: mine, layer: tenant}, {path: /etc/lictor}]
+  watch: false
+  pollSeconds: 5
+  allowEmpty: true
+state: {directory: data}
+events:
+  mode: best_effort
+  journal: {maxBytes: 1GiB, segmentBytes: 1048576, fsyncMillis: 10}
+  ring: {records: 128, bytes: 1MiB}
+  exporters: [{type: stdout}, {type: stdout, name: second}]
+  mask: [context.params.card_number]
+  key: {file: keys/chain}
+  maskKey: {env: MASK_KEY}
+limits: {messageBytes: 64KiB, attributeDepth: 8, batchItems: 2, idBytes: 64, nameBytes: 65, resourceIdBytes: 66, roles: 3,
+  evaluationCost: 5000, explainedRules: 4, connections: 5, inFlight: 6, streamsPerConnection: 7}
+logs: {format: json, level: debug}
+server: {workers: 4, drainSeconds: 0}
+"#;
+    let (config, base) = load(text, &[]).unwrap();
+    assert_eq!(config.listen.tcp, Some("0.0.0.0:1".parse().unwrap()));
+    assert_eq!((config.listen.socket, config.listen.socket_mode, config.listen.reflection), (None, 0o660, false));
+    assert_eq!(config.http.address, None);
+    let sources = [
+        Source { path: base.join("mine"), layer: Layer::Tenant },
+        Source { path: "/etc/lictor".into(), layer: Layer::Organisation },
+    ];
+    assert_eq!(config.policies.sources, sources);
+    assert_eq!((config.policies.watch, config.policies.allow_empty), (false, true));
+    assert_eq!(config.policies.poll, Duration::from_secs(5));
+    assert_eq!(config.state.directory, base.join("data"));
+    let events = config.events;
+    assert_eq!((events.mode, events.journal_bytes, events.segment_bytes), (EventMode::BestEffort, 1 << 30, 1 << 20));
+    assert_eq!((events.ring_records, events.ring_bytes), (128, 1 << 20));
+    assert_eq!(events.fsync_interval, Duration::from_millis(10));
+    let exporter = |name: &str| Exporter { name: name.to_owned(), kind: ExporterKind::Stdout };
+    assert_eq!(events.exporters, [exporter("stdout"), exporter("second")]);
+    assert_eq!(events.mask, ["context.params.card_number"]);
+    assert_eq!(events.key, Some(Secret::File(base.join("keys/chain"))));
+    assert_eq!(events.mask_key, Some(Secret::Env("MASK_KEY".to_owned())));
+    let limits = config.limits;
+    assert_eq!((limits.requests.message_bytes, limits.requests.attribute_depth, limits.requests.roles), (65_536, 8, 3));
+    assert_eq!((limits.requests.id_bytes, limits.requests.name_bytes, limits.requests.resource_id_bytes), (64, 65, 66));
+    assert_eq!((limits.requests.batch_items, limits.requests.evaluation_cost), (2, 5_000));
+    assert_eq!(limits.requests.explained_rules, 4);
+    assert_eq!((limits.connections, limits.in_flight, limits.streams_per_connection), (Some(5), Some(6), Some(7)));
+    assert_eq!((config.logs.format, config.logs.level), (LogFormat::Json, LogLevel::Debug));
+    assert_eq!((config.server.workers, config.server.drain), (4, Duration::ZERO));
+}
+
+#[test]
+fn variables_override_the_file() {
+    let variables = [
+        ("LICTOR_LISTEN__TCP", "127.0.0.1:7"),
+        ("LICTOR_EVENTS__JOURNAL__MAX_BYTES", "64MiB"),
+        ("LICTOR_EVENTS__KEY__ENV", "CHAIN"),
+        ("LICTOR_POLICIES__SOURCES", "[{path: a}, {path: b, layer: system}]"),
+        ("LICTOR_SERVER__WORKERS", "2"),
+        // Kubernetes sets such variables for a service called `lictor`.
+        ("LICTOR_SERVICE_HOST", "10.0.0.1"),
+        ("LICTOR_PORT", "tcp://10.0.0.1:50151"),
+        ("OTHER__THING", "x"),
+    ];
+    let (config, _) = load("listen: {tcp: off}\nserver: {workers: 3, drainSeconds: 1}\n", &variables).unwrap();
+    assert_eq!(config.listen.tcp, Some("127.0.0.1:7".parse().unwrap()));
+    assert_eq!(config.events.journal_bytes, 64 << 20);
+    assert_eq!(config.events.key, Some(Secret::Env("CHAIN".to_owned())));
+    assert_eq!(config.policies.sources[1], Source { path: "b".into(), layer: Layer::System });
+    assert_eq!((config.server.workers, config.server.drain), (2, Duration::from_secs(1)));
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    for (text, expected) in [
+        ("listne: {}", "unknown-field: the configuration has no field `listne`"),
+        ("listen: {tcp: localhost}", "bad-address: `localhost` is not an address to listen on"),
+        (
+            "listen: {tcp: off, socket: off}",
+            "no-listener: both `tcp` and `socket` are off, so that nobody could ask anything",
+        ),
+        ("listen: {socketMode: \"999\"}", "bad-value: `999` are not permissions"),
+        ("limits: {batchItems: 257}", "out-of-range: `batchItems` must be a whole number from 1 to 256"),
+        ("limits: {messageBytes: 1GiB}", "out-of-range: `messageBytes` must be a number of bytes from 1KiB to 256KiB"),
+        ("events: {mode: guaranteed}", "unsupported-mode: the mode `guaranteed` is not supported by this version"),
+        ("events: {key: hunter2}", "secret-in-file: a secret must not stand in the configuration"),
+        (
+            "events: {key: {env: A, file: b}}",
+            "bad-value: a secret is found either in a file or in an environment variable",
+        ),
+        ("events: {mask: [params.card]}", "bad-value: `params.card` is not the path of an attribute"),
+        ("events: {exporters: [{type: kafka}]}", "unknown-value: `kafka` is not a type of exporter"),
+        (
+            "events: {exporters: [{type: stdout}, {type: stdout}]}",
+            "duplicate-name: there is another exporter named `stdout`",
+        ),
+        ("events: {journal: {maxBytes: 1MiB}}", "out-of-range: the journal must hold at least two segments"),
+        ("policies: {sources: [{path: a, layer: org}]}", "unknown-value: `org` is not a layer"),
+        ("logs: {level: verbose}", "unknown-value: `verbose` is not a level of log lines"),
+        ("a: 1\n---\nb: 2\n", "second-document: the configuration is one document"),
+    ] {
+        assert!(errors(text, &[]).iter().any(|error| error == expected), "{text}: {:?}", errors(text, &[]));
+    }
+    let secret = errors("events: {key: hunter2}", &[]);
+    assert!(!secret.join("").contains("hunter2"));
+}
+
+#[test]
+fn variables_that_name_nothing_are_errors() {
+    let (_, findings) = load("", &[("LICTOR_EVENTS__JOURNAL__MAXBITES", "1")]).unwrap_err();
+    let finding = findings.iter().next().unwrap();
+    assert_eq!(finding.help.as_deref(), Some("did you mean `LICTOR_EVENTS__JOURNAL__MAX_BYTES`?"));
+    for (name, value, code) in [
+        ("LICTOR_NOTHING__AT_ALL", "1", "unknown-setting"),
+        ("LICTOR_SERVER__WORKERS__MANY", "1", "unknown-setting"),
+        ("LICTOR_SERVER__WORKERS", "many", "wrong-type"),
+        ("LICTOR_SERVER__WORKERS", "", "empty-setting"),
+    ] {
+        assert!(errors("", &[(name, value)])[0].starts_with(code), "{name}={value}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_an_error_only_where_it_is_named() {
+    let (_, findings) = Config::load(Some(Path::new("/nonexistent/lictor.yaml")), []).unwrap_err();
+    assert_eq!(findings.iter().next().unwrap().code, "unreadable-file");
+}
+
+#[test]
+fn secrets_are_read_without_their_line_break() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("key");
+    fs::write(&path, "s3cret\n").unwrap();
+    assert_eq!(Secret::File(path.clone()).read().unwrap(), b"s3cret");
+    fs::write(&path, "\n").unwrap();
+    assert!(Secret::File(path).read().is_err());
+    assert!(Secret::Env("LICTOR_TEST_UNSET".to_owned()).read().is_err());
+}
