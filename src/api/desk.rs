@@ -54,7 +54,7 @@ impl Desk {
             write(out, &record);
             outcome = DecisionOutcome::of(&record.decision);
             // Refusals have a queue of their own. If it is full as well, the ticket is named by a gap record.
-            drop(self.recorder.record_refusal(record));
+            drop(self.recorder.record(record));
         }
         self.metrics.decided(outcome, tenant, evaluation_nanos);
     }
