@@ -9,7 +9,7 @@ use lictor::api::proto::rpc;
 use lictor::api::proto::v1::decision_service_client::DecisionServiceClient;
 use lictor::api::proto::v1::{Action, EvaluateRequest, Subject};
 use lictor::api::{Server, ServerOptions, State};
-use lictor::event::Recorder;
+use lictor::event::{EventLog, EventOptions};
 use lictor::model::Layer;
 use lictor::policy::{self, SourceText};
 use lictor::snapshot::{Holder, Snapshot};
@@ -40,6 +40,7 @@ pub struct Running {
     pub server: Server,
     pub telemetry: Arc<Telemetry>,
     pub holder: Arc<Holder>,
+    events: EventLog,
     pub folder: tempfile::TempDir,
 }
 
@@ -53,6 +54,14 @@ impl Running {
 
     /// Starts without policies.
     pub fn start_empty(change: impl FnOnce(&mut ServerOptions)) -> Self {
+        Self::start_with_events(change, |_| {})
+    }
+
+    /// Starts without policies, with `change_events` applied to the options of the event log.
+    pub fn start_with_events(
+        change: impl FnOnce(&mut ServerOptions),
+        change_events: impl FnOnce(&mut EventOptions),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut options = ServerOptions {
             tcp: Some("127.0.0.1:0".parse().unwrap()),
@@ -60,10 +69,14 @@ impl Running {
             ..ServerOptions::default()
         };
         change(&mut options);
+        let mut event_options = EventOptions::new(folder.path().join("state"));
+        change_events(&mut event_options);
+        let events = EventLog::open(event_options).unwrap();
         let holder = Arc::new(Holder::default());
         let telemetry = Arc::new(Telemetry::new());
-        let server = Server::start(&options, state(&holder, &telemetry), &Handle::current()).unwrap();
-        Self { server, telemetry, holder, folder }
+        let state = State { holder: holder.clone(), recorders: vec![events.recorder(0)], telemetry: telemetry.clone() };
+        let server = Server::start(&options, state, &Handle::current()).unwrap();
+        Self { server, telemetry, holder, events, folder }
     }
 
     /// Makes `documents` live; gives the digest.
@@ -106,11 +119,20 @@ impl Running {
     pub async fn stop(self) -> bool {
         self.server.shutdown(Duration::from_secs(10)).await
     }
-}
 
-/// What a server decides with.
-pub fn state(holder: &Arc<Holder>, telemetry: &Arc<Telemetry>) -> State {
-    State { holder: holder.clone(), recorders: vec![Recorder {}], telemetry: telemetry.clone() }
+    /// Stops, and gives the events of the journal, one JSON value each.
+    pub async fn stop_and_read_journal(self) -> Vec<serde_json::Value> {
+        assert!(self.server.shutdown(Duration::from_secs(10)).await);
+        self.events.close(Duration::from_secs(10)).unwrap();
+        let mut segments: Vec<PathBuf> = std::fs::read_dir(self.folder.path().join("state/journal"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+            .collect();
+        segments.sort();
+        let text: String = segments.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
 }
 
 /// May an agent do `action`?

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lictor::api::proto::v1::EvaluateStreamRequest;
-use lictor::api::{Server, ServerError, ServerOptions};
+use lictor::api::{Server, ServerError, ServerOptions, State};
+use lictor::event::{EventLog, EventOptions};
 use prost::Message;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -14,11 +15,15 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Code;
 
-use crate::harness::{Running, question, reason, state};
+use crate::harness::{Running, question, reason};
 use crate::raw::{Raw, framed, grpc};
 
-fn start(options: &ServerOptions) -> Result<Server, ServerError> {
-    Server::start(options, state(&Arc::default(), &Arc::default()), &Handle::current())
+/// Starts without policies; the event log goes away at once, which recorders survive.
+fn start(options: &ServerOptions) -> Result<Server, Box<ServerError>> {
+    let folder = tempfile::tempdir().unwrap();
+    let events = EventLog::open(EventOptions::new(folder.path())).unwrap();
+    let state = State { holder: Arc::default(), recorders: vec![events.recorder(0)], telemetry: Arc::default() };
+    Ok(Server::start(options, state, &Handle::current())?)
 }
 
 #[tokio::test]
@@ -42,7 +47,7 @@ async fn a_socket_in_use_is_left_alone() {
     let first = start(&options).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
     let error = start(&options).unwrap_err();
-    assert!(matches!(error, ServerError::SocketInUse { .. }), "{error}");
+    assert!(matches!(*error, ServerError::SocketInUse { .. }), "{error}");
     assert!(error.to_string().contains("--socket"), "{error}");
     tokio::net::UnixStream::connect(&path).await.unwrap();
     assert!(first.shutdown(Duration::from_secs(10)).await);
@@ -55,7 +60,7 @@ async fn only_a_socket_is_ever_replaced_or_removed() {
     std::fs::write(&path, "precious").unwrap();
     let options = ServerOptions { socket: Some(path.clone()), ..Default::default() };
     let error = start(&options).unwrap_err();
-    assert!(matches!(error, ServerError::NotASocket { .. }), "{error}");
+    assert!(matches!(*error, ServerError::NotASocket { .. }), "{error}");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
 
     // What has taken the place of the socket meanwhile is not the server's to remove.
@@ -71,9 +76,10 @@ async fn only_a_socket_is_ever_replaced_or_removed() {
 async fn a_port_in_use_is_named_with_the_remedy() {
     let running = Running::start(|_| {});
     let error = start(&ServerOptions { tcp: running.server.tcp_address(), ..Default::default() }).unwrap_err();
-    assert!(matches!(error, ServerError::AddressInUse { .. }), "{error}");
+    assert!(matches!(*error, ServerError::AddressInUse { .. }), "{error}");
     assert!(error.to_string().contains("--listen"), "{error}");
-    assert!(matches!(start(&ServerOptions::default()), Err(ServerError::NowhereToListen)));
+    let error = start(&ServerOptions::default()).unwrap_err();
+    assert!(matches!(*error, ServerError::NowhereToListen), "{error}");
 }
 
 #[tokio::test]
