@@ -1,6 +1,6 @@
 //! One connection of one client: HTTP/2 in, calls out.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -53,7 +53,8 @@ pub async fn serve(worker: Rc<Worker>, socket: Socket) {
     let io = TokioIo::new(Counted { socket, received: received.clone() });
     let mut drained = worker.drained();
     let calls = Calls::new(Rc::new(Connection { worker, actor }));
-    let mut serving = std::pin::pin!(http2(&limits).serve_connection(io, calls));
+    let arrived = Arrived::default();
+    let mut serving = std::pin::pin!(http2(&limits, arrived.clone()).serve_connection(io, calls));
 
     let mut introduction = std::pin::pin!(tokio::time::sleep(limits.handshake));
     let mut introduced = false;
@@ -61,7 +62,11 @@ pub async fn serve(worker: Rc<Worker>, socket: Socket) {
     let outcome = loop {
         tokio::select! {
             biased;
-            outcome = serving.as_mut() => break outcome,
+            outcome = std::future::poll_fn(|cx| {
+                let outcome = serving.as_mut().poll(cx);
+                arrived.run();
+                outcome
+            }) => break outcome,
             () = &mut drained, if !draining => {
                 draining = true;
                 serving.as_mut().graceful_shutdown();
@@ -80,8 +85,8 @@ pub async fn serve(worker: Rc<Worker>, socket: Socket) {
     }
 }
 
-fn http2(limits: &ConnectionLimits) -> hyper::server::conn::http2::Builder<Inline> {
-    let mut builder = hyper::server::conn::http2::Builder::new(Inline);
+fn http2(limits: &ConnectionLimits, arrived: Arrived) -> hyper::server::conn::http2::Builder<Arrived> {
+    let mut builder = hyper::server::conn::http2::Builder::new(arrived);
     builder
         .timer(TokioTimer::new())
         .auto_date_header(false)
@@ -101,20 +106,41 @@ fn non_zero(duration: Duration) -> Option<Duration> {
     (!duration.is_zero()).then_some(duration)
 }
 
-/// Runs a call where it was accepted, and makes a task of it only if it has to wait.
+/// The calls that have been accepted and not been looked at.
 ///
-/// By the time that a call is accepted its message has usually arrived, and deciding takes less than starting a task.
-#[derive(Debug, Clone, Copy)]
-struct Inline;
+/// Calls are not made into tasks right away, nor run while others are being accepted: HTTP/2 sends what is to be sent
+/// each time that it accepts, and each answer would be written to the socket by itself. Instead, all calls that one read
+/// brought are accepted first, then run one after the other, which usually finishes them because their messages came with
+/// them, and their answers are written together. Only a call that has to wait becomes a task.
+#[derive(Clone, Default)]
+struct Arrived {
+    calls: Rc<RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>>,
+}
 
-impl<F> Executor<F> for Inline
+impl Arrived {
+    /// Runs the calls. Each answer that is ready wakes the connection, which then sends it.
+    fn run(&self) {
+        let Ok(mut calls) = self.calls.try_borrow_mut() else { return };
+        for mut call in calls.drain(..) {
+            // Without a waker: a call that has to wait is polled again by its task, and is woken from then on.
+            if call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+                tokio::task::spawn_local(call);
+            }
+        }
+    }
+}
+
+impl<F> Executor<F> for Arrived
 where
-    F: Future<Output = ()> + Unpin + 'static,
+    F: Future<Output = ()> + 'static,
 {
-    fn execute(&self, mut call: F) {
-        // Without a waker: a call that has to wait is polled again by its task, and is woken from then on.
-        if Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-            tokio::task::spawn_local(call);
+    fn execute(&self, call: F) {
+        match self.calls.try_borrow_mut() {
+            Ok(mut calls) => calls.push(Box::pin(call)),
+            // A call that starts another, which those of this server do not.
+            Err(_) => {
+                tokio::task::spawn_local(call);
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::model::Limits;
 /// Where to listen, and within which limits.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
-    /// Address of the TCP listener; port 0 takes a free one.
+    /// Address of the TCP listener, a loopback address; port 0 takes a free one.
     pub tcp: Option<SocketAddr>,
     /// Path of the Unix socket.
     pub socket: Option<PathBuf>,

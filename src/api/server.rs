@@ -43,6 +43,15 @@ pub enum ServerError {
     /// There are no workers.
     #[error("the server needs at least one worker")]
     NoWorkers,
+    /// Other machines could reach the port, and over plain TCP nobody knows who asks.
+    #[error(
+        "{address} is not a loopback address, and calls over plain TCP are neither private nor authenticated; \
+             choose a loopback address such as 127.0.0.1:50151 with `--listen`, or a Unix socket with `--socket`"
+    )]
+    NotLoopback {
+        /// The address.
+        address: SocketAddr,
+    },
     /// Another process has the port.
     #[error("the address {address} is in use, perhaps by another lictor; stop it or choose another with `{flag}`")]
     AddressInUse {
@@ -126,6 +135,9 @@ impl Server {
         }
         if state.recorders.is_empty() {
             return Err(ServerError::NoWorkers);
+        }
+        if let Some(address) = options.tcp.filter(|address| !address.ip().to_canonical().is_loopback()) {
+            return Err(ServerError::NotLoopback { address });
         }
         let (phase, drain) = Drain::new();
         let readiness = Readiness::new(state.holder.clone(), drain.clone());

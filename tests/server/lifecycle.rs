@@ -78,8 +78,16 @@ async fn a_port_in_use_is_named_with_the_remedy() {
     let error = start(&ServerOptions { tcp: running.server.tcp_address(), ..Default::default() }).unwrap_err();
     assert!(matches!(*error, ServerError::AddressInUse { .. }), "{error}");
     assert!(error.to_string().contains("--listen"), "{error}");
+}
+
+#[tokio::test]
+async fn there_must_be_somewhere_to_listen_that_only_this_machine_reaches() {
     let error = start(&ServerOptions::default()).unwrap_err();
     assert!(matches!(*error, ServerError::NowhereToListen), "{error}");
+    for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:50151"] {
+        let error = start(&ServerOptions { tcp: Some(address.parse().unwrap()), ..Default::default() }).unwrap_err();
+        assert!(matches!(*error, ServerError::NotLoopback { .. }), "{error}");
+    }
 }
 
 #[tokio::test]
