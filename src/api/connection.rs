@@ -114,8 +114,10 @@ fn non_zero(duration: Duration) -> Option<Duration> {
 /// them, and their answers are written together. Only a call that has to wait becomes a task.
 #[derive(Clone, Default)]
 struct Arrived {
-    calls: Rc<RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>>,
+    calls: Rc<RefCell<Vec<AcceptedCall>>>,
 }
+
+type AcceptedCall = Pin<Box<dyn Future<Output = ()>>>;
 
 impl Arrived {
     /// Runs the calls. Each answer that is ready wakes the connection, which then sends it.

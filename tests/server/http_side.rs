@@ -36,7 +36,8 @@ async fn tells_life_readiness_and_figures() {
     let ready: serde_json::Value = serde_json::from_str(&body).unwrap();
     assert_eq!(ready, serde_json::json!({"ready": true, "snapshot": digest, "revision": 7}));
 
-    running.client().await.evaluate(question("file.read")).await.unwrap();
+    let mut client = running.client().await;
+    client.evaluate(question("file.read")).await.unwrap();
     let (status, body) = get(address, "/metrics").await;
     assert_eq!(status, "HTTP/1.1 200 OK");
     for line in [
@@ -46,6 +47,7 @@ async fn tells_life_readiness_and_figures() {
     ] {
         assert!(body.lines().any(|found| found == line), "{line} is not in\n{body}");
     }
+    drop(client);
     assert_eq!(get(address, "/other").await.0, "HTTP/1.1 404 Not Found");
 
     // While the server drains the process is alive and not ready.
