@@ -24,7 +24,7 @@ use crate::state_dir::{TEMPORARY_SUFFIX, replace_file, sync_directory, write_dur
 
 use super::documents::{DocumentEntry, hex_sha256};
 
-/// Revisions whose files are kept.
+/// Revisions whose files are kept, residents apart.
 const KEPT_REVISIONS: usize = 256;
 
 /// Revisions beyond the kept ones that wait for the next sweep, so that not every reload sweeps.
@@ -115,6 +115,8 @@ pub(super) struct Candidate<'a> {
 pub(super) struct Archive {
     root: PathBuf,
     head: Head,
+    /// Revisions whose files are kept.
+    pub(super) kept_revisions: usize,
 }
 
 impl Archive {
@@ -133,7 +135,7 @@ impl Archive {
             Err(error) if error.kind() == io::ErrorKind::NotFound => begin(&root, &head_path)?,
             Err(error) => return Err(failed("read", &head_path)(error)),
         };
-        let archive = Self { root, head };
+        let archive = Self { root, head, kept_revisions: KEPT_REVISIONS };
         archive.sweep();
         Ok(archive)
     }
@@ -201,9 +203,9 @@ impl Archive {
         };
         head.history.insert(0, entry);
         head.revision = revision;
-        let overflows = head.history.len() > KEPT_REVISIONS.saturating_add(SWEEP_EVERY);
+        let overflows = head.history.len() > self.kept_revisions.saturating_add(SWEEP_EVERY);
         if overflows {
-            forget_old(&mut head.history, residents);
+            forget_old(&mut head.history, self.kept_revisions, residents);
         }
         let path = self.root.join("HEAD");
         write_durably(&path, &to_json(&head)).map_err(failed("write", &path))?;
@@ -313,13 +315,13 @@ fn is_ours(path: &Path) -> bool {
 }
 
 /// Drops the oldest revisions, apart from the newest one of each resident snapshot.
-fn forget_old(history: &mut Vec<Revision>, residents: &HashSet<String>) {
+fn forget_old(history: &mut Vec<Revision>, kept: usize, residents: &HashSet<String>) {
     let mut position = 0_usize;
     let mut seen = HashSet::new();
     history.retain(|revision| {
         position = position.saturating_add(1);
         let is_first_of_its_digest = seen.insert(revision.digest.clone());
-        position <= KEPT_REVISIONS || (is_first_of_its_digest && residents.contains(&revision.digest))
+        position <= kept || (is_first_of_its_digest && residents.contains(&revision.digest))
     });
 }
 
