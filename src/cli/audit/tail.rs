@@ -231,9 +231,9 @@ mod tests {
         let event: Value =
             serde_json::from_str(include_str!("../../../tests/cases/events/policy.evaluated.json")).unwrap();
         let line = anstream::adapter::strip_str(&human(&event)).to_string();
-        insta::assert_snapshot!(line, @"");
+        insta::assert_snapshot!(line, @"2026-01-02T03:04:05.000003Z acme REQUIRE_APPROVAL support-7 payment.refund order:eu/4711 payments/big-refunds a human looks at big refunds");
         let event: Value = serde_json::from_str(include_str!("../../../tests/cases/events/events.gap.json")).unwrap();
         let line = anstream::adapter::strip_str(&human(&event)).to_string();
-        insta::assert_snapshot!(line, @"");
+        insta::assert_snapshot!(line, @"2026-01-02T03:04:06.000001Z - events.gap ring_full: 7 missing, tickets 1234567/3/15 to 23 -");
     }
 }
