@@ -2,6 +2,7 @@
 //!
 //! Human output goes to a terminal in colour, `--output json` is for machines. Exit codes are in [`exit`].
 
+mod audit;
 mod check;
 mod documents;
 mod eval;
@@ -25,6 +26,8 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Verify or read the journal of events.
+    Audit(audit::AuditArgs),
     /// Serve decisions over gRPC until told to stop.
     Serve(serve::ServeArgs),
     /// Check policy documents and say what is wrong with them.
@@ -32,7 +35,7 @@ enum Command {
     /// Print the JSON Schema of policy documents.
     Schema(schema::SchemaArgs),
     /// Ask whether an action may happen: a running server, or policies in process.
-    Eval(eval::EvalArgs),
+    Eval(Box<eval::EvalArgs>),
     /// Run the test cases of policy documents.
     Test(test::TestArgs),
 }
@@ -41,6 +44,7 @@ enum Command {
 pub fn main() -> ExitCode {
     // Clap exits with 2 on wrong usage and with 0 after --help.
     match Cli::parse().command {
+        Command::Audit(args) => audit::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -5,9 +5,11 @@
 //! ([`EventLog`]); exporters read the journal at their own pace ([`Exporter`]). `docs/events.md` describes what is
 //! recorded and what is claimed of it.
 
+mod audit;
 mod catalogue;
 mod chain;
 mod clock;
+mod cloudevents;
 mod control;
 mod encoder;
 mod error;
@@ -31,11 +33,14 @@ mod segment;
 mod state;
 mod stats;
 mod sync;
+mod tail;
 mod writer;
 
+pub use audit::{AuditFinding, AuditReport, GapSummary, audit};
 pub use catalogue::{EventType, Severity};
 pub use chain::ChainKey;
 pub use clock::{Machine, Surroundings};
+pub use cloudevents::{NotAnEvent, sequence_of, to_cloud_event};
 pub use control::Ack;
 pub use encoder::SCHEMA_VERSION;
 pub use error::EventError;
@@ -49,6 +54,7 @@ pub use record::{
 };
 pub use recorder::{MAX_WORKERS, NotQueued, Recorder};
 pub use stats::{DropReason, ExporterStats, Stats};
+pub use tail::JournalTail;
 
 #[cfg(test)]
 mod tests;

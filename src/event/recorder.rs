@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use super::record::DecisionRecord;
 use super::ring::Ring;
 use super::stats::{DropReason, Stats};
-use crate::model::{BootId, Ticket};
+use crate::model::{BootId, ReasonCode, Ticket};
 
 /// Number of workers that tickets can tell apart.
 pub const MAX_WORKERS: u8 = 64;
@@ -70,23 +70,20 @@ impl Recorder {
     /// Take the ticket and record the decision without anything in between that may wait: a ticket whose record does not
     /// come within a second is taken for lost.
     ///
+    /// A decision that became DENY, AUDIT_UNAVAILABLE because its first record was refused is recorded by a second call.
+    /// Such records have a small queue of their own (1024) and wait there, in memory, until the journal can be written.
+    ///
     /// # Errors
-    /// The record comes back, so that a decision that must be audited can be refused and recorded as such with
-    /// [`Self::record_refusal`]. `JournalFailing` only comes for decisions with the audit obligation.
+    /// The record comes back, so that a decision that must be audited can be refused and recorded as such; a ticket
+    /// without a record is named by a gap. `JournalFailing` only comes for decisions with the audit obligation.
     pub fn record(&self, record: Box<DecisionRecord>) -> Result<(), (NotQueued, Box<DecisionRecord>)> {
+        if record.decision.reason_code == ReasonCode::AuditUnavailable {
+            return self.ring.push_refusal(record).map_err(|(reason, record)| self.refused(reason, record));
+        }
         if self.stats.refusing_audited.load(Relaxed) && record.decision.requires_audit() {
             return Err(self.refused(DropReason::JournalFailing, record));
         }
         self.ring.push(record).map_err(|(reason, record)| self.refused(reason, record))
-    }
-
-    /// Queues the record of a decision that became DENY, AUDIT_UNAVAILABLE because [`Self::record`] refused it. Such
-    /// records have a small queue of their own (1024) and wait there, in memory, until the journal can be written.
-    ///
-    /// # Errors
-    /// The record comes back if that queue is full as well; the ticket is then named by a gap.
-    pub fn record_refusal(&self, record: Box<DecisionRecord>) -> Result<(), (NotQueued, Box<DecisionRecord>)> {
-        self.ring.push_refusal(record).map_err(|(reason, record)| self.refused(reason, record))
     }
 
     fn refused(&self, reason: DropReason, record: Box<DecisionRecord>) -> (NotQueued, Box<DecisionRecord>) {

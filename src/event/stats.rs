@@ -102,7 +102,8 @@ impl Stats {
         Occupancy(self.occupancy.load(Relaxed)).bytes()
     }
 
-    /// Records that were refused for `reason`. A refused record that was later recorded as a refusal counts as well.
+    /// Records that were refused for `reason`. A record that was later recorded as a
+    /// refusal for want of audit counts as well.
     #[must_use]
     pub fn drops(&self, reason: DropReason) -> u64 {
         self.drops[reason as usize].load(Relaxed)

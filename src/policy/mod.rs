@@ -7,6 +7,7 @@
 mod decode;
 mod document;
 mod kinds;
+mod lint;
 mod load;
 mod pattern;
 mod schema;

@@ -79,7 +79,7 @@ fn a_refusal_is_recorded_past_a_full_ring_and_leaves_no_gap() {
     refused.decision.outcome = crate::model::Outcome::Deny;
     refused.decision.effect = crate::model::Effect::Deny;
     refused.decision.reason_code = crate::model::ReasonCode::AuditUnavailable;
-    recorder.record_refusal(refused).unwrap();
+    recorder.record(refused).unwrap();
     log.close(LONG).unwrap();
     let denied = of_type(directory.path(), "policy.denied");
     let last = denied.last().unwrap();

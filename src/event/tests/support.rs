@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use smallvec::SmallVec;
 
 use crate::event::*;
 use crate::model::*;
@@ -49,12 +48,13 @@ fn notify() -> Obligation {
 pub(super) fn decision(matched: u32) -> Decision {
     let snapshot = snapshot();
     let effect = snapshot.rules[matched as usize].effect;
-    let observed = |of: Effect| if effect == of { SmallVec::from_slice(&[matched]) } else { SmallVec::new() };
-    Decision {
-        warned: observed(Effect::Warn),
-        audited: observed(Effect::Audit),
-        ..Decision::new(snapshot, effect.outcome(), effect, ReasonCode::Policy, Some(matched))
+    let mut decision = Decision::new(snapshot, effect.outcome(), effect, ReasonCode::Policy, Some(matched));
+    match effect {
+        Effect::Warn => decision.warned.push(matched),
+        Effect::Audit => decision.audited.push(matched),
+        Effect::Allow | Effect::Deny | Effect::RequireApproval => {}
     }
+    decision
 }
 
 pub(super) fn request() -> Request {

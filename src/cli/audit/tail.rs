@@ -1,0 +1,239 @@
+//! `lictor audit tail`: the newest records, one a line.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Output, StateArgs};
+use crate::cli::documents::CommandError;
+use crate::cli::exit;
+use crate::cli::style::{DIM, GREEN, RED, RESET, YELLOW};
+use crate::event::{EventError, JournalTail};
+use crate::model::sanitise_reason;
+
+/// How often a followed journal is looked at.
+const POLL: Duration = Duration::from_millis(100);
+
+/// What a decision is told a second time by, each under a type of its own.
+const FOLLOW_UPS: [&str; 4] =
+    ["policy.denied", "policy.approval_required", "policy.warning_triggered", "policy.audit_required"];
+
+/// Arguments of `lictor audit tail`.
+#[derive(Debug, clap::Args)]
+pub struct TailArgs {
+    #[command(flatten)]
+    state: StateArgs,
+    /// Go on with records as they are written, until interrupted.
+    #[arg(short, long)]
+    follow: bool,
+    /// How many records to begin with.
+    #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = 20)]
+    lines: usize,
+    /// Only records of these types, for example `policy.denied` or `policy.*`. Without it, records that tell of a
+    /// decision once more (denied, approval_required, warning_triggered, audit_required) are left out for people.
+    #[arg(long = "type", value_name = "GLOB")]
+    types: Vec<String>,
+    /// Only records of this tenant.
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Only records of this subject.
+    #[arg(long, value_name = "ID")]
+    subject: Option<String>,
+    /// Only records of decisions for this action.
+    #[arg(long, value_name = "GLOB")]
+    action: Option<String>,
+    /// How records are shown: a line for people, or the journal's own JSON lines.
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+/// Shows the newest records, and goes on if asked to.
+pub(super) fn run(args: &TailArgs) -> Result<ExitCode, CommandError> {
+    let failed = |error: EventError| CommandError::environment(error.to_string());
+    let journal = args.state.journal()?;
+    let mut tail = JournalTail::open(&journal, args.lines, |line| args.wants(line)).map_err(failed)?;
+    let mut out = anstream::stdout().lock();
+    // Whoever closed the pipe has seen enough.
+    let done = Ok(ExitCode::from(exit::OK));
+    for line in tail.take_newest() {
+        if show(&mut out, &line, args.output).is_err() {
+            return done;
+        }
+    }
+    while args.follow {
+        let batch = tail.following().map_err(failed)?;
+        for (_, line) in batch.lines(0) {
+            let line = line.trim_ascii_end();
+            if args.wants(line) && show(&mut out, line, args.output).is_err() {
+                return done;
+            }
+        }
+        if out.flush().is_err() {
+            return done;
+        }
+        if batch.is_empty() {
+            std::thread::sleep(POLL);
+        }
+    }
+    done
+}
+
+impl TailArgs {
+    fn wants(&self, line: &[u8]) -> bool {
+        let Ok(event) = serde_json::from_slice::<Value>(line) else { return false };
+        let kind = text(&event, "/type");
+        let of_type = if self.types.is_empty() {
+            self.output == Output::Json || !FOLLOW_UPS.contains(&kind)
+        } else {
+            self.types.iter().any(|glob| matches(glob, kind))
+        };
+        of_type
+            && self.tenant.as_deref().is_none_or(|tenant| text(&event, "/meta/tenant_id") == tenant)
+            && self.subject.as_deref().is_none_or(|subject| text(&event, "/payload/agent_id") == subject)
+            && self.action.as_deref().is_none_or(|action| matches(action, text(&event, "/payload/action")))
+    }
+}
+
+/// Whether `text` matches `glob`, in which `*` stands for any run of characters.
+fn matches(glob: &str, text: &str) -> bool {
+    let Some((start, rest)) = glob.split_once('*') else { return glob == text };
+    let Some(text) = text.strip_prefix(start) else { return false };
+    (0..=text.len()).filter_map(|at| text.get(at..)).any(|tail| matches(rest, tail))
+}
+
+fn text<'e>(event: &'e Value, pointer: &str) -> &'e str {
+    event.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn show(out: &mut impl Write, line: &[u8], output: Output) -> io::Result<()> {
+    if output == Output::Json {
+        out.write_all(line)?;
+        return out.write_all(b"\n");
+    }
+    match serde_json::from_slice::<Value>(line) {
+        Ok(event) => writeln!(out, "{}", human(&event)),
+        Err(error) => writeln!(out, "{RED}unreadable record{RESET}: {error}"),
+    }
+}
+
+/// Time, tenant, what became of it, who, what, on what, by which rule, why.
+fn human(event: &Value) -> String {
+    let time = shown(event, "/timestamp");
+    let tenant = shown(event, "/meta/tenant_id");
+    let payload = &event["payload"];
+    let (word, colour) = word(event);
+    let head = format!("{DIM}{time}{RESET} {tenant} {colour}{word}{RESET}");
+    if payload.get("agent_id").is_none() {
+        return format!("{head} {}", summary(event));
+    }
+    let who = shown(event, "/payload/agent_id");
+    let action = shown(event, "/payload/action");
+    let kind = text(event, "/payload/inputs/resource/type");
+    let resource = match (kind, text(event, "/payload/resource")) {
+        ("", "") => "-".to_owned(),
+        ("", id) => clean(id),
+        (kind, id) => clean(&format!("{kind}:{id}")),
+    };
+    let of = if payload.get("result").is_some() { "/payload/result" } else { "/payload" };
+    let rule = match (text(event, &format!("{of}/matched_policy")), text(event, &format!("{of}/matched_rule"))) {
+        ("", _) => "(default)".to_owned(),
+        (policy, rule) => clean(&format!("{policy}/{rule}")),
+    };
+    format!("{head} {who} {action} {resource} {rule} {DIM}{}{RESET}", shown(event, &format!("{of}/reason")))
+}
+
+/// The word for what happened, and its colour.
+fn word(event: &Value) -> (String, &'static str) {
+    let kind = text(event, "/type");
+    if kind != "policy.evaluated" {
+        let colour = match text(event, "/meta/severity") {
+            "error" => RED,
+            "warning" => YELLOW,
+            _ => GREEN,
+        };
+        return (clean(kind), colour);
+    }
+    match text(event, "/payload/result/decision") {
+        "allow" => ("ALLOW".to_owned(), GREEN),
+        "deny" => ("DENY".to_owned(), RED),
+        other => (clean(&other.to_uppercase()), YELLOW),
+    }
+}
+
+/// The one thing to know of an event that is no decision's.
+fn summary(event: &Value) -> String {
+    let payload = &event["payload"];
+    let number = |name: &str| payload.get(name).map_or("?".to_owned(), Value::to_string);
+    match text(event, "/type") {
+        "events.gap" => {
+            let last = payload["last"].as_u64().map_or("…".to_owned(), |last| last.to_string());
+            let tickets = payload["first"].as_u64().map_or(String::new(), |first| {
+                format!(", tickets {}/{}/{first} to {last}", shown(event, "/payload/boot"), number("worker"))
+            });
+            let at_least = if payload["exact"].as_bool() == Some(true) { "" } else { "at least " };
+            format!(
+                "{}: {at_least}{} missing{tickets} {}",
+                shown(event, "/payload/reason"),
+                number("count"),
+                shown(event, "/payload/detail")
+            )
+        }
+        "policy.snapshot_published" => format!(
+            "revision {} {} from {} ({} rules)",
+            payload.pointer("/snapshot/revision").map_or("?".to_owned(), Value::to_string),
+            shown(event, "/payload/snapshot/digest"),
+            shown(event, "/payload/source"),
+            number("rules"),
+        ),
+        "policy.reload_failed" => {
+            format!("{} ({} findings)", shown(event, "/payload/reason"), number("findings_total"))
+        }
+        _ => clean(&payload.to_string()),
+    }
+}
+
+fn shown(event: &Value, pointer: &str) -> String {
+    match text(event, pointer) {
+        "" => "-".to_owned(),
+        text => clean(text),
+    }
+}
+
+/// A journal that was tampered with must not reach the terminal's controls.
+fn clean(text: &str) -> String {
+    sanitise_reason(text).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs() {
+        for (glob, text, expected) in [
+            ("policy.*", "policy.denied", true),
+            ("*", "", true),
+            ("*.denied", "policy.denied", true),
+            ("p*y.d*d", "policy.denied", true),
+            ("policy.denied", "policy.denied", true),
+            ("policy.*", "policies.denied", false),
+            ("*.denied", "policy.denied2", false),
+            ("", "policy.denied", false),
+        ] {
+            assert_eq!(matches(glob, text), expected, "{glob} {text}");
+        }
+    }
+
+    #[test]
+    fn a_decision_is_one_line() {
+        let event: Value =
+            serde_json::from_str(include_str!("../../../tests/cases/events/policy.evaluated.json")).unwrap();
+        let line = anstream::adapter::strip_str(&human(&event)).to_string();
+        insta::assert_snapshot!(line, @"");
+        let event: Value = serde_json::from_str(include_str!("../../../tests/cases/events/events.gap.json")).unwrap();
+        let line = anstream::adapter::strip_str(&human(&event)).to_string();
+        insta::assert_snapshot!(line, @"");
+    }
+}

@@ -1,0 +1,123 @@
+//! `lictor audit verify`: is the journal what was written?
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use super::{Output, StateArgs};
+use crate::cli::documents::CommandError;
+use crate::cli::exit;
+use crate::cli::style::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
+use crate::event::{AuditFinding, AuditReport, ChainKey, audit};
+
+/// Arguments of `lictor audit verify`.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    #[command(flatten)]
+    state: StateArgs,
+    /// Key of the chain: a file, or `env:NAME` for an environment variable.
+    #[arg(long, value_name = "FILE|env:NAME")]
+    key: Option<String>,
+    /// How the result is shown.
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+/// Audits the journal and shows what was found.
+pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
+    let key = args.key.as_deref().map(read_key).transpose()?;
+    let journal = args.state.journal()?;
+    let report = audit(&journal, key.as_ref()).map_err(|error| CommandError::environment(error.to_string()))?;
+    let mut out = anstream::stdout().lock();
+    // Whoever closed the pipe has seen enough; the exit code still tells.
+    let _ = match args.output {
+        Output::Text => show(&mut out, &report, key.is_some()),
+        Output::Json => show_json(&mut out, &report),
+    };
+    Ok(ExitCode::from(if report.is_good() { exit::OK } else { exit::FAILED }))
+}
+
+fn read_key(reference: &str) -> Result<ChainKey, CommandError> {
+    let text = match reference.strip_prefix("env:") {
+        Some(name) => std::env::var(name).map(String::into_bytes).map_err(|error| {
+            CommandError::environment(format!("cannot read the key from the environment variable `{name}`: {error}"))
+        })?,
+        None => std::fs::read(reference)
+            .map_err(|error| CommandError::environment(format!("cannot read the key file `{reference}`: {error}")))?,
+    };
+    ChainKey::from_text(&text).map_err(|error| CommandError::environment(format!("`{reference}`: {error}")))
+}
+
+fn show_json(out: &mut impl Write, report: &AuditReport) -> io::Result<()> {
+    let mut object = serde_json::to_value(report)?;
+    if let Some(object) = object.as_object_mut() {
+        object.insert("ok".to_owned(), report.is_good().into());
+    }
+    writeln!(out, "{object}")
+}
+
+fn show(out: &mut impl Write, report: &AuditReport, keyed: bool) -> io::Result<()> {
+    for finding in &report.findings {
+        show_finding(out, finding)?;
+    }
+    let kept = u64::try_from(report.findings.len()).unwrap_or(u64::MAX);
+    if report.findings_total > kept {
+        writeln!(out, "{DIM}… and {} more{RESET}\n", report.findings_total.saturating_sub(kept))?;
+    }
+    let range = match (report.first_sequence, report.last_sequence) {
+        (Some(first), Some(last)) => format!(", sequence {first} to {last}"),
+        _ => String::new(),
+    };
+    writeln!(out, "{BOLD}records{RESET}   {} in {}{range}", report.records, counted(report.segments, "segment"))?;
+    if let Some(head) = &report.head {
+        writeln!(out, "{BOLD}head{RESET}      {head}")?;
+    }
+    if keyed {
+        writeln!(out, "{BOLD}keyed{RESET}     {} of {}", report.keyed, report.records)?;
+    }
+    writeln!(out, "{BOLD}gaps{RESET}      {}", gaps(report))?;
+    for note in &report.notes {
+        writeln!(out, "{YELLOW}note{RESET}      {note}")?;
+    }
+    if report.is_good() {
+        let claim = if keyed { "untouched, as far as the key is secret" } else { "uncorrupted" };
+        writeln!(out, "{GREEN}ok{RESET}        every record follows the one before it; the journal is {claim}")
+    } else {
+        writeln!(out, "{RED}damaged{RESET}   {}", counted(report.findings_total, "finding"))
+    }
+}
+
+fn show_finding(out: &mut impl Write, finding: &AuditFinding) -> io::Result<()> {
+    write!(
+        out,
+        "{RED}error[{}]{RESET}: {}\n  {DIM}-->{RESET} {}",
+        finding.code,
+        finding.message,
+        finding.file.display()
+    )?;
+    if finding.line > 0 {
+        write!(out, ":{} {DIM}(byte {}){RESET}", finding.line, finding.offset)?;
+    }
+    match finding.sequence {
+        Some(sequence) => writeln!(out, ", sequence {sequence}\n"),
+        None => writeln!(out, "\n"),
+    }
+}
+
+fn gaps(report: &AuditReport) -> String {
+    let gaps = &report.gaps;
+    if gaps.records == 0 {
+        return "none".to_owned();
+    }
+    let reasons: Vec<_> = gaps.by_reason.iter().map(|(reason, tickets)| format!("{reason}: {tickets}")).collect();
+    let at_least = if gaps.open > 0 { "at least " } else { "" };
+    format!(
+        "{}, {at_least}{} missing ({})",
+        counted(gaps.records, "gap record"),
+        counted(gaps.tickets, "ticket"),
+        reasons.join(", ")
+    )
+}
+
+fn counted(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}

@@ -1,0 +1,350 @@
+//! Auditing a journal: does every line hash to what it says, follow the one before it, and is none missing?
+//!
+//! Works beside a running server: only reads, and takes a last line that is being written for what it is.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::chain::{self, ChainKey, GENESIS, Hash};
+use super::error::EventError;
+use super::line::{GapLine, Line, Verified};
+use super::segment::{self, Lines, RawLine, Segment};
+use super::state::{JournalState, Watermark};
+
+/// Most findings that are kept with their text; the rest is counted.
+const MAX_FINDINGS: usize = 1_000;
+
+/// Something that does not verify.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AuditFinding {
+    /// Stable code: `unreadable`, `sequence`, `link`, `hash`, `unkeyed`, `missing_segment` or `truncated`.
+    pub code: &'static str,
+    /// File.
+    pub file: PathBuf,
+    /// Line, from 1; 0 where the whole file is meant.
+    pub line: u64,
+    /// Where the line starts, in bytes.
+    pub offset: u64,
+    /// Sequence number that the line states; `None` where it states none.
+    pub sequence: Option<u64>,
+    /// What is wrong and what was expected.
+    pub message: String,
+}
+
+/// What gap records say is missing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct GapSummary {
+    /// Number of gap records.
+    pub records: u64,
+    /// Tickets that they name as missing; with open gaps, at least.
+    pub tickets: u64,
+    /// Gap records whose count is a lower bound.
+    pub open: u64,
+    /// Missing tickets by reason.
+    pub by_reason: BTreeMap<String, u64>,
+}
+
+/// The outcome of an audit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct AuditReport {
+    /// Number of segments.
+    pub segments: u64,
+    /// Number of bytes that were read.
+    pub bytes: u64,
+    /// Number of records that could be read.
+    pub records: u64,
+    /// Sequence number of the first record.
+    pub first_sequence: Option<u64>,
+    /// Sequence number of the last record.
+    pub last_sequence: Option<u64>,
+    /// Hash of the last record, 64 hexadecimal digits. Kept elsewhere, it proves later that nothing before it changed.
+    pub head: Option<String>,
+    /// Records whose hash holds under the key.
+    pub keyed: u64,
+    /// Records that are missing by the server's own account.
+    pub gaps: GapSummary,
+    /// What is worth knowing and not wrong.
+    pub notes: Vec<String>,
+    /// What does not verify, in the order of the journal; at most 1000.
+    pub findings: Vec<AuditFinding>,
+    /// Number of findings, also of those that were not kept.
+    pub findings_total: u64,
+}
+
+impl AuditReport {
+    /// Whether everything verifies.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.findings_total == 0
+    }
+}
+
+/// Audits the journal in `directory`. With a key, lines before the first keyed one may be without, which is how a key is
+/// introduced; none after it.
+///
+/// # Errors
+/// [`EventError::Io`] if the directory or a file cannot be read.
+pub fn audit(directory: &Path, key: Option<&ChainKey>) -> Result<AuditReport, EventError> {
+    // The hints first: what is written meanwhile can only put the journal ahead of them.
+    let before = JournalState::load(directory)?;
+    let watermark = Watermark::load(directory)?;
+    let segments = segment::list(directory)?;
+    let mut auditor = Auditor { key, ..Auditor::default() };
+    for (index, segment) in segments.iter().enumerate() {
+        let is_last = index.saturating_add(1) == segments.len();
+        auditor.segment(directory, segment, is_last, before.as_ref().is_some_and(|state| state.clean))?;
+    }
+    auditor.ends(directory, &segments, before, watermark)?;
+    Ok(auditor.report)
+}
+
+#[derive(Default)]
+struct Auditor<'a> {
+    key: Option<&'a ChainKey>,
+    report: AuditReport,
+    /// Sequence number that should come next; `None` before the first record.
+    expected: Option<u64>,
+    /// Hash that the next line should follow; `None` where the line before it could not be read.
+    previous: Option<Hash>,
+    last_file: PathBuf,
+}
+
+impl Auditor<'_> {
+    fn segment(&mut self, directory: &Path, segment: &Segment, is_last: bool, clean: bool) -> Result<(), EventError> {
+        let file = match File::open(&segment.path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.vanished(directory, segment),
+            Err(error) => return Err(EventError::io("open", &segment.path, &error)),
+        };
+        self.report.segments = self.report.segments.saturating_add(1);
+        self.last_file.clone_from(&segment.path);
+        if self.expected.is_none_or(|expected| expected < segment.first)
+            && let Some(expected) = self.expected
+        {
+            let last = segment.first.saturating_sub(1);
+            let message = format!(
+                "the records {expected} to {last} should come before this segment: a segment is missing or was cut"
+            );
+            self.find(segment, None, "missing_segment", None, message);
+            self.expected = Some(segment.first);
+            self.previous = None;
+        }
+        self.expected.get_or_insert(segment.first);
+        if segment.first <= 1 && self.report.records == 0 {
+            self.previous = Some(GENESIS);
+        }
+        let mut lines = Lines::new(BufReader::with_capacity(256 * 1024, file));
+        while let Some(raw) = lines.next().map_err(|error| EventError::io("read", &segment.path, &error))? {
+            let length = u64::try_from(raw.bytes.len()).unwrap_or(u64::MAX);
+            self.report.bytes = self.report.bytes.saturating_add(length).saturating_add(u64::from(raw.complete));
+            if raw.complete {
+                self.line(segment, &raw);
+            } else if is_last && !clean {
+                self.report.notes.push(format!(
+                    "{}: the last {length} bytes, from byte {} on, are no whole line: it is being written, or the server was stopped while writing it (the next start cuts it)",
+                    name(&segment.path),
+                    raw.offset,
+                ));
+            } else {
+                let message = format!("the last {length} bytes are no whole line: the file was cut");
+                self.find(segment, Some(&raw), "truncated", None, message);
+            }
+        }
+        Ok(())
+    }
+
+    /// A segment was deleted between listing and opening: by the cap, or not.
+    fn vanished(&mut self, directory: &Path, segment: &Segment) -> Result<(), EventError> {
+        let oldest = JournalState::load(directory)?.map_or(0, |state| state.oldest);
+        if segment.first < oldest {
+            // Start anew behind what the cap deleted.
+            (self.expected, self.previous) = (None, None);
+            self.report.notes.push(format!("{} was deleted by the journal's cap meanwhile", name(&segment.path)));
+        } else {
+            self.find(segment, None, "missing_segment", None, "the segment was removed during the audit".to_owned());
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, segment: &Segment, raw: &RawLine<'_>) {
+        let expected = self.expected.unwrap_or(segment.first);
+        let line = match Line::parse(raw.bytes) {
+            Ok(line) => line,
+            Err(message) => {
+                let message = format!("{message} (the record {expected} was expected here)");
+                self.find(segment, Some(raw), "unreadable", None, message);
+                self.expected = Some(expected.saturating_add(1));
+                self.previous = None;
+                return;
+            }
+        };
+        let sequence = Some(line.sequence);
+        self.report.records = self.report.records.saturating_add(1);
+        self.report.first_sequence.get_or_insert(line.sequence);
+        self.count_gap(&line, raw.bytes);
+        self.check_hash(segment, raw, &line);
+        if line.sequence < expected {
+            let message = format!(
+                "sequence {expected} was expected, not {}: the line is repeated or out of place",
+                line.sequence
+            );
+            self.find(segment, Some(raw), "sequence", sequence, message);
+            return;
+        }
+        if line.sequence > expected {
+            let missing = line.sequence.saturating_sub(expected);
+            let records = if missing == 1 { "record is" } else { "records are" };
+            let message = format!(
+                "sequence {expected} was expected, not {}: {missing} {records} missing before this line, or out of place",
+                line.sequence
+            );
+            self.find(segment, Some(raw), "sequence", sequence, message);
+        } else if let Some(previous) = self.previous.filter(|previous| *previous != line.prev) {
+            let message = format!(
+                "`prev` is {} but the hash of the record before is {}: one of the two was changed",
+                chain::hex(&line.prev),
+                chain::hex(&previous)
+            );
+            self.find(segment, Some(raw), "link", sequence, message);
+        }
+        self.expected = Some(line.sequence.saturating_add(1));
+        self.previous = Some(line.hash);
+        self.report.last_sequence = sequence;
+        self.report.head = Some(chain::hex(&line.hash));
+    }
+
+    fn check_hash(&mut self, segment: &Segment, raw: &RawLine<'_>, line: &Line<'_>) {
+        let (code, message) = match line.verify(self.key) {
+            Verified::Keyed => {
+                self.report.keyed = self.report.keyed.saturating_add(1);
+                return;
+            }
+            Verified::Plain if self.report.keyed == 0 => return,
+            Verified::Plain => (
+                "unkeyed",
+                "the line is not keyed, and lines before it are: it was replaced by someone without the key",
+            ),
+            Verified::No if self.key.is_some() => (
+                "hash",
+                "the line does not hash to what it states, neither under the key nor without one: its bytes were changed, or the key is another",
+            ),
+            Verified::No => (
+                "hash",
+                "the line does not hash to what it states: its bytes were changed, or it is keyed and `--key` is needed",
+            ),
+        };
+        self.find(segment, Some(raw), code, Some(line.sequence), message.to_owned());
+    }
+
+    fn count_gap(&mut self, line: &Line<'_>, bytes: &[u8]) {
+        if line.kind != "events.gap" {
+            return;
+        }
+        let gaps = &mut self.report.gaps;
+        gaps.records = gaps.records.saturating_add(1);
+        if let Ok(GapLine { payload }) = serde_json::from_slice(bytes) {
+            gaps.tickets = gaps.tickets.saturating_add(payload.count);
+            gaps.open = gaps.open.saturating_add(u64::from(!payload.exact));
+            let of_reason = gaps.by_reason.entry(payload.reason).or_default();
+            *of_reason = of_reason.saturating_add(payload.count);
+        }
+    }
+
+    /// Both ends of the journal against what it remembers of itself.
+    fn ends(
+        &mut self,
+        directory: &Path,
+        segments: &[Segment],
+        before: Option<JournalState>,
+        watermark: Option<Watermark>,
+    ) -> Result<(), EventError> {
+        if self.report.keyed == 0 && self.key.is_some() && self.report.records > 0 {
+            let file = self.last_file.clone();
+            self.add(AuditFinding {
+                code: "unkeyed",
+                file,
+                line: 0,
+                offset: 0,
+                sequence: None,
+                message: "no line is keyed, although a key was given".to_owned(),
+            });
+        }
+        let now = JournalState::load(directory)?;
+        let Some(state) = now else {
+            if !segments.is_empty() {
+                self.report.notes.push("`state.json` is missing or unreadable: whether the first or last records were removed cannot be told".to_owned());
+            }
+            return Ok(());
+        };
+        let ended_at = self.report.last_sequence.unwrap_or(0);
+        let first = segments.first().map(|segment| segment.first);
+        if let Some(first) = first.filter(|first| *first > state.oldest) {
+            let message = format!(
+                "the journal begins with the record {first}, but its cap has left all from {} on: a segment is missing",
+                state.oldest
+            );
+            let file = segments.first().map(|segment| segment.path.clone()).unwrap_or_default();
+            self.add(AuditFinding { code: "missing_segment", file, line: 0, offset: 0, sequence: None, message });
+        }
+        if state.oldest > 1 {
+            self.report.notes.push(format!("records before {} were deleted by the journal's cap", state.oldest));
+        }
+        // A server that was started or stopped meanwhile has its own idea of the end.
+        if before.as_ref() != Some(&state) {
+            return Ok(());
+        }
+        let written = watermark.filter(|_| !state.clean).map(|watermark| watermark.sequence).unwrap_or(state.sequence);
+        let changed =
+            state.clean && ended_at == written && self.report.head.as_ref().is_some_and(|head| *head != state.head);
+        let message = if ended_at < written && (state.clean || written > 0) {
+            format!(
+                "the journal ends with the record {ended_at}, but was written up to {written}: its end was removed (or lost with the power)"
+            )
+        } else if changed {
+            format!("the hash of the last record is not {}, with which the journal was closed", state.head)
+        } else if state.clean && ended_at > written {
+            format!(
+                "the journal was closed with the record {written}, but goes on to {ended_at}: records were added by someone else"
+            )
+        } else {
+            return Ok(());
+        };
+        let file = if self.last_file.as_os_str().is_empty() { directory.to_path_buf() } else { self.last_file.clone() };
+        self.add(AuditFinding {
+            code: "truncated",
+            file,
+            line: 0,
+            offset: 0,
+            sequence: self.report.last_sequence,
+            message,
+        });
+        Ok(())
+    }
+
+    fn find(
+        &mut self,
+        segment: &Segment,
+        raw: Option<&RawLine<'_>>,
+        code: &'static str,
+        sequence: Option<u64>,
+        message: String,
+    ) {
+        let (line, offset) = raw.map_or((0, 0), |raw| (raw.number, raw.offset));
+        self.add(AuditFinding { code, file: segment.path.clone(), line, offset, sequence, message });
+    }
+
+    fn add(&mut self, finding: AuditFinding) {
+        self.report.findings_total = self.report.findings_total.saturating_add(1);
+        if self.report.findings.len() < MAX_FINDINGS {
+            self.report.findings.push(finding);
+        }
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
