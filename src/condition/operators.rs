@@ -27,9 +27,12 @@ impl Checker<'_> {
                     let outcome = if operator == BinaryOp::Equal { "never" } else { "always" };
                     let message =
                         format!("no matching overload for `{}` on {left_ty} and {right_ty}", operator.as_str());
+                    let help = self.time_help(id, &left_ty, &right_ty).unwrap_or_else(|| {
+                        "compare values of one type; convert with `string(…)`, `double(…)` or `int(…)`".to_owned()
+                    });
                     let problem = Problem::error("type-mismatch", self.place(id), message)
                         .label(format!("{outcome} true"))
-                        .help("compare values of one type; convert with `string(…)`, `double(…)` or `int(…)`");
+                        .help(help);
                     self.report(problem);
                 }
                 Ty::Bool
@@ -143,12 +146,32 @@ impl Checker<'_> {
                 label
             });
             problem = problem.help(help);
+        } else if let Some(help) = self.time_help(id, left, right) {
+            problem = problem.help(help);
         } else if operator == BinaryOp::Add && (*left == Ty::String || *right == Ty::String) {
             problem = problem.help("convert first: `string(…)`");
         } else {
             problem = problem.help("convert one side with `int(…)`, `uint(…)`, `double(…)` or `string(…)`");
         }
         self.report(problem)
+    }
+
+    /// What to write where a time meets something else.
+    fn time_help(&self, id: NodeId, left: &Ty, right: &Ty) -> Option<String> {
+        let (time, other) = match (left, right) {
+            (Ty::Timestamp | Ty::Duration, other) => (left, other),
+            (other, Ty::Timestamp | Ty::Duration) => (right, other),
+            _ => return None,
+        };
+        match (time, other) {
+            (_, Ty::Attribute) => Some(format!("convert the attribute: `{time}(…)`")),
+            (_, Ty::String) => Some(format!("convert the string: `{time}(…)`")),
+            (Ty::Duration, Ty::Int) => {
+                let seconds = self.integer_literal(id)?;
+                Some(format!("write a duration: `duration(\"{seconds}s\")`"))
+            }
+            _ => None,
+        }
     }
 
     /// The integer literal among the operands of a binary node, as written.
