@@ -53,8 +53,7 @@ impl Desk {
             refuse_unaudited(&mut record.decision);
             write(out, &record);
             outcome = DecisionOutcome::of(&record.decision);
-            // The denial is not a plain allow, for which no part of the ring is reserved. If it does not get through
-            // either, its ticket is named by a gap record.
+            // Refusals have a queue of their own. If it is full as well, the ticket is named by a gap record.
             drop(self.recorder.record(record));
         }
         self.metrics.decided(outcome, tenant, evaluation_nanos);

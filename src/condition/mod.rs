@@ -2,125 +2,105 @@
 //!
 //! [`compile`] checks what an author wrote and reports every problem with its place; [`Condition::evaluate`] then runs
 //! without looking anything up by name, without copying the request and without a way to panic.
+//!
+//! The way of a text: `lexer` → `parser` (with `macros`) → tree (`ast`) → `checker` (names from `scope`, types) →
+//! `lower` (constants folded, tests of one attribute fused into a `predicate`) → `program`, which `vm` runs. The list
+//! becomes predicates directly. `docs/cel.md` says which part of the CEL specification holds.
 
-use std::ops::Range;
+mod arithmetic;
+mod ast;
+mod builder;
+mod checker;
+mod compare;
+mod compile;
+mod convert;
+mod equality;
+mod error;
+mod explain;
+mod expression;
+mod format;
+mod functions;
+mod fuse;
+mod iterate;
+mod lexer;
+mod lint;
+mod list;
+mod literal;
+mod lower;
+mod macros;
+mod operators;
+mod parser;
+mod path;
+mod pattern;
+mod predicate;
+mod program;
+mod scope;
+mod source;
+mod strings;
+mod time;
+mod types;
+mod value;
+mod vm;
 
-use crate::model::{Effect, ExplainedValue, Request, Text, Timestamp, Value};
+#[cfg(test)]
+mod tests;
 
-/// What an author wrote: CEL, the list, or both (ANDed).
-#[derive(Debug, Clone, Default)]
-pub struct ConditionSource<'a> {
-    /// The text of `when`.
-    pub when: Option<&'a str>,
-    /// The entries of `conditions`; all must hold.
-    pub list: &'a [ListClause],
-}
+pub use equality::{RequiredEquality, WhenMissing};
+pub use error::{Budget, ConditionError, MissingKey, Overload};
+pub use explain::ConditionExplanation;
+pub use expression::{ExpressionError, ExpressionValue, eval_expression};
+pub use path::{AttributePath, AttributeRef, Bindings};
+pub use source::{ConditionSource, ListClause, MAX_TEXT_BYTES, Place, Problem};
 
-/// One entry of a structured list. An unknown operator is kept as written so that it can be reported.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ListClause {
-    /// Dotted path, for example `params.amount`.
-    pub field: Text,
-    /// One of `== != > >= < <= contains matches in not_in exists`.
-    pub operator: Text,
-    /// What the field is compared with; `None` only for `exists`.
-    pub value: Option<Value>,
-}
-
-/// The part of a condition that a problem is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// A byte range in the text of `when`.
-    When(Range<usize>),
-    /// The field of the list entry with this index.
-    Field(usize),
-    /// Its operator.
-    Operator(usize),
-    /// Its value.
-    Value(usize),
-}
-
-/// Something wrong with a condition, for the room that knows the file to place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Stable kebab-case code.
-    pub code: &'static str,
-    /// Whether the condition is refused (or only probably not meant).
-    pub is_error: bool,
-    /// What is wrong.
-    pub message: String,
-    /// Where.
-    pub place: Place,
-    /// Words beside the caret; may be empty.
-    pub label: String,
-    /// What to write instead.
-    pub help: Option<String>,
-}
-
-/// What a condition reads.
-#[derive(Debug, Clone, Copy)]
-pub struct Bindings<'a> {
-    /// The question.
-    pub request: &'a Request,
-    /// When it is decided.
-    pub now: Timestamp,
-}
-
-/// What evaluation may still cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
-    /// Cost units left.
-    pub remaining: u64,
-}
-
-/// Why a condition has no value.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConditionError {
-    /// The request's budget is used up.
-    #[error("evaluation limit reached")]
-    Limit,
-}
-
-/// What became of a condition, clause by clause.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ConditionExplanation {
-    /// Its value.
-    pub result: Result<bool, ConditionError>,
-    /// The clause (a term of the outermost `&&`, or a list entry) that settled it; the whole text where it is true.
-    pub clause: Text,
-    /// The attributes that the clause reads.
-    pub values: Vec<ExplainedValue>,
-}
+use crate::model::Effect;
 
 /// A compiled condition. Immutable and shared between threads.
 #[derive(Debug, Clone)]
-pub struct Condition {}
+pub struct Condition {
+    program: program::Program,
+    constant: Option<bool>,
+}
 
 impl Condition {
-    /// The value for `bindings`.
+    /// The value for `bindings`. What it costs is taken from `budget`.
     ///
     /// # Errors
-    /// What CEL calls an error (no such field, no such overload, overflow …), or the limit.
-    pub fn evaluate(&self, _bindings: &Bindings<'_>, _budget: &mut Budget) -> Result<bool, ConditionError> {
-        Ok(true)
+    /// What CEL calls an error (no such key, no such overload, overflow …), or the limit. By the rules of CEL a term of
+    /// `&&` that is false, or of `||` that is true, hides the errors of its neighbours; nothing hides the limit.
+    #[inline]
+    pub fn evaluate(&self, bindings: &Bindings<'_>, budget: &mut Budget) -> Result<bool, ConditionError> {
+        self.program.evaluate(bindings, budget)
     }
 
-    /// The value with its reasons. Slower than [`evaluate`](Self::evaluate).
+    /// The value with its reasons. Slower than [`evaluate`](Self::evaluate), and always of the same result.
     #[must_use]
     pub fn explain(&self, bindings: &Bindings<'_>, budget: &mut Budget) -> ConditionExplanation {
-        ConditionExplanation { result: self.evaluate(bindings, budget), clause: Text::default(), values: Vec::new() }
+        explain::explain(&self.program, bindings, budget)
     }
 
     /// The value, where it is the same for every request.
     #[must_use]
     pub fn constant(&self) -> Option<bool> {
-        None
+        self.constant
+    }
+
+    /// Which values attributes must have for the condition to be true: the terms of its outermost `&&` that compare an
+    /// attribute with constants. An index over many conditions buckets by them.
+    #[must_use]
+    pub fn required_equalities(&self) -> Vec<RequiredEquality> {
+        equality::required(&self.program)
+    }
+
+    /// The author's text: `when`, then the entries of the list, joined by `&&`.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.program.source
     }
 }
 
 /// Checks and compiles a condition for a rule with `effect` (some lints depend on it). Gives the condition unless a
 /// problem is an error, and every problem at once.
 #[must_use]
-pub fn compile(_source: &ConditionSource<'_>, _effect: Effect) -> (Option<Condition>, Vec<Problem>) {
-    (Some(Condition {}), Vec::new())
+pub fn compile(source: &ConditionSource<'_>, effect: Effect) -> (Option<Condition>, Vec<Problem>) {
+    compile::compile_in(source, effect, &scope::DECISION)
 }

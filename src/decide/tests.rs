@@ -193,7 +193,7 @@ fn decide(snapshot: &Snapshot, request: &Request) -> Decision {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
     fn answers_as_the_rules_of_combining_say(

@@ -9,6 +9,7 @@ use crate::yaml;
 
 use super::DocumentSet;
 use super::decode::{Context, document};
+use super::lint::lint;
 
 /// One file to load.
 #[derive(Debug, Clone)]
@@ -50,6 +51,8 @@ pub fn load(texts: &[SourceText]) -> Loaded {
             document(&node, context, &mut documents, &mut names, &mut findings);
         }
     }
+    let complete = !findings.has_errors();
+    lint(&documents, complete, &mut findings);
     findings.sort();
     Loaded { sources, documents, document_count, findings }
 }

@@ -6,7 +6,9 @@
 
 mod decode;
 mod document;
+mod import;
 mod kinds;
+mod lint;
 mod load;
 mod pattern;
 mod schema;
@@ -15,6 +17,7 @@ mod schema;
 mod tests;
 
 pub use document::{CanonicalDocument, DocumentSet, Expectation, Policy, PolicySet, Rule, Target, TestCase, Tests};
+pub use import::{Imported, import};
 pub use kinds::read_request;
 pub use load::{Loaded, SourceText, load};
 pub use pattern::{BadPattern, MAX_PATTERN_BYTES, MAX_WILDCARDS, Pattern};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::diag::{Severity, render_text};
 use crate::model::{Effect, Layer, Outcome, Value};
 
-use super::{Loaded, SourceText, load};
+use super::{Loaded, SourceText, json_schema, load};
 
 fn cases(folder: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/policy").join(folder);
@@ -127,4 +127,70 @@ fn all_errors_of_all_files_come_at_once() {
         ]
     );
     assert_eq!(loaded.findings.count(Severity::Error), 7);
+}
+
+/// Every field that a map may have is also read: each refuses `null`, so that one which nobody reads would show.
+#[test]
+fn every_allowed_field_is_read() {
+    let policy = |rule: &str| format!("kind: Policy\nmetadata: {{name: p}}\nspec: {{rules: [{rule}]}}\n");
+    let tests = |case: &str| format!("kind: Tests\nmetadata: {{name: p}}\nspec: {{cases: [{case}]}}\n");
+    let schema = json_schema(None).unwrap();
+    let fields = |definition: &str| -> Vec<String> {
+        let properties = schema["$defs"][definition]["properties"].as_object();
+        properties.unwrap_or_else(|| panic!("{definition}")).keys().cloned().collect()
+    };
+    let mut checked = 0;
+    for (definition, template) in [
+        ("MetadataSpec", "kind: Policy\nmetadata: {FIELD}\nspec: {rules: [{name: r, effect: deny}]}\n".to_owned()),
+        ("PolicySetSpec", "kind: PolicySet\nmetadata: {name: p}\nspec: {FIELD}\n".to_owned()),
+        ("LimitsSpec", "kind: PolicySet\nmetadata: {name: p}\nspec: {limits: {FIELD}}\n".to_owned()),
+        ("PolicySpec", "kind: Policy\nmetadata: {name: p}\nspec: {FIELD}\n".to_owned()),
+        ("RuleSpec", policy("{FIELD}")),
+        ("SubjectsSpec", policy("{name: r, effect: deny, subjects: {FIELD}}")),
+        ("ResourcesSpec", policy("{name: r, effect: deny, resources: {FIELD}}")),
+        ("ObligationSpec", policy("{name: r, effect: deny, obligations: [{FIELD}]}")),
+        ("ClauseSpec", policy("{name: r, effect: deny, conditions: [{FIELD}]}")),
+        ("TestsSpec", "kind: Tests\nmetadata: {name: p}\nspec: {FIELD}\n".to_owned()),
+        ("CaseSpec", tests("{FIELD}")),
+        ("RequestSpec", tests("{name: c, request: {FIELD}}")),
+        ("SubjectSpec", tests("{name: c, request: {subject: {FIELD}}}")),
+        ("ActionSpec", tests("{name: c, request: {action: {FIELD}}}")),
+        ("ResourceSpec", tests("{name: c, request: {resource: {FIELD}}}")),
+        ("ExpectationSpec", tests("{name: c, expect: {FIELD}}")),
+    ] {
+        checked += 1;
+        for field in fields(definition) {
+            // The one field that may be null.
+            if (definition, field.as_str()) == ("ClauseSpec", "value") {
+                continue;
+            }
+            let text = format!("apiVersion: lictor.dev/v1\n{}", template.replace("FIELD", &format!("{field}: null")));
+            let loaded = load_text("a.yaml", &text);
+            let start = text.find(&format!("{field}: null")).unwrap();
+            let refused = loaded.findings.iter().any(|finding| {
+                let span = finding.span.unwrap();
+                finding.code != "unknown-field" && (start..start + field.len() + 6).contains(&(span.start as usize))
+            });
+            assert!(refused, "{definition}.{field}: {}", rendered(&loaded));
+        }
+    }
+    let objects = schema["$defs"].as_object().unwrap().values().filter(|schema| schema.get("properties").is_some());
+    assert_eq!(objects.count(), checked, "every definition with fields is checked above");
+}
+
+#[test]
+fn the_schema_is_closed_and_takes_no_null() {
+    fn walk(schema: &serde_json::Value) {
+        if schema.get("type") == Some(&serde_json::json!("object")) && schema.get("properties").is_some() {
+            assert_eq!(schema.get("additionalProperties"), Some(&serde_json::json!(false)), "{schema}");
+        }
+        assert!(schema.as_str() != Some("null"), "null in a schema");
+        schema.as_object().into_iter().flat_map(|object| object.values()).for_each(walk);
+        schema.as_array().into_iter().flatten().for_each(walk);
+    }
+    walk(&json_schema(None).unwrap());
+    let policy = json_schema(Some("Policy")).unwrap();
+    assert_eq!(policy["properties"]["kind"], serde_json::json!({"const": "Policy"}));
+    assert!(policy["$defs"].get("TestsSpec").is_none());
+    assert_eq!(json_schema(Some("Polcy")), None);
 }

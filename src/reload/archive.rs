@@ -10,7 +10,7 @@
 //! Everything that a revision needs is durable before `HEAD` names it, and `HEAD` before the snapshot goes live. `HEAD` is
 //! replaced by renaming, so that a crash leaves the old or the new one; files that no `HEAD` names are swept up.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -20,11 +20,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Layer, SEMANTICS, Timestamp};
 use crate::policy::SourceText;
-use crate::state_dir::{TEMPORARY_SUFFIX, replace_file, sync_directory, write_durably};
+use crate::state_dir::{TEMPORARY_SUFFIX, write_all_durably, write_durably};
 
 use super::documents::{DocumentEntry, hex_sha256};
 
-/// Revisions whose files are kept.
+/// Revisions whose files are kept, residents apart.
 const KEPT_REVISIONS: usize = 256;
 
 /// Revisions beyond the kept ones that wait for the next sweep, so that not every reload sweeps.
@@ -115,6 +115,8 @@ pub(super) struct Candidate<'a> {
 pub(super) struct Archive {
     root: PathBuf,
     head: Head,
+    /// Revisions whose files are kept.
+    pub(super) kept_revisions: usize,
 }
 
 impl Archive {
@@ -133,7 +135,7 @@ impl Archive {
             Err(error) if error.kind() == io::ErrorKind::NotFound => begin(&root, &head_path)?,
             Err(error) => return Err(failed("read", &head_path)(error)),
         };
-        let archive = Self { root, head };
+        let archive = Self { root, head, kept_revisions: KEPT_REVISIONS };
         archive.sweep();
         Ok(archive)
     }
@@ -164,18 +166,21 @@ impl Archive {
         residents: &HashSet<String>,
     ) -> Result<(), ArchiveError> {
         let mut sources = Vec::new();
+        let mut files = BTreeMap::new();
         for text in candidate.texts {
             let sha256 = hex_sha256(text.text.as_bytes());
-            self.keep(&self.source_path(&sha256), text.text.as_bytes())?;
+            files.insert(self.source_path(&sha256), text.text.as_bytes());
             sources.push(ArchivedSource { name: text.name.to_string(), layer: text.layer.as_str().to_owned(), sha256 });
         }
-        let source_directory = self.root.join("sources");
-        sync_directory(&source_directory).map_err(failed("sync", &source_directory))?;
-        let manifest =
-            Manifest { version: candidate.version.to_owned(), documents: candidate.documents.to_vec(), sources };
-        self.keep(&self.canonical_path(candidate.digest)?, candidate.canonical)?;
-        self.keep(&self.manifest_path(candidate.digest)?, &to_json(&manifest))?;
-        sync_directory(&self.root).map_err(failed("sync", &self.root))?;
+        keep(&self.root.join("sources"), files)?;
+        let manifest = to_json(&Manifest {
+            version: candidate.version.to_owned(),
+            documents: candidate.documents.to_vec(),
+            sources,
+        });
+        let canonical = (self.canonical_path(candidate.digest)?, candidate.canonical);
+        let manifest = (self.manifest_path(candidate.digest)?, manifest.as_slice());
+        keep(&self.root, BTreeMap::from([canonical, manifest]))?;
         self.advance(candidate, revision, residents)
     }
 
@@ -201,9 +206,9 @@ impl Archive {
         };
         head.history.insert(0, entry);
         head.revision = revision;
-        let overflows = head.history.len() > KEPT_REVISIONS.saturating_add(SWEEP_EVERY);
+        let overflows = head.history.len() > self.kept_revisions.saturating_add(SWEEP_EVERY);
         if overflows {
-            forget_old(&mut head.history, residents);
+            forget_old(&mut head.history, self.kept_revisions, residents);
         }
         let path = self.root.join("HEAD");
         write_durably(&path, &to_json(&head)).map_err(failed("write", &path))?;
@@ -239,14 +244,6 @@ impl Archive {
             texts.push(SourceText { name: source.name.as_str().into(), layer, text: text.into() });
         }
         Ok(texts)
-    }
-
-    /// Writes a content-addressed file unless it is there. One that is there is compared, so that damage heals.
-    fn keep(&self, path: &Path, bytes: &[u8]) -> Result<(), ArchiveError> {
-        if fs::read(path).is_ok_and(|known| known == bytes) {
-            return Ok(());
-        }
-        replace_file(path, bytes).map_err(failed("write", path))
     }
 
     /// Removes files that `HEAD` does not need. What cannot be removed waits for the next time.
@@ -293,6 +290,15 @@ impl Archive {
     }
 }
 
+/// Writes content-addressed files of `directory` unless they are there. Those that are there are compared, so that damage
+/// heals. Durable afterwards, also where a crash interrupted an earlier attempt.
+fn keep(directory: &Path, files: BTreeMap<PathBuf, &[u8]>) -> Result<(), ArchiveError> {
+    let is_new = |path: &Path, bytes: &[u8]| !fs::read(path).is_ok_and(|known| known == bytes);
+    let files = files.into_iter().filter(|(path, bytes)| is_new(path, bytes));
+    let files: Vec<_> = files.filter_map(|(path, bytes)| Some((path.file_name()?.to_owned(), bytes))).collect();
+    write_all_durably(directory, &files).map_err(failed("write to", directory))
+}
+
 /// The hexadecimal digits of a digest, which become a file name.
 fn hex_of(digest: &str) -> Option<&str> {
     digest.strip_prefix("sha256:").filter(|hex| is_hex_sha256(hex))
@@ -313,13 +319,13 @@ fn is_ours(path: &Path) -> bool {
 }
 
 /// Drops the oldest revisions, apart from the newest one of each resident snapshot.
-fn forget_old(history: &mut Vec<Revision>, residents: &HashSet<String>) {
+fn forget_old(history: &mut Vec<Revision>, kept: usize, residents: &HashSet<String>) {
     let mut position = 0_usize;
     let mut seen = HashSet::new();
     history.retain(|revision| {
         position = position.saturating_add(1);
         let is_first_of_its_digest = seen.insert(revision.digest.clone());
-        position <= KEPT_REVISIONS || (is_first_of_its_digest && residents.contains(&revision.digest))
+        position <= kept || (is_first_of_its_digest && residents.contains(&revision.digest))
     });
 }
 

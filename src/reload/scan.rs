@@ -1,8 +1,8 @@
 //! Finds the files of one source without reading them.
 //!
 //! Files named `*.yaml` or `*.yml` count, in the directory and all below; names that start with a dot do not. A symbolic
-//! link is followed only to something inside the source. Where the source is a volume that the kubelet fills, everything
-//! is taken from the directory that `..data` points to, resolved once, so that two generations cannot mix.
+//! link is followed only to something inside the source. Of a volume that the kubelet fills, everything is taken from the
+//! directory that `..data` points to, resolved once, so that two generations cannot mix.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, Metadata};
@@ -69,8 +69,6 @@ pub(super) fn scan(path: &Path, limits: &SourceLimits, excluded: &Path, into: &m
         limits,
         excluded,
         root: root.clone(),
-        volume: Volume::Ordinary,
-        is_atomic: false,
         directories: BTreeSet::new(),
         files: BTreeMap::new(),
         links: VecDeque::new(),
@@ -89,15 +87,35 @@ struct Walk<'a> {
     /// The state directory, whose copies of documents are not documents.
     excluded: &'a Path,
     root: PathBuf,
-    volume: Volume,
-    is_atomic: bool,
     /// Directories that were listed, by real path.
     directories: BTreeSet<PathBuf>,
     /// Files by real path, with the name to show.
     files: BTreeMap<PathBuf, String>,
-    /// Followed last, so that a file is known by its own name rather than by a link to it. With depth.
-    links: VecDeque<(PathBuf, String, usize)>,
+    /// Followed last, so that a file is known by its own name rather than by a link to it.
+    links: VecDeque<Link>,
     scan: &'a mut Scan,
+}
+
+/// A symbolic link that is still to be followed.
+struct Link {
+    path: PathBuf,
+    shown: String,
+    within: Within,
+}
+
+/// What an entry of a directory inherits from it.
+#[derive(Debug, Clone, Copy)]
+struct Within {
+    /// Of the directory; that of the source itself is 1.
+    depth: usize,
+    /// The volume that it belongs to.
+    volume: Volume,
+    /// Whether the directory has a `..data` link.
+    has_generations: bool,
+}
+
+impl Within {
+    const SOURCE: Self = Self { depth: 0, volume: Volume::Ordinary, has_generations: false };
 }
 
 impl Walk<'_> {
@@ -109,7 +127,12 @@ impl Walk<'_> {
         match fs::metadata(root) {
             Err(error) => self.scan.findings.push(unreadable(shown, &error)),
             Ok(metadata) if metadata.is_file() => self.single_file(root, shown, &metadata),
-            Ok(metadata) if metadata.is_dir() => self.volume(root, shown),
+            Ok(metadata) if metadata.is_dir() => {
+                self.directory(root, shown, Within::SOURCE);
+                while let Some(link) = self.links.pop_front() {
+                    self.link(link);
+                }
+            }
             Ok(_) => self.scan.findings.push(not_regular(shown)),
         }
     }
@@ -128,29 +151,11 @@ impl Walk<'_> {
         self.file(root.to_owned(), shown.to_owned(), metadata);
     }
 
-    fn volume(&mut self, root: &Path, shown: &str) {
-        let data_link = root.join(DATA_LINK);
-        self.is_atomic = fs::symlink_metadata(&data_link).is_ok_and(|link| link.is_symlink());
-        self.volume = Volume::of(root, self.is_atomic);
-        self.directory(root, shown, 1);
-        if self.is_atomic {
-            match fs::canonicalize(&data_link) {
-                Err(error) => self.scan.findings.push(unreadable(&data_link.display().to_string(), &error)),
-                Ok(generation) if !generation.starts_with(root) => {
-                    self.scan.findings.push(outside(&data_link.display().to_string(), &generation));
-                }
-                Ok(generation) => self.directory(&generation, shown, 1),
-            }
-        }
-        while let Some((link, shown, depth)) = self.links.pop_front() {
-            self.link(&link, &shown, depth);
-        }
-    }
-
-    fn directory(&mut self, path: &Path, shown: &str, depth: usize) {
+    fn directory(&mut self, path: &Path, shown: &str, parent: Within) {
         if self.directories.contains(path) || path == self.excluded {
             return;
         }
+        let depth = parent.depth.saturating_add(1);
         if depth > self.limits.depth {
             let message = format!("directory `{shown}` is nested deeper than {} levels", self.limits.depth);
             return self.scan.findings.push(Finding::error("source-too-deep", message));
@@ -168,27 +173,46 @@ impl Walk<'_> {
         };
         self.note(path, &metadata);
         self.directories.insert(path.to_owned());
-        self.scan.findings.extend(trust::check_directory(path, metadata.mode(), self.volume));
+        let data_link = path.join(DATA_LINK);
+        let has_generations = fs::symlink_metadata(&data_link).is_ok_and(|link| link.is_symlink());
+        let volume = if has_generations { Volume::of(path, true) } else { parent.volume };
+        let within = Within { depth, volume, has_generations };
+        self.scan.findings.extend(trust::check_directory(Path::new(shown), metadata.mode(), volume));
         for name in names {
             if !name.as_bytes().starts_with(b".") {
                 let shown = Path::new(shown).join(&name).display().to_string();
-                self.entry(path.join(&name), shown, depth);
+                self.entry(path.join(&name), shown, within);
             }
+        }
+        if has_generations {
+            self.generation(path, &data_link, shown, within);
         }
     }
 
-    fn entry(&mut self, path: PathBuf, shown: String, depth: usize) {
+    /// The generation of a volume that `..data` points to now, shown as if its files were in the volume's directory.
+    fn generation(&mut self, volume: &Path, data_link: &Path, shown: &str, within: Within) {
+        let shown_link = Path::new(shown).join(DATA_LINK).display().to_string();
+        match fs::canonicalize(data_link) {
+            Err(error) => self.scan.findings.push(unreadable(&shown_link, &error)),
+            Ok(generation) if !generation.starts_with(volume) => {
+                self.scan.findings.push(outside(&shown_link, &generation));
+            }
+            Ok(generation) => self.directory(&generation, shown, Within { has_generations: false, ..within }),
+        }
+    }
+
+    fn entry(&mut self, path: PathBuf, shown: String, within: Within) {
         let metadata = match fs::symlink_metadata(&path) {
             Ok(metadata) => metadata,
             Err(error) => return self.scan.findings.push(unreadable(&shown, &error)),
         };
         if metadata.is_dir() {
-            self.directory(&path, &shown, depth.saturating_add(1));
+            self.directory(&path, &shown, within);
         } else if metadata.is_symlink() {
             self.note(&path, &metadata);
             let leads_into_data = || fs::read_link(&path).is_ok_and(|target| target.starts_with(DATA_LINK));
-            if !(self.is_atomic && leads_into_data()) {
-                self.links.push_back((path, shown, depth));
+            if !(within.has_generations && leads_into_data()) {
+                self.links.push_back(Link { path, shown, within });
             }
         } else if is_yaml(&path) {
             if metadata.is_file() {
@@ -199,12 +223,12 @@ impl Walk<'_> {
         }
     }
 
-    fn link(&mut self, path: &Path, shown: &str, depth: usize) {
-        let target = match fs::canonicalize(path) {
+    fn link(&mut self, Link { path, shown, within }: Link) {
+        let target = match fs::canonicalize(&path) {
             Ok(target) => target,
             Err(error) => {
                 let message = format!("symbolic link `{shown}` cannot be followed: {error}");
-                return self.scan.findings.push(if is_yaml(path) {
+                return self.scan.findings.push(if is_yaml(&path) {
                     Finding::error("dangling-link", message).help("remove the link, or create what it points to")
                 } else {
                     Finding::warning("dangling-link", message)
@@ -213,21 +237,21 @@ impl Walk<'_> {
         };
         let metadata = match fs::metadata(&target) {
             Ok(metadata) => metadata,
-            Err(error) => return self.scan.findings.push(unreadable(shown, &error)),
+            Err(error) => return self.scan.findings.push(unreadable(&shown, &error)),
         };
-        if !metadata.is_dir() && !is_yaml(path) {
+        if !metadata.is_dir() && !is_yaml(&path) {
             return;
         }
         if !target.starts_with(&self.root) {
-            self.scan.findings.push(outside(shown, &target));
+            self.scan.findings.push(outside(&shown, &target));
         } else if target.starts_with(self.excluded) {
             // Copies of documents in the state directory are not documents.
         } else if metadata.is_dir() {
-            self.directory(&target, shown, depth.saturating_add(1));
+            self.directory(&target, &shown, within);
         } else if metadata.is_file() {
-            self.file(target, shown.to_owned(), &metadata);
+            self.file(target, shown, &metadata);
         } else {
-            self.scan.findings.push(not_regular(shown));
+            self.scan.findings.push(not_regular(&shown));
         }
     }
 

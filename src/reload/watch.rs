@@ -132,3 +132,6 @@ impl Relevance {
         !name.starts_with(b".") && path.parent().is_some_and(|parent| self.directories.contains(parent))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,29 +32,6 @@ use tenants::Tenants;
 /// [`Telemetry`] in place, so that `metrics::gauge!` and `metrics::counter!(…).absolute(…)` end up in its output.
 pub type Collector = Box<dyn Fn() + Send + Sync>;
 
-/// The outcome of an attempt to load the policies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReloadResult {
-    /// A new snapshot went live.
-    Published,
-    /// The documents are those of the live snapshot.
-    Unchanged,
-    /// The documents are bad, and the live snapshot stays.
-    Failed,
-}
-
-impl ReloadResult {
-    const ALL: [Self; 3] = [Self::Published, Self::Unchanged, Self::Failed];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Published => "published",
-            Self::Unchanged => "unchanged",
-            Self::Failed => "failed",
-        }
-    }
-}
-
 /// All metrics of one server.
 pub struct Telemetry {
     recorder: PrometheusRecorder,
@@ -62,8 +39,6 @@ pub struct Telemetry {
     shards: Mutex<Vec<Arc<Shard>>>,
     tenants: Arc<Tenants>,
     collectors: Mutex<Vec<Collector>>,
-    reloads: [AtomicU64; 3],
-    reload_failed: AtomicU64,
     connections_refused: AtomicU64,
     snapshot: Mutex<Option<(u64, usize, Instant)>>,
 }
@@ -88,8 +63,6 @@ impl Telemetry {
             shards: Mutex::default(),
             tenants: Arc::default(),
             collectors: Mutex::default(),
-            reloads: Default::default(),
-            reload_failed: AtomicU64::new(0),
             connections_refused: AtomicU64::new(0),
             snapshot: Mutex::default(),
         }
@@ -120,14 +93,6 @@ impl Telemetry {
         self.connections_refused.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts an attempt to load the policies.
-    pub fn policies_reloaded(&self, result: ReloadResult) {
-        if let Some(count) = self.reloads.get(result as usize) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
-        self.reload_failed.store(u64::from(result == ReloadResult::Failed), Ordering::Relaxed);
-    }
-
     /// Notes that a snapshot went live.
     pub fn snapshot_published(&self, revision: u64, rules: usize) {
         *lock(&self.snapshot) = Some((revision, rules, Instant::now()));
@@ -154,10 +119,6 @@ impl Telemetry {
         for (tenant, total) in self.tenants.counts() {
             counter!(names::TENANT_DECISIONS, "tenant" => tenant).absolute(total);
         }
-        for (result, count) in ReloadResult::ALL.into_iter().zip(&self.reloads) {
-            counter!(names::POLICY_RELOADS, "result" => result.as_str()).absolute(count.load(Ordering::Relaxed));
-        }
-        gauge!(names::POLICY_RELOAD_FAILED).set(self.reload_failed.load(Ordering::Relaxed) as f64);
         counter!(names::CONNECTIONS_REFUSED).absolute(self.connections_refused.load(Ordering::Relaxed));
         let snapshot = *lock(&self.snapshot);
         gauge!(names::SNAPSHOT_REVISION).set(snapshot.map_or(0.0, |(revision, ..)| revision as f64));

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use crate::diag::{Finding, Findings, Span, did_you_mean};
 
 use super::fields::listed;
-use super::{Entry, Fields, Kind, Node, Number};
+use super::{Elsewhere, Entry, Fields, Kind, Node, Number};
 
 /// A value with the name of its field, to read as what it must be. Everything else is reported.
 #[derive(Debug, Clone, Copy)]
@@ -106,10 +106,21 @@ impl<'n> Field<'n> {
 
     /// A map whose keys are known.
     pub fn fields(&self, what: &'static str, allowed: &[&str], out: &mut Findings) -> Option<Fields<'n>> {
+        self.fields_hinting(what, allowed, &[], out)
+    }
+
+    /// A map whose keys are known; fields that belong elsewhere are said to.
+    pub fn fields_hinting(
+        &self,
+        what: &'static str,
+        allowed: &[&str],
+        elsewhere: &[Elsewhere],
+        out: &mut Findings,
+    ) -> Option<Fields<'n>> {
         if self.node.kind == Kind::Null {
             return self.refuse("a map", out);
         }
-        Fields::read(self.node, what, allowed, out)
+        Fields::read_hinting(self.node, what, allowed, elsewhere, out)
     }
 
     /// That the value is not `wanted`.

@@ -4,6 +4,9 @@ use crate::diag::{Finding, Findings, did_you_mean};
 
 use super::{Entry, Field, Kind, Node};
 
+/// A place and the fields that belong there.
+pub type Elsewhere = (&'static str, &'static [&'static str]);
+
 /// The fields of a map whose keys are known.
 #[derive(Debug, Clone, Copy)]
 pub struct Fields<'n> {
@@ -16,6 +19,17 @@ impl<'n> Fields<'n> {
     /// The fields of `node`, which is `what` ("a rule", "`metadata`"). Reports a node that is no map, and every field
     /// that is not in `allowed`.
     pub fn read(node: &'n Node, what: &'static str, allowed: &[&str], out: &mut Findings) -> Option<Self> {
+        Self::read_hinting(node, what, allowed, &[], out)
+    }
+
+    /// Like [`read`](Self::read); a field that is not allowed here, but in one of `elsewhere`, is said to belong there.
+    pub fn read_hinting(
+        node: &'n Node,
+        what: &'static str,
+        allowed: &[&str],
+        elsewhere: &[Elsewhere],
+        out: &mut Findings,
+    ) -> Option<Self> {
         let Kind::Map(entries) = &node.kind else {
             out.push(
                 Finding::error("wrong-type", format!("{what} must be a map, found {}", node.describe()))
@@ -26,7 +40,7 @@ impl<'n> Fields<'n> {
         };
         for entry in entries {
             if !allowed.contains(&entry.key.as_str()) {
-                out.push(unknown_field(entry, what, allowed));
+                out.push(unknown_field(entry, what, allowed, elsewhere));
             }
         }
         Some(Self { what, node, entries })
@@ -65,13 +79,16 @@ impl<'n> Fields<'n> {
     }
 }
 
-fn unknown_field(entry: &Entry, what: &str, allowed: &[&str]) -> Finding {
-    let finding = Finding::error("unknown-field", format!("{what} has no field `{}`", entry.key)).at(entry.key_span);
-    match did_you_mean(&entry.key, allowed.iter().copied()) {
-        Some(known) => {
-            finding.label(format!("did you mean `{known}`?")).help(format!("its fields are {}", listed(allowed)))
-        }
-        None => finding.label("not a field").help(format!("its fields are {}", listed(allowed))),
+fn unknown_field(entry: &Entry, what: &str, allowed: &[&str], elsewhere: &[Elsewhere]) -> Finding {
+    let key = entry.key.as_str();
+    let finding = Finding::error("unknown-field", format!("{what} has no field `{key}`")).at(entry.key_span);
+    if let Some((place, _)) = elsewhere.iter().find(|(_, fields)| fields.contains(&key)) {
+        return finding.label(format!("belongs in {place}"));
+    }
+    let finding = finding.help(format!("its fields are {}", listed(allowed)));
+    match did_you_mean(key, allowed.iter().copied()) {
+        Some(known) => finding.label(format!("did you mean `{known}`?")),
+        None => finding.label("not a field"),
     }
 }
 

@@ -25,7 +25,7 @@ mod tests;
 
 pub use attributes::{attributes, value};
 pub use field::Field;
-pub use fields::Fields;
+pub use fields::{Elsewhere, Fields};
 pub use node::{Entry, Kind, Node, Number, ScalarStyle};
 pub use offsets::place_in_scalar;
 pub use parse::{MAX_BYTES, MAX_DEPTH, parse};

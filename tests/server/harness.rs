@@ -1,30 +1,67 @@
 //! A server with a small set of policies, and clients for it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
+use lictor::api::proto::rpc;
 use lictor::api::proto::v1::decision_service_client::DecisionServiceClient;
 use lictor::api::proto::v1::{Action, EvaluateRequest, Subject};
 use lictor::api::{Server, ServerOptions, State};
 use lictor::event::{EventLog, EventOptions};
-use lictor::snapshot::Holder;
+use lictor::model::Layer;
+use lictor::policy::{self, SourceText};
+use lictor::snapshot::{Holder, Snapshot};
 use lictor::telemetry::Telemetry;
+use prost::Message;
 use tokio::runtime::Handle;
-use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::transport::{Channel, Endpoint};
+
+/// What the tests ask about.
+pub const POLICIES: &str = "
+apiVersion: lictor.dev/v1
+kind: Policy
+metadata: {name: files}
+spec:
+  rules:
+    - {name: read, effect: allow, actions: [file.read], reason: reading is fine}
+    - {name: write, effect: deny, actions: [file.write], reason: writing is not}
+    - {name: watch, effect: warn, actions: ['file.*'], reason: files are watched}
+    - name: publish
+      effect: require_approval
+      requiredLevel: 3
+      actions: [file.publish]
+      obligations: [{id: notify, properties: {channel: press}}]
+";
 
 /// A running server and the folder of its socket.
 pub struct Running {
     pub server: Server,
     pub telemetry: Arc<Telemetry>,
     pub holder: Arc<Holder>,
-    _events: EventLog,
-    folder: tempfile::TempDir,
+    events: EventLog,
+    pub folder: tempfile::TempDir,
 }
 
 impl Running {
-    /// Starts on a free port and a socket in a new folder, with `change` applied to the options.
+    /// Starts with the policies on a free port and a socket in a new folder, with `change` applied to the options.
     pub fn start(change: impl FnOnce(&mut ServerOptions)) -> Self {
+        let running = Self::start_empty(change);
+        running.publish(POLICIES, 1);
+        running
+    }
+
+    /// Starts without policies.
+    pub fn start_empty(change: impl FnOnce(&mut ServerOptions)) -> Self {
+        Self::start_with_events(change, |_| {})
+    }
+
+    /// Starts without policies, with `change_events` applied to the options of the event log.
+    pub fn start_with_events(
+        change: impl FnOnce(&mut ServerOptions),
+        change_events: impl FnOnce(&mut EventOptions),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut options = ServerOptions {
             tcp: Some("127.0.0.1:0".parse().unwrap()),
@@ -32,44 +69,99 @@ impl Running {
             ..ServerOptions::default()
         };
         change(&mut options);
+        let mut event_options = EventOptions::new(folder.path().join("state"));
+        change_events(&mut event_options);
+        let events = EventLog::open(event_options).unwrap();
         let holder = Arc::new(Holder::default());
         let telemetry = Arc::new(Telemetry::new());
-        let events = EventLog::open(EventOptions::new(folder.path())).unwrap();
-        let recorders = vec![events.recorder(0)];
-        let state = State { holder: holder.clone(), recorders, telemetry: telemetry.clone() };
+        let state = State { holder: holder.clone(), recorders: vec![events.recorder(0)], telemetry: telemetry.clone() };
         let server = Server::start(&options, state, &Handle::current()).unwrap();
-        Self { server, telemetry, holder, _events: events, folder }
+        Self { server, telemetry, holder, events, folder }
     }
 
-    /// A client over TCP.
-    pub async fn over_tcp(&self) -> DecisionServiceClient<Channel> {
+    /// Makes `documents` live; gives the digest.
+    pub fn publish(&self, documents: &str, revision: u64) -> String {
+        let text = SourceText { name: "test.yaml".into(), layer: Layer::Organisation, text: documents.into() };
+        let loaded = policy::load(&[text]);
+        assert!(!loaded.findings.has_errors(), "{:?}", loaded.findings);
+        let snapshot = Arc::new(Snapshot::build(&loaded.documents, revision));
+        let digest = snapshot.digest().to_owned();
+        drop(self.holder.publish(snapshot));
+        digest
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join("lictor.sock")
+    }
+
+    /// A connection over TCP.
+    pub async fn tcp(&self) -> Channel {
         let address = self.server.tcp_address().unwrap();
-        DecisionServiceClient::new(Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap())
+        Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
     }
 
-    /// A client over the Unix socket.
-    pub async fn over_unix(&self) -> DecisionServiceClient<Channel> {
-        let path = self.folder.path().join("lictor.sock");
-        let connect = tower::service_fn(move |_: Uri| {
+    /// A connection over the Unix socket.
+    pub async fn unix(&self) -> Channel {
+        let path = self.socket();
+        let connect = tower::service_fn(move |_| {
             let path = path.clone();
             async move { tokio::net::UnixStream::connect(path).await.map(TokioIo::new) }
         });
-        DecisionServiceClient::new(
-            Endpoint::from_static("http://lictor").connect_with_connector(connect).await.unwrap(),
-        )
+        Endpoint::from_static("http://lictor").connect_with_connector(connect).await.unwrap()
+    }
+
+    /// A client over TCP.
+    pub async fn client(&self) -> DecisionServiceClient<Channel> {
+        DecisionServiceClient::new(self.tcp().await)
     }
 
     /// Stops within a generous time; gives whether everything was answered.
     pub async fn stop(self) -> bool {
         self.server.shutdown(Duration::from_secs(10)).await
     }
+
+    /// Stops, and gives the events of the journal, one JSON value each.
+    pub async fn stop_and_read_journal(self) -> Vec<serde_json::Value> {
+        assert!(self.server.shutdown(Duration::from_secs(10)).await);
+        self.events.close(Duration::from_secs(10)).unwrap();
+        let mut segments: Vec<PathBuf> = std::fs::read_dir(self.folder.path().join("state/journal"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+            .collect();
+        segments.sort();
+        let text: String = segments.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
 }
 
-/// May `subject` do `action`?
-pub fn question(subject: &str, action: &str) -> EvaluateRequest {
+/// May an agent do `action`?
+pub fn question(action: &str) -> EvaluateRequest {
     EvaluateRequest {
-        subject: Some(Subject { id: subject.into(), ..Subject::default() }),
+        subject: Some(Subject { r#type: "agent".into(), id: "support-7".into(), ..Subject::default() }),
         action: Some(Action { name: action.into(), ..Action::default() }),
         ..EvaluateRequest::default()
     }
+}
+
+/// The reason of a refusal and the paths of the fields that are wrong.
+pub fn reason(details: &[u8]) -> (String, Vec<String>) {
+    let status = rpc::Status::decode(details).unwrap();
+    let mut reason = String::new();
+    let mut fields = Vec::new();
+    for detail in &status.details {
+        match detail.type_url.as_str() {
+            "type.googleapis.com/google.rpc.ErrorInfo" => {
+                let info = rpc::ErrorInfo::decode(&*detail.value).unwrap();
+                assert_eq!(info.domain, "lictor.dev");
+                reason = info.reason;
+            }
+            "type.googleapis.com/google.rpc.BadRequest" => {
+                let bad = rpc::BadRequest::decode(&*detail.value).unwrap();
+                fields.extend(bad.field_violations.into_iter().map(|violation| violation.field));
+            }
+            other => panic!("unexpected detail {other}"),
+        }
+    }
+    (reason, fields)
 }

@@ -1,4 +1,15 @@
 //! The server over real sockets, in process.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod batch;
 mod harness;
+mod http_side;
+mod lifecycle;
+mod limits;
+mod raw;
+mod records;
+mod refusals;
+mod services;
+mod stream;
 mod unary;

@@ -61,15 +61,15 @@ async fn tampering_is_found_with_its_place() {
     assert!(lines.len() > 30, "{} lines", lines.len());
     let flipped = lines[9].replacen("agent-1", "agent-2", 1);
     assert_ne!(flipped, lines[9]);
-    let edit = |change: &dyn Fn(&mut Vec<&str>)| {
-        let mut edited = lines.clone();
+    let edit = |change: &dyn Fn(&mut Vec<String>)| {
+        let mut edited: Vec<String> = lines.iter().map(ToString::to_string).collect();
         change(&mut edited);
         std::fs::write(&segment, edited.join("\n") + "\n").expect("write segment");
         lictor.audit_verify()
     };
     let name = segment.file_name().expect("name").to_string_lossy().into_owned();
     for (what, (code, printed), line) in [
-        ("a changed byte", edit(&|lines| lines[9] = &flipped), 10),
+        ("a changed byte", edit(&|lines| lines[9].clone_from(&flipped)), 10),
         ("a removed line", edit(&|lines| _ = lines.remove(14)), 15),
         ("swapped lines", edit(&|lines| lines.swap(19, 20)), 20),
     ] {

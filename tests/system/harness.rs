@@ -136,13 +136,26 @@ impl Lictor {
 
     /// Every whole record of the journal.
     pub fn journal(&self) -> Vec<serde_json::Value> {
-        let text: String = self.segments().iter().map(|path| std::fs::read_to_string(path).expect("segment")).collect();
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        self.journal_lines().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    fn journal_lines(&self) -> String {
+        self.segments().iter().map(|path| std::fs::read_to_string(path).expect("segment")).collect()
     }
 
     /// Records of one type.
     pub fn records(&self, kind: &str) -> Vec<serde_json::Value> {
-        self.journal().into_iter().filter(|record| record["type"] == kind).collect()
+        let member = format!("\"type\":\"{kind}\"");
+        let text = self.journal_lines();
+        let of_kind = text.lines().filter(|line| line.contains(&member));
+        of_kind.filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// The value of a metric, by name and labels as they stand in the exposition; 0 if it is not there.
+    pub fn metric(&self, series: &str) -> u64 {
+        let text = self.http_get("/metrics").unwrap_or_default();
+        let value = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        value.and_then(|value| value.parse::<f64>().ok()).map_or(0, |value| value as u64)
     }
 
     /// A client over the Unix socket.
@@ -195,7 +208,10 @@ pub fn question(action: &str) -> EvaluateRequest {
     }
 }
 
-/// Asks without pause from several tasks until told to stop.
+/// Pause of a caller between its questions: a journal of moderate size suffices.
+const PAUSE: Duration = Duration::from_micros(200);
+
+/// Asks from several tasks until told to stop.
 pub struct Load {
     stop: Arc<AtomicBool>,
     answered: Arc<AtomicU64>,
@@ -218,6 +234,7 @@ impl Load {
                             Ok(_) => _ = answered.fetch_add(1, Ordering::Relaxed),
                             Err(status) => failures.push(status),
                         }
+                        tokio::time::sleep(PAUSE).await;
                     }
                     failures
                 })

@@ -32,9 +32,11 @@ async fn fifty_reloads_half_of_them_bad() {
 
     for number in 1..=25 {
         lictor.write_policies(&bad(number));
-        wait_for("refusal", || lictor.records("policy.reload_failed").len() == number);
+        wait_for("refusal", || lictor.metric("lictor_policy_reloads_total{result=\"failed\"}") == number as u64);
         lictor.write_policies(&generation(number));
-        wait_for("publication", || lictor.records("policy.snapshot_published").len() == number + 1);
+        wait_for("publication", || {
+            lictor.metric("lictor_policy_reloads_total{result=\"published\"}") == number as u64 + 1
+        });
     }
 
     stop.store(true, Ordering::Relaxed);
@@ -43,7 +45,9 @@ async fn fifty_reloads_half_of_them_bad() {
     assert!(failures.is_empty(), "{failures:?}");
     assert!(mixed.is_empty(), "batches of more than one snapshot: {mixed:?}");
     assert!(answered > 0 && seen > 0);
-    for refusal in lictor.records("policy.reload_failed") {
+    let (published, refused) = (lictor.records("policy.snapshot_published"), lictor.records("policy.reload_failed"));
+    assert_eq!((published.len(), refused.len()), (26, 25));
+    for refusal in refused {
         let text = refusal["payload"].to_string();
         assert!(text.contains("efect") && text.contains("policies.yaml"), "a refusal names its reason: {text}");
     }
@@ -60,6 +64,7 @@ async fn batches(mut client: crate::harness::Client, stop: Arc<AtomicBool>) -> (
         let answer = client.evaluate_batch(request).await.expect("no batch fails").into_inner();
         seen += 1;
         let generations = generations(&answer);
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         if generations.len() != 1 {
             mixed.push(generations);
         }

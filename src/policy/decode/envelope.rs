@@ -43,7 +43,8 @@ pub(crate) fn document(
     names: &mut Names,
     out: &mut Findings,
 ) {
-    let Some(fields) = Fields::read(node, "a document", DOCUMENT_FIELDS, out) else { return };
+    let elsewhere = &[("`metadata`", MetadataSpec::FIELDS), ("`spec`", kinds::SPEC_FIELDS)];
+    let Some(fields) = Fields::read_hinting(node, "a document", DOCUMENT_FIELDS, elsewhere, out) else { return };
     if let Some(field) = fields.require("apiVersion", out) {
         api_version(field, out);
     }

@@ -28,8 +28,8 @@ impl JsonSchema for PatternText {
     }
 }
 
-/// A list of patterns. `None` means any; also where something is wrong.
-pub(crate) fn patterns(field: Option<Field<'_>>, out: &mut Findings) -> Option<Box<[Pattern]>> {
+/// A list of patterns over ids of at most `limit` bytes. `None` means any; also where something is wrong.
+pub(crate) fn patterns(field: Option<Field<'_>>, limit: usize, out: &mut Findings) -> Option<Box<[Pattern]>> {
     let field = field?;
     let entries = field.list("strings", out)?;
     if entries.is_empty() {
@@ -44,11 +44,31 @@ pub(crate) fn patterns(field: Option<Field<'_>>, out: &mut Findings) -> Option<B
     for entry in entries {
         let Some(text) = entry.string(out) else { continue };
         match Pattern::parse(text) {
-            Ok(pattern) => patterns.push(pattern),
+            Ok(pattern) => {
+                out.extend(never_matches(&pattern, entry, limit));
+                patterns.push(pattern);
+            }
             Err(error) => {
                 out.push(Finding::error("bad-pattern", error.to_string()).at(entry.node.span).help(error.help()))
             }
         }
     }
     Some(patterns.into_boxed_slice())
+}
+
+/// Why a pattern matches no id that a request can hold.
+fn never_matches(pattern: &Pattern, entry: Field<'_>, limit: usize) -> Option<Finding> {
+    let text = pattern.as_str();
+    let finding = if pattern.shortest_match() > limit {
+        Finding::warning(
+            "never-matches",
+            format!("no id in `{}` is longer than {limit} bytes, so nothing matches", entry.name),
+        )
+    } else if text.trim() != text {
+        Finding::warning("never-matches", format!("`{text}` starts or ends with a blank, which ids hardly do"))
+            .help("remove the blank")
+    } else {
+        return None;
+    };
+    Some(finding.at(entry.node.span))
 }

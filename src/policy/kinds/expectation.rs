@@ -30,7 +30,7 @@ spec! {
         requiredLevel: Option<u8>,
         /// Whether an audit is owed.
         requiresAudit: Option<bool>,
-        /// Every warning's rule, as `policy/rule`, in any order.
+        /// Every warning's rule, as `policy/rule`, in any order; `/` for the warning of the default.
         warnings: Option<Vec<OneLine>>,
         /// Every obligation's id, in any order.
         obligations: Option<Vec<OneLine>>,
@@ -83,6 +83,9 @@ const REASON_CODES: [(&str, ReasonCode); 6] = {
     ]
 };
 
+/// How the warning of the default is written.
+const DEFAULT: &str = "/";
+
 /// Reads what a case expects.
 pub(super) fn decode(field: Field<'_>, out: &mut Findings) -> Option<Expectation> {
     let fields = field.fields("`expect`", ExpectationSpec::FIELDS, out)?;
@@ -99,7 +102,7 @@ pub(super) fn decode(field: Field<'_>, out: &mut Findings) -> Option<Expectation
         Some(entries.into_iter().filter_map(|entry| short_text(entry, out)).map(Text::from).collect::<Vec<_>>())
     };
     let warnings = texts("warnings", out);
-    for (field, rule) in fields.get("warnings").into_iter().flat_map(|field| entries_of(field)) {
+    for (field, rule) in fields.get("warnings").into_iter().flat_map(entries_of).filter(|(_, rule)| *rule != DEFAULT) {
         qualified(field, rule, out);
     }
     let rule = fields.get("rule").and_then(|field| field.string(out).map(|rule| (field, rule)));

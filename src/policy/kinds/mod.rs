@@ -44,6 +44,10 @@ pub(super) const KINDS: &[Kind] = &[
     Kind { name: "Tests", in_digest: false, schema: schema_of::<test_cases::TestsSpec>, decode: test_cases::decode },
 ];
 
+/// Fields that authors put beside `spec` instead of into it.
+pub(super) const SPEC_FIELDS: &[&str] =
+    &["rules", "tenants", "enabled", "priority", "cases", "fixtures", "version", "defaultEffect", "limits"];
+
 /// The kinds that the format has, but this version does not load.
 pub(super) const LATER: &[&str] = &[
     "ActionCatalog",

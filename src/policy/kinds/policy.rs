@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use crate::diag::{Finding, Findings, Span};
-use crate::model::Text;
-use crate::policy::decode::{Context, Head, PatternText, patterns};
+use crate::model::{Limits, Text};
+use crate::policy::decode::{Context, Head, MetadataSpec, PatternText, patterns};
 use crate::policy::{DocumentSet, Policy, Rule};
-use crate::yaml::{Field, Fields, spec};
+use crate::yaml::{Elsewhere, Field, Fields, spec};
 
 use super::rule::{self, RuleSpec};
 
@@ -28,15 +28,24 @@ spec! {
     }
 }
 
+/// What authors put into `spec` instead of where it belongs.
+const ELSEWHERE: &[Elsewhere] = &[("`metadata`", MetadataSpec::FIELDS), ("a rule", RuleSpec::FIELDS)];
+
 pub(super) fn decode(spec: Field<'_>, head: &Head, context: Context<'_>, set: &mut DocumentSet, out: &mut Findings) {
-    let Some(fields) = spec.fields("a policy", PolicySpec::FIELDS, out) else { return };
-    let tenants = patterns(fields.get("tenants"), out);
+    let Some(fields) = spec.fields_hinting("a policy", PolicySpec::FIELDS, ELSEWHERE, out) else { return };
+    let mut problems = Findings::default();
+    let tenants = patterns(fields.get("tenants"), Limits::default().id_bytes, &mut problems);
+    let tenants_known = !problems.has_errors();
+    out.extend(problems);
     let enabled = fields.get("enabled").and_then(|field| field.boolean(out)).unwrap_or(true);
     let priority = rule::priority(fields.get("priority"), out).unwrap_or(0);
     if let Some(description) = fields.get("description") {
         description.string(out);
     }
     let rules = rules(&fields, priority, context, out);
+    if !tenants_known {
+        return;
+    }
     set.policies.push(Policy {
         name: head.name.clone(),
         layer: context.layer,

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::condition::Condition;
 use crate::diag::{Finding, Findings, Span};
-use crate::model::{Attributes, Effect, Layer, Obligation, Text};
+use crate::model::{Attributes, Effect, Layer, Limits, Obligation, Text};
 use crate::policy::decode::{
     ClauseSpec, Context, EFFECTS, Name, OneLine, PatternText, condition, level, name, patterns, short_text,
 };
 use crate::policy::{Pattern, Rule, Target};
-use crate::yaml::{self, Field, Fields, spec};
+use crate::yaml::{self, Elsewhere, Field, Fields, spec};
 
 /// What a rule does when it matches.
 #[derive(schemars::JsonSchema)]
@@ -104,18 +105,38 @@ spec! {
 /// Actions with this prefix are those of the administration.
 const RESERVED: &str = "lictor";
 
+/// What authors put into a rule instead of where it belongs.
+const ELSEWHERE: &[Elsewhere] = &[
+    ("`subjects`", &["roles", "subjectTypes", "subjectIds"]),
+    ("`subjects` or `resources`", &["ids", "types"]),
+    ("the policy's `spec`", &["tenants"]),
+    ("`conditions`", ClauseSpec::FIELDS),
+];
+
 /// A rule's name with its place, and the rule where nothing of it is wrong.
 pub(super) type Decoded = (Option<(Text, Span)>, Option<Rule>);
 
 /// Reads a rule of a policy with `policy_priority`.
 pub(super) fn decode(entry: Field<'_>, policy_priority: i32, context: Context<'_>, out: &mut Findings) -> Decoded {
-    let Some(fields) = entry.fields("a rule", RuleSpec::FIELDS, out) else { return (None, None) };
+    let mut problems = Findings::default();
+    let (name, rule) = read(entry, policy_priority, context, &mut problems);
+    // A rule with an error is left out, so that no lint takes what is left of it for what was meant.
+    let rule = rule.filter(|_| !problems.has_errors());
+    out.extend(problems);
+    (name, rule)
+}
+
+fn read(entry: Field<'_>, policy_priority: i32, context: Context<'_>, out: &mut Findings) -> Decoded {
+    let Some(fields) = entry.fields_hinting("a rule", RuleSpec::FIELDS, ELSEWHERE, out) else { return (None, None) };
     let name_field = fields.require("name", out);
     let name = name_field.and_then(|field| name(field, out));
     let span = name_field.map_or_else(|| fields.node().head(), |field| field.node.span);
     let effect = fields.require("effect", out).and_then(|field| field.one_of("an effect", &EFFECTS, out));
     let target = target(&fields, context, out);
     let condition = condition(&fields, effect, context, out);
+    if let Ok(Some(condition)) = &condition {
+        never_true(condition, &fields, out);
+    }
     let priority = priority(fields.get("priority"), out).unwrap_or(policy_priority);
     let enabled = fields.get("enabled").and_then(|field| field.boolean(out)).unwrap_or(true);
     let reason = fields.get("reason").and_then(|field| field.string(out)).unwrap_or_default();
@@ -144,6 +165,18 @@ pub(super) fn decode(entry: Field<'_>, policy_priority: i32, context: Context<'_
     (named, Some(rule))
 }
 
+/// Reports a list of conditions that is false for every request; of `when`, the room `condition` says so itself.
+fn never_true(condition: &Condition, fields: &Fields<'_>, out: &mut Findings) {
+    if condition.constant() == Some(false) && fields.get("when").is_none() {
+        let span = fields.get("conditions").map_or_else(|| fields.node().head(), |field| field.node.head());
+        out.push(
+            Finding::warning("never-matches", "the condition is never true, so that the rule never matches")
+                .at(span)
+                .help("correct the condition; to switch a rule off, write `enabled: false`"),
+        );
+    }
+}
+
 /// A priority within 32 bits.
 pub(super) fn priority(field: Option<Field<'_>>, out: &mut Findings) -> Option<i32> {
     let value = field?.integer(i64::from(i32::MIN)..=i64::from(i32::MAX), out)?;
@@ -151,22 +184,23 @@ pub(super) fn priority(field: Option<Field<'_>>, out: &mut Findings) -> Option<i
 }
 
 fn target(fields: &Fields<'_>, context: Context<'_>, out: &mut Findings) -> Target {
-    let mut target = Target { actions: patterns(fields.get("actions"), out), ..Target::default() };
+    let limits = Limits::default();
+    let mut target = Target { actions: patterns(fields.get("actions"), limits.name_bytes, out), ..Target::default() };
     if let Some(actions) = fields.get("actions").filter(|_| context.layer != Layer::System) {
         reserved_actions(actions, out);
     }
     if let Some(subjects) =
         fields.get("subjects").and_then(|field| field.fields("`subjects`", SubjectsSpec::FIELDS, out))
     {
-        target.subject_types = patterns(subjects.get("types"), out);
-        target.subject_ids = patterns(subjects.get("ids"), out);
-        target.roles = patterns(subjects.get("roles"), out);
+        target.subject_types = patterns(subjects.get("types"), limits.id_bytes, out);
+        target.subject_ids = patterns(subjects.get("ids"), limits.name_bytes, out);
+        target.roles = patterns(subjects.get("roles"), limits.id_bytes, out);
     }
     if let Some(resources) =
         fields.get("resources").and_then(|field| field.fields("`resources`", ResourcesSpec::FIELDS, out))
     {
-        target.resource_types = patterns(resources.get("types"), out);
-        target.resource_ids = patterns(resources.get("ids"), out);
+        target.resource_types = patterns(resources.get("types"), limits.id_bytes, out);
+        target.resource_ids = patterns(resources.get("ids"), limits.resource_id_bytes, out);
     }
     target
 }

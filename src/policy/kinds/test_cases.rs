@@ -6,7 +6,7 @@ use crate::diag::{Finding, Findings, Span, did_you_mean};
 use crate::model::{Text, Timestamp};
 use crate::policy::decode::{Context, Head, OneLine, short_text};
 use crate::policy::{DocumentSet, TestCase, Tests};
-use crate::yaml::{Entry, Field, Fields, Kind, Node, spec};
+use crate::yaml::{Elsewhere, Entry, Field, Fields, Kind, Node, spec};
 
 use super::expectation::{self, ExpectationSpec};
 use super::request::{self, RequestSpec};
@@ -50,6 +50,9 @@ pub(crate) enum UseField {
     Several(Vec<OneLine>),
 }
 
+/// What authors put beside `request` and `expect` instead of into them.
+const ELSEWHERE: &[Elsewhere] = &[("`request`", RequestSpec::FIELDS), ("`expect`", ExpectationSpec::FIELDS)];
+
 pub(super) fn decode(spec: Field<'_>, head: &Head, _: Context<'_>, set: &mut DocumentSet, out: &mut Findings) {
     let Some(fields) = spec.fields("`spec` of tests", TestsSpec::FIELDS, out) else { return };
     let fixtures = fields.get("fixtures").and_then(|field| field.entries(out)).unwrap_or_default();
@@ -60,7 +63,7 @@ pub(super) fn decode(spec: Field<'_>, head: &Head, _: Context<'_>, set: &mut Doc
     let mut names: HashMap<&str, Span> = HashMap::new();
     let mut cases = Vec::with_capacity(entries.len());
     for entry in entries {
-        let Some(fields) = entry.fields("a case", CaseSpec::FIELDS, out) else { continue };
+        let Some(fields) = entry.fields_hinting("a case", CaseSpec::FIELDS, ELSEWHERE, out) else { continue };
         let name = fields.require("name", out);
         let name = name.and_then(|field| short_text(field, out).map(|name| (name, field.node.span)));
         if let Some((name, span)) = name {

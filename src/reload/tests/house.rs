@@ -141,10 +141,10 @@ impl House {
         eventually(&format!("{expected:?} are live"), || self.live_rules() == expected);
     }
 
-    /// Waits for the `count`th refusal and gives it.
-    pub fn wait_for_refusal(&self, count: usize) -> Refusal {
-        eventually("a reload is refused", || self.events.refused().len() >= count);
-        self.events.refused()[count - 1].clone()
+    /// Waits for a refusal after the first `known` ones that says `part`.
+    pub fn wait_for_refusal(&self, known: usize, part: &str) {
+        let says = |refusal: &Refusal| refusal.message.contains(part);
+        eventually(&format!("a refusal says {part:?}"), || self.events.refused().iter().skip(known).any(says));
     }
 }
 
@@ -167,9 +167,12 @@ pub fn make_directory(path: &Path) {
     chmod(path, 0o755);
 }
 
+/// Writes a file whole: a reader sees the old or the new one.
 pub fn write(path: &Path, text: impl AsRef<[u8]>) {
-    fs::write(path, text).unwrap();
-    chmod(path, 0o644);
+    let beside = path.with_file_name(".beside");
+    fs::write(&beside, text).unwrap();
+    chmod(&beside, 0o644);
+    fs::rename(beside, path).unwrap();
 }
 
 /// A policy of one rule of the same name.

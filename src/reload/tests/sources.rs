@@ -63,6 +63,17 @@ fn a_volume_is_read_from_one_generation() {
 }
 
 #[test]
+fn volumes_may_be_mounted_below_a_source() {
+    let house = House::new();
+    for (name, text) in [("one", "1"), ("two", "2")] {
+        KubeletVolume::new(&house.policies().join(name)).publish(&[("a.yaml", text)]);
+    }
+    let (names, findings) = read(&house, &house.options());
+    assert_eq!(names, ["policies/one/a.yaml", "policies/two/a.yaml"]);
+    assert!(findings.is_empty(), "{findings:?}");
+}
+
+#[test]
 fn generations_never_mix_while_they_are_exchanged() {
     let house = House::new();
     let root = house.policies();

@@ -1,0 +1,288 @@
+//! Attribute paths: a slot of the request and the keys below it, resolved at load.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::model::{Attributes, ExplainedValue, Request, Text, Timestamp, Value};
+
+use super::ast::{Ast, Kind, NodeId};
+use super::checker::{Checked, NodeMeaning};
+use super::error::{Budget, ConditionError, MissingKey, Overload};
+use super::scope::Slot;
+use super::time::Instant;
+use super::value::{Const, List, Map, Val};
+
+/// What a condition reads.
+#[derive(Debug, Clone, Copy)]
+pub struct Bindings<'a> {
+    /// The question.
+    pub request: &'a Request,
+    /// When it is decided.
+    pub now: Timestamp,
+}
+
+/// A slot of the request and keys below it, for example `context.amount`.
+#[derive(Clone)]
+pub struct AttributePath {
+    slot: Slot,
+    keys: Box<[Key]>,
+    text: Arc<str>,
+}
+
+#[derive(Clone)]
+struct Key {
+    name: Text,
+    /// Where the key ends in the path's text.
+    end: usize,
+}
+
+impl fmt::Debug for AttributePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl PartialEq for AttributePath {
+    fn eq(&self, other: &Self) -> bool {
+        self.slot == other.slot && self.text == other.text
+    }
+}
+
+impl Eq for AttributePath {}
+
+/// An attribute as it stands in a request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum AttributeRef<'a> {
+    /// A string of the request itself, such as the subject's id.
+    Text(&'a str),
+    /// The subject's roles.
+    Texts(&'a [Text]),
+    /// All properties of an entity, or the whole context.
+    Map(&'a Attributes),
+    /// A value among the properties or the context.
+    Value(&'a Value),
+    /// The time of the decision.
+    Now(Timestamp),
+}
+
+impl<'a> AttributeRef<'a> {
+    pub(super) fn to_val(self) -> Val<'a> {
+        match self {
+            Self::Text(text) => Val::Str(text),
+            Self::Texts(texts) => Val::List(List::Texts(texts)),
+            Self::Map(map) => Val::Map(Map::Attributes(map)),
+            Self::Value(value) => Val::of_attribute(value),
+            Self::Now(now) => Val::Timestamp(Instant::of(now)),
+        }
+    }
+
+    /// The string, if it is one.
+    #[inline]
+    #[must_use]
+    pub fn as_str(self) -> Option<&'a str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Value(Value::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A copy as an attribute value; the time becomes RFC 3339.
+    #[must_use]
+    pub fn to_value(self) -> Value {
+        match self {
+            Self::Text(text) => Value::String(text.into()),
+            Self::Texts(texts) => Value::List(texts.iter().cloned().map(Value::String).collect()),
+            Self::Map(map) => Value::Map(map.clone()),
+            Self::Value(value) => value.clone(),
+            Self::Now(now) => Value::String(now.to_string().as_str().into()),
+        }
+    }
+
+    fn type_str(self) -> &'static str {
+        self.to_val().type_str()
+    }
+
+    fn as_map(self) -> Option<&'a Attributes> {
+        match self {
+            Self::Map(map) | Self::Value(Value::Map(map)) => Some(map),
+            _ => None,
+        }
+    }
+}
+
+impl AttributePath {
+    pub(super) fn new<'k>(slot: Slot, keys: impl IntoIterator<Item = &'k str>) -> Self {
+        let mut text = String::from(slot.as_str());
+        let keys = keys
+            .into_iter()
+            .map(|key| {
+                if is_identifier(key) {
+                    text.push('.');
+                    text.push_str(key);
+                } else {
+                    text.push('[');
+                    text.push_str(&super::strings::quote(key));
+                    text.push(']');
+                }
+                Key { name: key.into(), end: text.len() }
+            })
+            .collect();
+        Self { slot, keys, text: text.into() }
+    }
+
+    /// The path, as an author writes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn text(&self) -> &Arc<str> {
+        &self.text
+    }
+
+    /// Whether every request has the attribute: it is a field of the request itself and not a key of a map.
+    pub(super) fn is_guaranteed(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Whether it is a list in every request.
+    pub(super) fn is_guaranteed_list(&self) -> bool {
+        self.is_guaranteed() && self.slot == Slot::SubjectRoles
+    }
+
+    pub(super) fn slot(&self) -> Slot {
+        self.slot
+    }
+
+    /// The keys below the slot.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().map(|key| key.name.as_str())
+    }
+
+    /// The attribute in `request`; `None` if it is missing. `now` is not part of a request and reads as `None`.
+    #[must_use]
+    pub fn read<'a>(&self, request: &'a Request) -> Option<AttributeRef<'a>> {
+        if self.slot == Slot::Now {
+            return None;
+        }
+        self.find(&Bindings { request, now: Timestamp::default() })
+    }
+
+    #[inline]
+    fn base<'a>(&self, bindings: &Bindings<'a>) -> AttributeRef<'a> {
+        let request = bindings.request;
+        match self.slot {
+            Slot::SubjectType => AttributeRef::Text(&request.subject.kind),
+            Slot::SubjectId => AttributeRef::Text(&request.subject.id),
+            Slot::SubjectRoles => AttributeRef::Texts(&request.subject.roles),
+            Slot::SubjectProperties => AttributeRef::Map(&request.subject.properties),
+            Slot::OnBehalfOf => AttributeRef::Text(&request.subject.on_behalf_of),
+            Slot::ActionName => AttributeRef::Text(&request.action.name),
+            Slot::ActionProperties => AttributeRef::Map(&request.action.properties),
+            Slot::ResourceType => AttributeRef::Text(&request.resource.kind),
+            Slot::ResourceId => AttributeRef::Text(&request.resource.id),
+            Slot::ResourceProperties => AttributeRef::Map(&request.resource.properties),
+            Slot::Context => AttributeRef::Map(&request.context),
+            Slot::Tenant => AttributeRef::Text(request.tenant()),
+            Slot::Now => AttributeRef::Now(bindings.now),
+        }
+    }
+
+    /// The attribute; `None` if a key is missing or something on the way is not a map.
+    #[inline]
+    pub(super) fn find<'a>(&self, bindings: &Bindings<'a>) -> Option<AttributeRef<'a>> {
+        let mut found = self.base(bindings);
+        for key in &self.keys {
+            found = AttributeRef::Value(found.as_map()?.get(&key.name)?);
+        }
+        Some(found)
+    }
+
+    /// The attribute, by the rules of CEL.
+    #[inline]
+    pub(super) fn require<'a>(
+        &self,
+        bindings: &Bindings<'a>,
+        budget: &mut Budget,
+    ) -> Result<AttributeRef<'a>, ConditionError> {
+        self.walk(self.keys.len(), bindings, budget)
+    }
+
+    /// Whether the attribute is there, by the rules of CEL: what leads to it must be.
+    #[inline]
+    pub(super) fn is_present(&self, bindings: &Bindings<'_>, budget: &mut Budget) -> Result<bool, ConditionError> {
+        let Some((last, before)) = self.keys.split_last() else {
+            return Ok(!matches!(self.base(bindings), AttributeRef::Text("")));
+        };
+        let parent = self.walk(before.len(), bindings, budget)?;
+        match parent.as_map() {
+            Some(map) => {
+                budget.charge(map.len() / 8)?;
+                Ok(map.get(&last.name).is_some())
+            }
+            None => Err(self.no_field(before.len(), parent)),
+        }
+    }
+
+    /// Follows the first `count` keys.
+    #[inline]
+    fn walk<'a>(
+        &self,
+        count: usize,
+        bindings: &Bindings<'a>,
+        budget: &mut Budget,
+    ) -> Result<AttributeRef<'a>, ConditionError> {
+        let mut found = self.base(bindings);
+        for (index, key) in self.keys.iter().take(count).enumerate() {
+            let Some(map) = found.as_map() else { return Err(self.no_field(index, found)) };
+            budget.charge(map.len() / 8)?;
+            match map.get(&key.name) {
+                Some(value) => found = AttributeRef::Value(value),
+                None => return Err(ConditionError::NoSuchKey(MissingKey::in_path(&self.text, key.end))),
+            }
+        }
+        Ok(found)
+    }
+
+    #[cold]
+    fn no_field(&self, index: usize, found: AttributeRef<'_>) -> ConditionError {
+        let _ = index;
+        ConditionError::NoSuchOverload(Overload::unary("field of", found.type_str()).at(&self.text))
+    }
+
+    /// The path and its value, for an explanation.
+    pub(super) fn explained(&self, bindings: &Bindings<'_>) -> ExplainedValue {
+        ExplainedValue { path: self.as_str().into(), value: self.find(bindings).map(AttributeRef::to_value) }
+    }
+}
+
+fn is_identifier(key: &str) -> bool {
+    !key.is_empty()
+        && !key.as_bytes().first().is_some_and(u8::is_ascii_digit)
+        && key.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+}
+
+/// The path that the node `id` reads (or, in `has`, tests), if it is one.
+pub(super) fn path_of(ast: &Ast, checked: &Checked, id: NodeId) -> Option<AttributePath> {
+    let mut keys = Vec::new();
+    let mut at = id;
+    loop {
+        match (checked.meaning(at), ast.kind(at)) {
+            (NodeMeaning::Slot(slot), _) => {
+                keys.reverse();
+                return Some(AttributePath::new(slot, keys));
+            }
+            (NodeMeaning::Path(_), Kind::Select { operand, field, .. }) => {
+                keys.push(field.as_str());
+                at = *operand;
+            }
+            (NodeMeaning::Path(_), Kind::Index { operand, index }) => {
+                let Kind::Literal(Const::Str(key)) = ast.kind(*index) else { return None };
+                keys.push(key.as_str());
+                at = *operand;
+            }
+            _ => return None,
+        }
+    }
+}

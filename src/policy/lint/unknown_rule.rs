@@ -1,0 +1,32 @@
+//! Test cases that expect a rule which does not exist.
+
+use std::collections::BTreeSet;
+
+use crate::diag::{Finding, Findings, did_you_mean};
+use crate::policy::DocumentSet;
+
+/// Reports cases that name a rule that is not in the set, unless the set has no policies at all.
+pub(super) fn unknown_rules(set: &DocumentSet, out: &mut Findings) {
+    if set.policies.is_empty() {
+        return;
+    }
+    let rules = set.policies.iter().flat_map(|policy| policy.rules.iter().map(move |rule| (policy, rule)));
+    let known: BTreeSet<String> = rules.map(|(policy, rule)| format!("{}/{}", policy.name, rule.name)).collect();
+    for case in set.tests.iter().flat_map(|tests| &tests.cases) {
+        let warnings = case.expect.warnings.iter().flatten();
+        for expected in case.expect.rule.iter().chain(warnings).filter(|name| !matches!(name.as_str(), "" | "/")) {
+            if known.contains(expected.as_str()) {
+                continue;
+            }
+            let finding = Finding::warning(
+                "unknown-rule",
+                format!("the case expects the rule `{expected}`, which does not exist"),
+            )
+            .at(case.span);
+            out.push(match did_you_mean(expected, known.iter().map(String::as_str)) {
+                Some(near) => finding.help(format!("did you mean `{near}`?")),
+                None => finding,
+            });
+        }
+    }
+}
