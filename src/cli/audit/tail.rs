@@ -62,7 +62,10 @@ pub(super) fn run(args: &TailArgs) -> Result<ExitCode, CommandError> {
             return done;
         }
     }
-    while args.follow {
+    if !args.follow {
+        return done;
+    }
+    loop {
         let batch = tail.following().map_err(failed)?;
         for (_, line) in batch.lines(0) {
             let line = line.trim_ascii_end();
@@ -77,7 +80,6 @@ pub(super) fn run(args: &TailArgs) -> Result<ExitCode, CommandError> {
             std::thread::sleep(POLL);
         }
     }
-    done
 }
 
 impl TailArgs {

@@ -115,3 +115,22 @@ fn a_published_record_fails_if_the_journal_never_takes_it() {
     assert!(matches!(ack.wait(LONG), Err(EventError::Closed)));
     assert!(matches!(log.publish(published(2)), Err(EventError::Closed)));
 }
+
+#[test]
+fn a_segment_that_is_deleted_while_it_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = EventOptions::new(directory.path());
+    options.fsync_interval = Duration::from_millis(10);
+    let log = EventLog::open(options).unwrap();
+    let recorder = log.recorder(0);
+    decide(&recorder, 0).unwrap();
+    log.publish(published(1)).unwrap().wait(LONG).unwrap();
+    fs::remove_dir_all(journal_dir(directory.path())).unwrap();
+    decide(&recorder, 0).unwrap();
+    eventually("the loss is noticed", || log.stats().gaps.load(Relaxed) == 1);
+    log.close(LONG).unwrap();
+    let left = events(directory.path());
+    assert_eq!(left[0]["payload"]["reason"], "corrupt_journal");
+    let report = audit(&journal_dir(directory.path()), None).unwrap();
+    assert_eq!(report.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["missing_segment"]);
+}
