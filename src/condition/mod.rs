@@ -9,6 +9,7 @@
 
 mod arithmetic;
 mod ast;
+mod builder;
 mod checker;
 mod compare;
 mod compile;
@@ -27,6 +28,7 @@ mod list;
 mod literal;
 mod lower;
 mod macros;
+mod operators;
 mod parser;
 mod path;
 mod pattern;

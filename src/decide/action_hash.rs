@@ -1,5 +1,8 @@
 //! The hash that binds an approval to what was asked.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Write;
 
 use serde::Serialize;

@@ -207,7 +207,10 @@ fn json_object(text: &str) -> Result<Attributes, String> {
     let mut findings = Findings::default();
     let source = sources.add("--context-json", text);
     let nodes = crate::yaml::parse(source, text, &mut findings);
-    let map = nodes.first().and_then(|node| crate::yaml::attributes(node, &mut findings));
+    let map = match nodes.as_slice() {
+        [only] if matches!(only.kind, crate::yaml::Kind::Map(_)) => crate::yaml::attributes(only, &mut findings),
+        _ => None,
+    };
     match (findings.iter().next(), map) {
         (None, Some(map)) => Ok(map),
         (Some(finding), _) => Err(finding.message.clone()),
