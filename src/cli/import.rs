@@ -46,7 +46,7 @@ pub fn run(args: &ImportArgs) -> ExitCode {
         _ => ("imported in part", RED),
     };
     anstream::eprintln!(
-        "{BOLD}{colour}{verdict}{RESET}: {} policies, {rules} rules, {errors} errors, {warnings} notes",
+        "{BOLD}{colour}{verdict}{RESET}; policies: {}, rules: {rules}, errors: {errors}, notes: {warnings}",
         checked.documents.policies.len()
     );
     ExitCode::from(if errors == 0 { exit::OK } else { exit::FAILED })

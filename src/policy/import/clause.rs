@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::model::Effect;
+
 use super::cel;
 use super::read::OldCondition;
 
@@ -49,14 +51,16 @@ pub(super) struct Translated {
     pub(super) notes: Vec<String>,
 }
 
-/// Says `condition` in our words. `permissive` where the rule lets the action happen, so that the condition must not be
-/// true where it was not.
-pub(super) fn translate(condition: &OldCondition, permissive: bool) -> Result<Translated, String> {
+/// Says `condition` of a rule with `effect` in our words. What was true of a missing field by accident stays so where it
+/// denies, warns or obliges to audit, and no longer allows. What failed on a missing field denies.
+pub(super) fn translate(condition: &OldCondition, effect: Effect) -> Result<Translated, String> {
     let mut notes = Vec::new();
+    let allows = effect == Effect::Allow;
+    let permissive = effect != Effect::Deny;
     let field = field_of(&condition.field, &mut notes)?;
     let clause = match condition.operator.as_str() {
         "==" => equal(&field, condition)?,
-        "!=" => different(&field, condition, permissive, &mut notes)?,
+        "!=" => different(&field, condition, allows, &mut notes)?,
         ">" | "<" => ordered(&field, condition, permissive, &mut notes)?,
         ">=" | "<=" => {
             notes.push(format!("`{}` was not an operator of the predecessor", condition.operator));
@@ -67,7 +71,7 @@ pub(super) fn translate(condition: &OldCondition, permissive: bool) -> Result<Tr
         "in" => one_of(&field, condition)?,
         "not_in" | "not in" => {
             notes.push(format!("`{}` was not an operator of the predecessor", condition.operator));
-            none_of(&field, condition, permissive, &mut notes)?
+            none_of(&field, condition, allows, &mut notes)?
         }
         other => return Err(format!("the operator `{other}` is not known")),
     };
@@ -133,14 +137,14 @@ fn equal(field: &FieldRef<'_>, condition: &OldCondition) -> Result<Clause, Strin
 fn different(
     field: &FieldRef<'_>,
     condition: &OldCondition,
-    permissive: bool,
+    allows: bool,
     notes: &mut Vec<String>,
 ) -> Result<Clause, String> {
     let value = &condition.value;
     match field {
         FieldRef::Role if value.is_null() => Ok(Clause::Cel("size(subject.roles) > 0".to_owned())),
         _ if value.is_null() => Ok(Clause::Entry(json!({"field": condition.field, "operator": "exists"}))),
-        FieldRef::Attribute(keys) if !permissive => {
+        FieldRef::Attribute(keys) if !allows => {
             let (missing, attribute) = (cel::missing(keys), cel::attribute(keys));
             Ok(Clause::Cel(format!("{missing} || {attribute} != {}", cel::literal(value))))
         }
@@ -268,12 +272,12 @@ fn one_of(field: &FieldRef<'_>, condition: &OldCondition) -> Result<Clause, Stri
 fn none_of(
     field: &FieldRef<'_>,
     condition: &OldCondition,
-    permissive: bool,
+    allows: bool,
     notes: &mut Vec<String>,
 ) -> Result<Clause, String> {
     let Some(values) = condition.value.as_array() else { return Err("`not_in` has no list".to_owned()) };
     match field {
-        FieldRef::Attribute(keys) if !permissive => {
+        FieldRef::Attribute(keys) if !allows => {
             let (missing, attribute) = (cel::missing(keys), cel::attribute(keys));
             Ok(Clause::Cel(format!("{missing} || !({attribute} in {})", cel::literal(&condition.value))))
         }

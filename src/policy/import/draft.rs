@@ -36,7 +36,7 @@ pub(super) fn rule(old: &OldRule, policy: &str, names: &mut Names, out: &mut Fin
     let mut draft = Draft::default();
     let mut notes = Vec::new();
     for condition in &old.conditions {
-        match translate(condition, effect != Effect::Deny) {
+        match translate(condition, effect) {
             Ok(translated) => {
                 draft.add(translated.clause);
                 notes.extend(translated.notes);
