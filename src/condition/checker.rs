@@ -311,7 +311,7 @@ impl Checker<'_> {
 
     fn qualified_name(&self, id: NodeId) -> String {
         match self.ast.kind(id) {
-            Kind::Ident(name) => name.clone(),
+            Kind::Ident(name) => name.to_string(),
             Kind::Select { operand, field, .. } => format!("{}.{field}", self.qualified_name(*operand)),
             _ => String::new(),
         }

@@ -147,7 +147,7 @@ impl Program {
         }
         match Vm::new(self, *bindings, budget).run(0, self.code.len(), false)? {
             Val::Bool(value) => Ok(value),
-            other => Err(ConditionError::NotBool(other.type_str())),
+            other => Err(ConditionError::NotBool(other.type_name())),
         }
     }
 
@@ -182,7 +182,7 @@ impl Program {
         let inside = self.terms.len() > 1;
         match Vm::new(self, *bindings, budget).run(start, end, inside)? {
             Val::Bool(value) => Ok(value),
-            other => Err(ConditionError::NotBool(other.type_str())),
+            other => Err(ConditionError::NotBool(other.type_name())),
         }
     }
 

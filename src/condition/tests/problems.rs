@@ -146,7 +146,7 @@ fn list_mistakes_are_explained() {
         (clause("tenant", "in", "\"a\""), "type-mismatch", "write `value: [\"a\"]`"),
         (clause("tenant", "matches", "\"(\""), "bad-regex", "RE2"),
     ] {
-        let problems = problems_of(None, &[entry.clone()], Effect::Allow);
+        let problems = problems_of(None, std::slice::from_ref(&entry), Effect::Allow);
         assert_eq!(problems.len(), 1, "{entry:?}: {problems:?}");
         assert_eq!(problems[0].code, code, "{entry:?}");
         let found = problems[0].help.clone().unwrap_or_default();

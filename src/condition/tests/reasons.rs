@@ -124,3 +124,8 @@ fn constants_are_known() {
     let (condition, _) = compile(&ConditionSource { when: Some("false"), list: &list }, Effect::Deny);
     assert_eq!(condition.unwrap().constant(), Some(false));
 }
+
+#[test]
+fn errors_are_small() {
+    assert!(size_of::<crate::condition::ConditionError>() <= 16);
+}
