@@ -5,6 +5,7 @@
 //! user that Lictor runs as, and is locked for as long as a [`StateDir`] lives. Rooms that keep files here write them with
 //! [`write_durably`].
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -208,47 +209,77 @@ impl StateDir {
 /// # Errors
 /// What the operating system says; `path` is then as before.
 pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace_file(path, bytes)?;
-    path.parent().map_or(Ok(()), sync_directory)
+    let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
+    let name = path.file_name().ok_or_else(invalid)?;
+    write_all_durably(path.parent().ok_or_else(invalid)?, &[(name.to_owned(), bytes)])
 }
 
-/// As [`write_durably`], but the new name itself is durable only after [`sync_directory`]: for several files at once.
+/// As [`write_durably`] for several files of one directory, at the cost of few syncs.
 ///
 /// # Errors
-/// What the operating system says; `path` is then as before.
-pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    let mut temporary_name = std::ffi::OsString::from(".");
-    temporary_name.push(name);
-    temporary_name.push(TEMPORARY_SUFFIX);
-    let temporary = path.with_file_name(temporary_name);
-    let written = write_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
-    if written.is_err() {
-        // Best effort: a full disk should not keep half a file.
-        let _ = fs::remove_file(&temporary);
+/// What the operating system says; each file then holds what it held before or its new bytes.
+pub fn write_all_durably(directory: &Path, files: &[(OsString, &[u8])]) -> io::Result<()> {
+    let by_file_system = cfg!(target_os = "linux") && files.len() > MOST_SYNCS;
+    let mut temporaries = Vec::new();
+    let written = files.iter().try_for_each(|(name, bytes)| {
+        let (temporary, path) = (temporary_for(&directory.join(name)), directory.join(name));
+        let file = write_new(&temporary, bytes)?;
+        temporaries.push((temporary, path));
+        if by_file_system { Ok(()) } else { file.sync_all() }
+    });
+    let renamed = written.and_then(|()| {
+        if by_file_system {
+            sync_file_system(directory)?;
+        }
+        temporaries.iter().try_for_each(|(temporary, path)| fs::rename(temporary, path))
+    });
+    if renamed.is_err() {
+        for (temporary, _) in &temporaries {
+            // Best effort: a full disk should not keep halves of files.
+            let _ = fs::remove_file(temporary);
+        }
     }
-    written
+    renamed?;
+    sync_directory(directory)
+}
+
+/// Most files that are synced one by one; beyond, syncing the whole file system is cheaper.
+const MOST_SYNCS: usize = 16;
+
+#[cfg(target_os = "linux")]
+fn sync_file_system(directory: &Path) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(File::open(directory)?)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_file_system(_: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+fn temporary_for(path: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(TEMPORARY_SUFFIX);
+    path.with_file_name(name)
 }
 
 /// Makes the names in `directory` durable.
-///
-/// # Errors
-/// What the operating system says.
-pub fn sync_directory(directory: &Path) -> io::Result<()> {
+fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
-/// Ending of the temporary files of [`replace_file`]; one that is found after a crash means nothing.
+/// Ending of the temporary files of [`write_durably`]; one that is found after a crash means nothing.
 pub const TEMPORARY_SUFFIX: &str = ".tmp";
 
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file that is not there; one that a crash left is removed.
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    Ok(file)
 }
 
 fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> StateDirError + 'a {

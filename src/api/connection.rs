@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
+use super::authority::Mender;
 use super::options::ConnectionLimits;
 use super::service::Calls;
 use super::worker::Worker;
@@ -50,7 +51,8 @@ pub async fn serve(worker: Rc<Worker>, socket: Socket) {
     let limits = worker.connection_limits.clone();
     let actor = socket.actor();
     let received = Rc::new(Cell::new(0));
-    let io = TokioIo::new(Counted { socket, received: received.clone() });
+    let mender = matches!(socket, Socket::Unix(_)).then(Mender::default);
+    let io = TokioIo::new(Counted { socket, received: received.clone(), mender });
     let mut drained = worker.drained();
     let calls = Calls::new(Rc::new(Connection { worker, actor }));
     let arrived = Arrived::default();
@@ -169,11 +171,12 @@ impl Socket {
     }
 }
 
-/// A socket that counts what it receives.
+/// A socket that counts what it receives, and mends it where it is a Unix socket.
 #[derive(Debug)]
 struct Counted {
     socket: Socket,
     received: Rc<Cell<usize>>,
+    mender: Option<Mender>,
 }
 
 impl AsyncRead for Counted {
@@ -185,6 +188,9 @@ impl AsyncRead for Counted {
         };
         let more = buffer.filled().len().saturating_sub(before);
         self.received.set(self.received.get().saturating_add(more));
+        if let Some(mender) = &mut self.mender {
+            mender.mend(buffer.filled_mut().get_mut(before..).unwrap_or_default());
+        }
         outcome
     }
 }

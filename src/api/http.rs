@@ -21,6 +21,7 @@ use super::admission::{Admission, Permit};
 use super::drain::{Drain, Phase};
 use super::health::Readiness;
 use super::server::{ServerError, bind_tcp};
+use crate::reload::StatusReader;
 use crate::telemetry::Telemetry;
 
 /// Most connections; probes and scrapers need few.
@@ -41,6 +42,7 @@ pub struct HttpServer {
 #[derive(Debug, Clone)]
 struct Shared {
     readiness: Readiness,
+    reload: StatusReader,
     telemetry: Arc<Telemetry>,
 }
 
@@ -52,6 +54,7 @@ impl HttpServer {
     pub fn start(
         address: SocketAddr,
         readiness: Readiness,
+        reload: StatusReader,
         telemetry: Arc<Telemetry>,
         control: &Handle,
     ) -> Result<Self, ServerError> {
@@ -61,7 +64,7 @@ impl HttpServer {
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
-            .with_state(Shared { readiness, telemetry });
+            .with_state(Shared { readiness, reload, telemetry });
         let acceptor = control.spawn(accept(listener, router, drain));
         Ok(Self { address: bound, phase, acceptor })
     }
@@ -141,6 +144,9 @@ struct Ready<'a> {
     ready: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    /// Why the documents on disk are not the live ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reload_failed: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     snapshot: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,14 +155,15 @@ struct Ready<'a> {
 
 async fn ready(State(shared): State<Shared>) -> Result<Response, Infallible> {
     let checked = shared.readiness.check();
+    let reload = shared.reload.status();
+    let reload_failed = reload.failure.as_ref().map(|failure| failure.refusal.message.as_str());
     let (status, body) = match &checked {
         Ok(label) => {
-            let body =
-                Ready { ready: true, reason: None, snapshot: Some(&label.digest), revision: Some(label.revision) };
-            (StatusCode::OK, body)
+            let (digest, revision) = (Some(label.digest.as_str()), Some(label.revision));
+            (StatusCode::OK, Ready { ready: true, reason: None, reload_failed, snapshot: digest, revision })
         }
         Err(reason) => {
-            let body = Ready { ready: false, reason: Some(reason), snapshot: None, revision: None };
+            let body = Ready { ready: false, reason: Some(reason), reload_failed, snapshot: None, revision: None };
             (StatusCode::SERVICE_UNAVAILABLE, body)
         }
     };

@@ -8,6 +8,7 @@
 
 mod accept;
 mod admission;
+mod authority;
 mod batch;
 mod connection;
 mod deadline;

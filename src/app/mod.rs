@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::api::{HttpServer, Server, ServerError, State};
-use crate::event::{EventError, EventLog};
+use crate::event::{EventError, EventLog, EventOptions};
 use crate::reload::{ArchiveError, ReloadHandle, Reloader};
 use crate::snapshot::Holder;
 use crate::state_dir::{StateDir, StateDirError};
@@ -95,7 +95,8 @@ impl App {
     fn start(options: AppOptions, control: &Runtime) -> Result<Self, AppError> {
         let state_dir = StateDir::open(&options.state)?;
         let telemetry = Arc::new(Telemetry::new());
-        let events = Arc::new(EventLog::open(options.events)?);
+        let producer = format!("{}/{}", options.events.producer, state_dir.instance_id());
+        let events = Arc::new(EventLog::open(EventOptions { producer, ..options.events })?);
         telemetry.collect_from(observe::event_metrics(events.stats()));
         let holder = Arc::new(Holder::default());
         let listener = observe::ReloadRecorder::new(events.clone(), telemetry.clone(), holder.clone());
@@ -109,7 +110,7 @@ impl App {
         let server = Server::start(&options.server, state, control.handle())?;
         let http = options
             .http
-            .map(|address| HttpServer::start(address, server.readiness(), telemetry, control.handle()))
+            .map(|address| HttpServer::start(address, server.readiness(), reloader.status(), telemetry, control.handle()))
             .transpose()?;
         let reload = reloader.spawn().map_err(|source| AppError::System { what: "the reload thread", source })?;
         tracing::info!(

@@ -33,6 +33,9 @@ enum Output {
     Json,
 }
 
+/// Most findings that are printed: the rest would only be noise until these are seen to.
+const MAX_PRINTED: usize = 200;
+
 /// Reads and checks the documents and prints every finding.
 pub fn run(args: &CheckArgs) -> ExitCode {
     let texts = match args.documents.read() {
@@ -50,7 +53,10 @@ pub fn run(args: &CheckArgs) -> ExitCode {
 }
 
 fn print_text(loaded: &Loaded, files: usize, digest: Option<&str>, failed: bool) {
-    print_findings(&loaded.sources, &loaded.findings);
+    print_findings(&loaded.sources, &first(&loaded.findings));
+    if let Some(more) = loaded.findings.iter().count().checked_sub(MAX_PRINTED).filter(|more| *more > 0) {
+        anstream::eprintln!("{BOLD}and {more} more{RESET}\n");
+    }
     let (verdict, colour) = match (failed, loaded.findings.is_empty()) {
         (true, _) => ("failed", RED),
         (false, false) => ("ok, with warnings", YELLOW),
@@ -63,7 +69,8 @@ fn print_text(loaded: &Loaded, files: usize, digest: Option<&str>, failed: bool)
 }
 
 fn print_json(loaded: &Loaded, files: usize, digest: Option<&str>, failed: bool) {
-    let findings: Vec<_> = loaded.findings.iter().map(|finding| render_json(&loaded.sources, finding)).collect();
+    let printed = first(&loaded.findings);
+    let findings: Vec<_> = printed.iter().map(|finding| render_json(&loaded.sources, finding)).collect();
     let (errors, warnings) = counts(&loaded.findings);
     let report = json!({
         "ok": !failed,
@@ -73,8 +80,18 @@ fn print_json(loaded: &Loaded, files: usize, digest: Option<&str>, failed: bool)
         "warnings": warnings,
         "digest": digest,
         "findings": findings,
+        "truncated": loaded.findings.iter().count() > MAX_PRINTED,
     });
     anstream::println!("{report:#}");
+}
+
+/// The findings that are printed: errors before warnings, so that no error is hidden by many warnings.
+fn first(all: &Findings) -> Findings {
+    let of = |severity: Severity| all.iter().filter(move |finding| finding.severity == severity);
+    let mut findings = Findings::default();
+    findings.extend(of(Severity::Error).chain(of(Severity::Warning)).take(MAX_PRINTED).cloned());
+    findings.sort();
+    findings
 }
 
 /// For example "3 files, 12 documents, 2 errors, 1 warning".

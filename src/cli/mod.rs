@@ -7,6 +7,7 @@ mod check;
 mod documents;
 mod eval;
 pub mod exit;
+mod import;
 mod schema;
 mod serve;
 mod style;
@@ -34,6 +35,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Print the JSON Schema of policy documents.
     Schema(schema::SchemaArgs),
+    /// Turn rules of the predecessor (JSON) into policy documents.
+    Import(import::ImportArgs),
     /// Ask whether an action may happen: a running server, or policies in process.
     Eval(Box<eval::EvalArgs>),
     /// Run the test cases of policy documents.
@@ -48,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema(args) => schema::run(&args),
+        Command::Import(args) => import::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Test(args) => test::run(&args),
     }

@@ -1,23 +1,30 @@
-//! `lictor schema`: the JSON Schema of the documents, for editors.
+//! `lictor schema`: the JSON Schema of the documents and of the configuration, for editors.
 
 use std::process::ExitCode;
 
 use super::documents::CommandError;
 use super::exit;
 use crate::diag::did_you_mean;
-use crate::policy;
+use crate::{config, policy};
 
 /// Arguments of `lictor schema`.
 #[derive(Debug, clap::Args)]
 pub struct SchemaArgs {
-    /// Only the documents of this kind, for example `Policy`.
+    /// Only the documents of this kind, for example `Policy`; `Config` for the configuration file.
     #[arg(long)]
     kind: Option<String>,
 }
 
+/// Stands for the configuration file, which is no document.
+const CONFIG: &str = "Config";
+
 /// Prints the schema.
 pub fn run(args: &SchemaArgs) -> ExitCode {
-    match policy::json_schema(args.kind.as_deref()) {
+    let schema = match args.kind.as_deref() {
+        Some(CONFIG) => Some(config::json_schema()),
+        kind => policy::json_schema(kind),
+    };
+    match schema {
         Some(schema) => {
             anstream::println!("{schema:#}");
             ExitCode::from(exit::OK)
@@ -27,7 +34,7 @@ pub fn run(args: &SchemaArgs) -> ExitCode {
 }
 
 fn unknown_kind(kind: &str) -> CommandError {
-    let names: Vec<_> = policy::kind_names().collect();
+    let names: Vec<_> = policy::kind_names().chain([CONFIG]).collect();
     let help = match did_you_mean(kind, names.iter().copied()) {
         Some(known) => format!("did you mean `{known}`?"),
         None => format!("the kinds are {}", names.join(", ")),

@@ -39,7 +39,7 @@ pub(super) fn apply<'a>(
 }
 
 fn no_overload(operator: BinaryOp, left: &Val<'_>, right: &Val<'_>) -> ConditionError {
-    ConditionError::NoSuchOverload(Overload::binary(operator.as_str(), left.type_str(), right.type_str()))
+    Overload::binary(operator.as_str(), left.type_name(), right.type_name())
 }
 
 fn integers(operator: BinaryOp, a: i64, b: i64) -> Result<i64, ConditionError> {
@@ -104,6 +104,6 @@ pub(super) fn negate<'a>(value: &Val<'a>) -> Result<Val<'a>, ConditionError> {
         Val::Int(number) => number.checked_neg().map(Val::Int).ok_or(ConditionError::Overflow),
         Val::Double(number) => Ok(Val::Double(-number)),
         Val::Duration(span) => span.negated().map(Val::Duration),
-        other => Err(ConditionError::NoSuchOverload(Overload::unary("-", other.type_str()))),
+        other => Err(Overload::unary("-", other.type_name())),
     }
 }

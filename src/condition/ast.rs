@@ -1,6 +1,8 @@
 //! The syntax tree: nodes in one vector, operands before the nodes that use them, so that passes over it are loops and
 //! freeing it never recurses.
 
+use crate::model::Text;
+
 use super::value::Const;
 
 /// Number of a node.
@@ -26,12 +28,12 @@ pub(super) struct Node {
 pub(super) enum Kind {
     Literal(Const),
     /// A variable, a type, or the first part of a qualified name.
-    Ident(String),
+    Ident(Text),
     /// A variable of a macro.
     Local(Local),
     Select {
         operand: NodeId,
-        field: String,
+        field: Text,
         /// Whether it stands in `has(…)`.
         test: bool,
     },
@@ -56,7 +58,7 @@ pub(super) enum Kind {
         no: NodeId,
     },
     Call {
-        name: String,
+        name: Text,
         receiver: Option<NodeId>,
         arguments: Vec<NodeId>,
         /// Where the name stands.

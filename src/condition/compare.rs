@@ -89,7 +89,7 @@ pub(super) fn contains(wanted: &Val<'_>, container: &Val<'_>, budget: &mut Budge
             Ok(false)
         }
         Val::Map(map) => Ok(find(map, wanted, budget)?.is_some()),
-        other => Err(ConditionError::NoSuchOverload(Overload::binary("in", wanted.type_str(), other.type_str()))),
+        other => Err(Overload::binary("in", wanted.type_name(), other.type_name())),
     }
 }
 
@@ -115,7 +115,7 @@ pub(super) fn order(
         (Val::Bool(a), Val::Bool(b)) => Ok(Some(a.cmp(b))),
         (Val::Timestamp(a), Val::Timestamp(b)) => Ok(Some(a.cmp(b))),
         (Val::Duration(a), Val::Duration(b)) => Ok(Some(a.cmp(b))),
-        _ => Err(ConditionError::NoSuchOverload(Overload::binary(operation, a.type_str(), b.type_str()))),
+        _ => Err(Overload::binary(operation, a.type_name(), b.type_name())),
     }
 }
 

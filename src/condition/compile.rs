@@ -3,10 +3,11 @@
 use crate::model::Effect;
 
 use super::Condition;
+use super::builder::Builder;
 use super::checker;
 use super::lint;
 use super::list;
-use super::lower::{Builder, Lowering};
+use super::lower::Lowering;
 use super::parser;
 use super::predicate::{Predicate, Test};
 use super::scope::Scope;

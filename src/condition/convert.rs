@@ -1,9 +1,9 @@
 //! Conversions between types.
 
-use super::error::{Budget, ConditionError};
+use super::error::{BadArgument, Budget, ConditionError};
 use super::functions::Function;
 use super::time::{Instant, Span};
-use super::value::Val;
+use super::value::{TypeName, Val};
 
 /// 2^63 as a double.
 const TWO_POW_63: f64 = 9_223_372_036_854_775_808.0;
@@ -28,18 +28,22 @@ pub(super) fn convert<'a>(
         | (Function::ToUint, Val::Uint(_)) => value.clone(),
         (Function::ToDouble, Val::Int(number)) => Val::Double(*number as f64),
         (Function::ToDouble, Val::Uint(number)) => Val::Double(*number as f64),
-        (Function::ToInt, Val::Uint(number)) => Val::Int(i64::try_from(*number).map_err(|_| out_of_range("int"))?),
+        (Function::ToInt, Val::Uint(number)) => {
+            Val::Int(i64::try_from(*number).map_err(|_| out_of_range(TypeName::Int))?)
+        }
         (Function::ToInt, Val::Double(number)) => {
             if *number <= -TWO_POW_63 || *number >= TWO_POW_63 || number.is_nan() {
-                return Err(out_of_range("int"));
+                return Err(out_of_range(TypeName::Int));
             }
             Val::Int(*number as i64)
         }
         (Function::ToInt, Val::Timestamp(instant)) => Val::Int(instant.seconds()),
-        (Function::ToUint, Val::Int(number)) => Val::Uint(u64::try_from(*number).map_err(|_| out_of_range("uint"))?),
+        (Function::ToUint, Val::Int(number)) => {
+            Val::Uint(u64::try_from(*number).map_err(|_| out_of_range(TypeName::Uint))?)
+        }
         (Function::ToUint, Val::Double(number)) => {
             if *number < 0.0 || *number >= TWO_POW_63 * 2.0 || number.is_nan() {
-                return Err(out_of_range("uint"));
+                return Err(out_of_range(TypeName::Uint));
             }
             Val::Uint(*number as u64)
         }
@@ -49,29 +53,29 @@ pub(super) fn convert<'a>(
     }))
 }
 
-fn out_of_range(to: &'static str) -> ConditionError {
+fn out_of_range(to: TypeName) -> ConditionError {
     ConditionError::OutOfRange(to)
 }
 
 fn from_text<'a>(to: Function, value: &Val<'a>, text: &str) -> Result<Val<'a>, ConditionError> {
-    let bad = |to| ConditionError::BadConversion { from: "string", to };
+    let bad = ConditionError::BadConversion;
     Ok(match to {
         Function::ToString => value.clone(),
         Function::ToBool => Val::Bool(match text {
             "1" | "t" | "T" | "true" | "TRUE" | "True" => true,
             "0" | "f" | "F" | "false" | "FALSE" | "False" => false,
-            _ => return Err(bad("bool")),
+            _ => return Err(bad(TypeName::Bool)),
         }),
         Function::ToBytes => match value {
             Val::Str(text) => Val::Bytes(text.as_bytes()),
             _ => Val::Buffer(text.as_bytes().into()),
         },
-        Function::ToDouble => Val::Double(text.parse().map_err(|_| bad("double"))?),
-        Function::ToInt => Val::Int(text.parse().map_err(|_| bad("int"))?),
-        Function::ToUint => Val::Uint(text.parse().map_err(|_| bad("uint"))?),
+        Function::ToDouble => Val::Double(text.parse().map_err(|_| bad(TypeName::Double))?),
+        Function::ToInt => Val::Int(text.parse().map_err(|_| bad(TypeName::Int))?),
+        Function::ToUint => Val::Uint(text.parse().map_err(|_| bad(TypeName::Uint))?),
         Function::ToTimestamp => Val::Timestamp(Instant::parse(text)?),
         Function::ToDuration => Val::Duration(Span::parse(text)?),
-        _ => return Err(bad("value")),
+        _ => return Err(bad(TypeName::Null)),
     })
 }
 
@@ -93,7 +97,7 @@ fn to_text<'a>(value: &Val<'a>, budget: &mut Budget) -> Result<Option<Val<'a>>, 
 }
 
 fn not_utf8() -> ConditionError {
-    ConditionError::InvalidArgument("the bytes are not UTF-8")
+    ConditionError::InvalidArgument(BadArgument::NotUtf8)
 }
 
 /// The text of a number, bool, timestamp or duration.

@@ -3,7 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Why a condition has no value. Cheap to make: messages are put together only when displayed.
+use crate::model::Text;
+
+use super::value::TypeName;
+
+/// Why a condition has no value. Two words long and cheap to make, because errors are normal on the way to a value:
+/// messages are put together only when displayed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConditionError {
@@ -18,7 +23,7 @@ pub enum ConditionError {
     OutOfBounds(i64),
     /// An operation met a value of a type that it is not defined for.
     #[error("no such overload: {0}")]
-    NoSuchOverload(Overload),
+    NoSuchOverload(Box<Overload>),
     /// An integer result does not fit 64 bits.
     #[error("integer overflow")]
     Overflow,
@@ -28,54 +33,84 @@ pub enum ConditionError {
     /// Modulus of an integer by zero.
     #[error("modulus by zero")]
     ModulusByZero,
-    /// A timestamp or duration outside the range of its type.
+    /// A value outside the range of this type.
     #[error("{0} out of range")]
-    OutOfRange(&'static str),
-    /// A value that cannot be converted.
-    #[error("cannot convert {from} to {to}")]
-    BadConversion {
-        /// Type of the value.
-        from: &'static str,
-        /// Type that was wanted.
-        to: &'static str,
-    },
+    OutOfRange(TypeName),
+    /// A string that does not spell a value of this type.
+    #[error("cannot convert string to {0}")]
+    BadConversion(TypeName),
     /// A map was built with the same key twice.
     #[error("duplicate map key")]
     DuplicateKey,
     /// A map was built with a key that is neither int, uint, bool nor string.
     #[error("unsupported map key type {0}")]
-    UnsupportedKey(&'static str),
+    UnsupportedKey(TypeName),
     /// A function refused the value of an argument.
     #[error("{0}")]
-    InvalidArgument(&'static str),
+    InvalidArgument(BadArgument),
     /// The condition's value is not a bool.
     #[error("the condition is {0}, not bool")]
-    NotBool(&'static str),
+    NotBool(TypeName),
+}
+
+/// What is wrong with an argument of a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadArgument {
+    /// Bytes that are no text.
+    #[error("the bytes are not UTF-8")]
+    NotUtf8,
+    /// A position before the start or after the end of a string.
+    #[error("index out of range")]
+    Position,
+    /// A substring that would end before it starts.
+    #[error("the start of a substring lies after its end")]
+    Substring,
+    /// A list index with a fraction.
+    #[error("a list index is a whole number")]
+    ListIndex,
+    /// Neither an IANA name nor an offset.
+    #[error("unknown time zone")]
+    TimeZone,
+    /// A precision that is no number, or too big.
+    #[error("the precision of a format clause is not a number up to 100")]
+    FormatPrecision,
+    /// A format that ends after `%`.
+    #[error("the format ends within a clause")]
+    FormatEnd,
+    /// Too few values for a format.
+    #[error("the format has more clauses than values")]
+    FormatValues,
+    /// A value that a clause of a format does not take.
+    #[error("a format clause does not fit its value")]
+    FormatValue,
+    /// A letter after `%` that means nothing.
+    #[error("unknown format clause")]
+    FormatClause,
+    /// A program that does not fit its own tables. The compiler makes none.
+    #[error("the compiled condition is damaged")]
+    Program,
 }
 
 /// A key that is not there, with the path that leads to it where it is known.
 #[derive(Clone, PartialEq, Eq)]
-pub struct MissingKey {
-    path: Arc<str>,
-    /// The part of `path` up to and including the missing key.
-    end: usize,
-}
+pub struct MissingKey(Arc<Text>);
 
 impl MissingKey {
-    /// The first `end` bytes of `path`.
-    pub(super) fn in_path(path: &Arc<str>, end: usize) -> Self {
-        Self { path: path.clone(), end }
+    /// The key that `path` ends with.
+    pub(super) fn at(path: &Arc<Text>) -> Self {
+        Self(path.clone())
     }
 
     /// A key by itself.
     pub(super) fn named(key: &str) -> Self {
-        Self { path: key.into(), end: key.len() }
+        Self(Arc::new(key.into()))
     }
 
     /// The path up to and including the missing key, for example `context.amount`.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        self.path.get(..self.end).unwrap_or(&self.path)
+        &self.0
     }
 }
 
@@ -95,24 +130,39 @@ impl fmt::Debug for MissingKey {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overload {
     operation: &'static str,
-    left: &'static str,
-    right: Option<&'static str>,
-    path: Option<Arc<str>>,
+    left: TypeName,
+    right: Option<TypeName>,
+    path: Option<Text>,
 }
 
 impl Overload {
-    pub(super) fn unary(operation: &'static str, operand: &'static str) -> Self {
-        Self { operation, left: operand, right: None, path: None }
+    /// An operation on one value.
+    #[cold]
+    pub(super) fn unary(operation: &'static str, operand: TypeName) -> ConditionError {
+        Self { operation, left: operand, right: None, path: None }.into()
     }
 
-    pub(super) fn binary(operation: &'static str, left: &'static str, right: &'static str) -> Self {
-        Self { operation, left, right: Some(right), path: None }
+    /// An operation on two values.
+    #[cold]
+    pub(super) fn binary(operation: &'static str, left: TypeName, right: TypeName) -> ConditionError {
+        Self { operation, left, right: Some(right), path: None }.into()
     }
 
-    /// On the attribute at `path`.
-    pub(super) fn at(mut self, path: &Arc<str>) -> Self {
-        self.path = Some(path.clone());
-        self
+    /// An operation on the attribute at `path`, with another value or not.
+    #[cold]
+    pub(super) fn on_attribute(
+        operation: &'static str,
+        attribute: TypeName,
+        other: Option<TypeName>,
+        path: &str,
+    ) -> ConditionError {
+        Self { operation, left: attribute, right: other, path: Some(path.into()) }.into()
+    }
+}
+
+impl From<Overload> for ConditionError {
+    fn from(overload: Overload) -> Self {
+        Self::NoSuchOverload(Box::new(overload))
     }
 }
 
@@ -153,6 +203,12 @@ impl Budget {
                 Err(ConditionError::Limit)
             }
         }
+    }
+
+    /// Takes `units`, or all that is left; then the next [`charge`](Self::charge) fails.
+    #[inline]
+    pub(super) fn spend(&mut self, units: usize) {
+        self.remaining = self.remaining.saturating_sub(units as u64);
     }
 
     /// Takes what touching `bytes` bytes costs.

@@ -3,10 +3,11 @@
 
 use std::fmt::{self, Write as _};
 
+use super::builder::Builder;
 use super::checker;
 use super::convert;
 use super::error::{Budget, ConditionError};
-use super::lower::{Builder, Lowering};
+use super::lower::Lowering;
 use super::parser;
 use super::path::Bindings;
 use super::scope;

@@ -1,7 +1,7 @@
 //! `format`: `%s %d %f %e %b %o %x %X` and `%%`.
 
 use super::convert::{double_text, scalar_text};
-use super::error::{Budget, ConditionError};
+use super::error::{BadArgument, Budget, ConditionError};
 use super::strings::reserve;
 use super::value::Val;
 
@@ -24,9 +24,9 @@ pub(super) fn format<'a>(arguments: &[Val<'a>], budget: &mut Budget) -> Result<O
             continue;
         }
         let (precision, after) = precision(rest)?;
-        let clause = after.chars().next().ok_or_else(|| invalid("the format ends within a clause"))?;
+        let clause = after.chars().next().ok_or_else(|| invalid(BadArgument::FormatEnd))?;
         rest = after.get(clause.len_utf8()..).unwrap_or("");
-        let value = values.get(next).ok_or_else(|| invalid("the format has more clauses than values"))?;
+        let value = values.get(next).ok_or_else(|| invalid(BadArgument::FormatValues))?;
         next += 1;
         budget.charge(1)?;
         let before = out.len();
@@ -39,7 +39,7 @@ pub(super) fn format<'a>(arguments: &[Val<'a>], budget: &mut Budget) -> Result<O
     Ok(Some(Val::text(out)))
 }
 
-fn invalid(message: &'static str) -> ConditionError {
+fn invalid(message: BadArgument) -> ConditionError {
     ConditionError::InvalidArgument(message)
 }
 
@@ -50,7 +50,7 @@ fn precision(text: &str) -> Result<(Option<usize>, &str), ConditionError> {
     let (digits, rest) = digits_and_rest.split_at(end);
     match digits.parse() {
         Ok(precision) if precision <= MAX_PRECISION => Ok((Some(precision), rest)),
-        _ => Err(invalid("the precision of a format clause is not a number up to 100")),
+        _ => Err(invalid(BadArgument::FormatPrecision)),
     }
 }
 
@@ -61,7 +61,7 @@ fn write_clause(
     value: &Val<'_>,
     budget: &mut Budget,
 ) -> Result<(), ConditionError> {
-    let wrong = || invalid("a format clause does not fit its value");
+    let wrong = || invalid(BadArgument::FormatValue);
     match clause {
         's' => write_value(out, value, budget)?,
         'd' => match value {
@@ -110,7 +110,7 @@ fn write_clause(
                 out.push_str(&upper);
             }
         }
-        _ => return Err(invalid("unknown format clause")),
+        _ => return Err(invalid(BadArgument::FormatClause)),
     }
     Ok(())
 }
@@ -176,7 +176,7 @@ fn write_value(out: &mut String, value: &Val<'_>, budget: &mut Budget) -> Result
             }
             (_, Some(bytes)) => {
                 reserve(bytes.len(), budget)?;
-                out.push_str(std::str::from_utf8(bytes).map_err(|_| invalid("the bytes are not UTF-8"))?);
+                out.push_str(std::str::from_utf8(bytes).map_err(|_| invalid(BadArgument::NotUtf8))?);
             }
             _ => out.push_str(&scalar_text(value).unwrap_or_default()),
         },

@@ -280,11 +280,11 @@ pub(super) fn call<'a>(
 
 fn no_overload(function: Function, arguments: &[Val<'_>]) -> ConditionError {
     let name = SIGNATURES.iter().find(|known| known.function == function).map_or("dyn", |known| known.name);
-    ConditionError::NoSuchOverload(match arguments {
-        [first, second, ..] => Overload::binary(name, first.type_str(), second.type_str()),
-        [first] => Overload::unary(name, first.type_str()),
-        [] => Overload::unary(name, "nothing"),
-    })
+    match arguments {
+        [first, second, ..] => Overload::binary(name, first.type_name(), second.type_name()),
+        [first] => Overload::unary(name, first.type_name()),
+        [] => Overload::unary(name, TypeName::Null),
+    }
 }
 
 fn calendar_field<'a>(function: Function, arguments: &[Val<'a>]) -> Result<Option<Val<'a>>, ConditionError> {

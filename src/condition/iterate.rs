@@ -36,7 +36,7 @@ impl<'a> Iteration<'a> {
         let length = match &range {
             Val::List(list) => list.len(),
             Val::Map(map) => map.len(),
-            other => return Err(ConditionError::NoSuchOverload(Overload::unary("macro", other.type_str()))),
+            other => return Err(Overload::unary("macro", other.type_name())),
         };
         Ok(Self {
             kind,
@@ -115,7 +115,7 @@ impl<'a> Iteration<'a> {
                 self.entries.push((self.index.clone(), result));
             }
             (_, other) => {
-                return Err(ConditionError::NoSuchOverload(Overload::unary("macro condition", other.type_str())));
+                return Err(Overload::unary("macro condition", other.type_name()));
             }
         }
         Ok(self.settled)

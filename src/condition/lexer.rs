@@ -107,10 +107,10 @@ fn token<'t>(text: &'t str, at: usize, rest: &'t str, first: char) -> Result<(To
     if first.is_ascii_digit() || (first == '.' && rest.as_bytes().get(1).is_some_and(u8::is_ascii_digit)) {
         return literal::number(text, at);
     }
-    if matches!(first, '"' | '\'') {
-        if let Some(literal) = literal::string(text, at)? {
-            return Ok(literal);
-        }
+    if matches!(first, '"' | '\'')
+        && let Some(literal) = literal::string(text, at)?
+    {
+        return Ok(literal);
     }
     if first == '`' {
         return quoted_name(rest, at);

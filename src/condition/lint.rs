@@ -45,10 +45,22 @@ pub(super) fn check_list_entry(
 /// `missing or …` for a list entry, as CEL.
 fn missing_or(clause: &ListClause, path: &AttributePath) -> String {
     let value = clause.value.as_ref().map(|value| serde_json::to_string(value).unwrap_or_default()).unwrap_or_default();
-    let missing = format!("!has({})", path.as_str());
+    let keys: Vec<&str> = path.keys().collect();
+    let missing: String = (1..=keys.len())
+        .map(|count| {
+            let (last, before) = keys.get(..count).and_then(|keys| keys.split_last()).unwrap_or((&"", &[]));
+            let parent = AttributePath::new(path.slot(), before.iter().copied());
+            let child = AttributePath::new(path.slot(), before.iter().copied().chain([*last]));
+            // `has` takes names only; other keys are looked up.
+            match child.as_str().ends_with(']') {
+                true => format!("!({} in {}) || ", quote(last), parent.as_str()),
+                false => format!("!has({}) || ", child.as_str()),
+            }
+        })
+        .collect();
     match clause.operator.as_str() {
-        "not_in" => format!("{missing} || !({} in {value})", path.as_str()),
-        operator => format!("{missing} || {} {operator} {value}", path.as_str()),
+        "not_in" => format!("{missing}!({} in {value})", path.as_str()),
+        operator => format!("{missing}{} {operator} {value}", path.as_str()),
     }
 }
 

@@ -105,10 +105,11 @@ fn find_end(body: &[u8], quote: u8, triple: bool, raw: bool) -> Option<usize> {
         match *byte {
             b'\\' if !raw => at += 1,
             b'\n' | b'\r' if !triple => return None,
-            found if found == quote => {
-                if !triple || body.get(at..at + 3).is_some_and(|close| close.iter().all(|b| *b == quote)) {
-                    return Some(at);
-                }
+            found
+                if found == quote
+                    && (!triple || body.get(at..at + 3).is_some_and(|close| close.iter().all(|b| *b == quote))) =>
+            {
+                return Some(at);
             }
             _ => {}
         }

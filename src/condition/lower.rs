@@ -1,154 +1,21 @@
 //! From a checked tree to instructions. Constant parts are evaluated here, by the machine that will run the program.
 
 use super::ast::{Ast, Kind, Macro, MacroKind, NodeId};
+use super::builder::{Builder, number};
 use super::checker::{Checked, NodeMeaning};
 use super::error::Budget;
 use super::functions::Function;
 use super::fuse;
-use super::path::{AttributePath, Bindings, path_of};
+use super::path::{Bindings, path_of};
 use super::pattern;
 use super::predicate::Predicate;
-use super::program::{Handler, HandlerKind, Op, Program, Term, UNHANDLED};
+use super::program::{HandlerKind, Op};
 use super::source::{Place, Problem};
 use super::value::Const;
 use super::vm::Vm;
 
 /// Cost that evaluating the constant parts of a condition may have; what is beyond is left to each evaluation.
 const FOLDING_BUDGET: u64 = 100_000;
-
-/// Makes a program, piece by piece.
-#[derive(Default)]
-pub(super) struct Builder {
-    code: Vec<Op>,
-    handlers: Vec<Handler>,
-    constants: Vec<Const>,
-    paths: Vec<AttributePath>,
-    predicates: Vec<Predicate>,
-    patterns: Vec<regex::Regex>,
-    terms: Vec<Term>,
-    /// How many `&&` and `||`, and how many macros, are around the current instruction.
-    term_depth: u16,
-    loop_depth: u16,
-}
-
-impl Builder {
-    fn at(&self) -> u32 {
-        number(self.code.len())
-    }
-
-    fn emit(&mut self, op: Op) -> usize {
-        self.code.push(op);
-        self.code.len() - 1
-    }
-
-    fn constant(&mut self, value: Const) -> u32 {
-        // Positions of floating-point zero and NaN differ, so only strings are shared.
-        let known = matches!(value, Const::Str(_)).then(|| self.constants.iter().position(|known| *known == value));
-        number(known.flatten().unwrap_or_else(|| {
-            self.constants.push(value);
-            self.constants.len() - 1
-        }))
-    }
-
-    fn predicate(&mut self, predicate: Predicate) -> u32 {
-        self.predicates.push(predicate);
-        number(self.predicates.len() - 1)
-    }
-
-    /// Makes every jump of `ops` go to the current instruction.
-    fn land(&mut self, ops: &[usize]) {
-        let target = self.at();
-        for op in ops {
-            match self.code.get_mut(*op) {
-                Some(
-                    Op::Branch(end)
-                    | Op::Jump(end)
-                    | Op::TestAnd { end, .. }
-                    | Op::TestOr { end, .. }
-                    | Op::Term { end, .. }
-                    | Op::Next { end }
-                    | Op::Step { end, .. },
-                ) => *end = target,
-                _ => {}
-            }
-        }
-    }
-
-    fn handle(&mut self, start: u32, resume: u32, kind: HandlerKind) {
-        self.handlers.push(Handler { start, end: self.at(), resume, kind });
-    }
-
-    /// Starts the outermost `&&` of several terms.
-    pub(super) fn begin_conjunction(&mut self) {
-        self.emit(Op::Terms);
-        self.term_depth += 1;
-    }
-
-    /// Adds a predicate as a term of the outermost `&&`, or as the whole condition.
-    pub(super) fn add_predicate_term(&mut self, predicate: Predicate, alone: bool, clause: std::ops::Range<usize>) {
-        let start = self.at();
-        let predicate = self.predicate(predicate);
-        self.emit(if alone { Op::Test(predicate) } else { Op::TestAnd { predicate, end: 0 } });
-        self.terms.push(Term { code: start..self.at(), clause: number(clause.start)..number(clause.end) });
-    }
-
-    /// Adds a term that is always `value`, as the whole condition.
-    pub(super) fn add_constant_term(&mut self, value: bool, clause: std::ops::Range<usize>) {
-        let start = self.at();
-        let constant = self.constant(Const::Bool(value));
-        self.emit(Op::Const(constant));
-        self.terms.push(Term { code: start..self.at(), clause: number(clause.start)..number(clause.end) });
-    }
-
-    /// Ends what [`begin_conjunction`](Self::begin_conjunction) began.
-    pub(super) fn end_conjunction(&mut self) {
-        self.term_depth = self.term_depth.saturating_sub(1);
-        self.emit(Op::EndTerms { settles: false });
-        let jumps: Vec<usize> = self
-            .code
-            .iter()
-            .enumerate()
-            .filter(|(_, op)| matches!(op, Op::TestAnd { end: 0, .. } | Op::Term { end: 0, .. }))
-            .map(|(at, _)| at)
-            .collect();
-        self.land(&jumps);
-    }
-
-    /// The program, with the author's text.
-    pub(super) fn finish(self, source: String) -> Program {
-        let mut handler_of = vec![UNHANDLED; self.code.len()];
-        // Inner handlers were added before outer ones and are painted over them.
-        for (number, handler) in self.handlers.iter().enumerate().rev() {
-            let number = u16::try_from(number).unwrap_or(UNHANDLED);
-            if let Some(guarded) = handler_of.get_mut(handler.start as usize..handler.end as usize) {
-                guarded.fill(number);
-            }
-        }
-        let is_conjunction = !self.terms.is_empty()
-            && self.terms.len() == self.predicates.len()
-            && self
-                .code
-                .iter()
-                .all(|op| matches!(op, Op::Terms | Op::EndTerms { .. } | Op::TestAnd { .. } | Op::Test(_)));
-        Program {
-            code: self.code.into(),
-            handler_of: handler_of.into(),
-            handlers: self.handlers.into(),
-            constants: self.constants.into(),
-            paths: self.paths.into(),
-            predicates: self.predicates.into(),
-            patterns: self.patterns.into(),
-            terms: self.terms.into(),
-            source: source.into(),
-            is_conjunction,
-        }
-    }
-}
-
-/// Table positions; texts are too short for more.
-fn number(position: usize) -> u32 {
-    u32::try_from(position).unwrap_or(u32::MAX)
-}
 
 /// Lowers the nodes of one tree into a builder.
 pub(super) struct Lowering<'t> {
@@ -281,7 +148,7 @@ impl<'t> Lowering<'t> {
         }
         let start = builder.at();
         self.lower(builder, id);
-        builder.terms.push(Term { code: start..builder.at(), clause: number(clause.start)..number(clause.end) });
+        builder.add_term(start, clause);
         if !alone {
             builder.handle(start, builder.at() + 1, HandlerKind::Terms(0));
             builder.emit(Op::Term { settles: false, end: 0 });
@@ -329,12 +196,10 @@ impl<'t> Lowering<'t> {
         let ast = self.ast;
         if matches!(self.checked.meaning(id), NodeMeaning::Slot(_) | NodeMeaning::Path(_))
             && !matches!(ast.kind(id), Kind::Select { test: true, .. })
+            && let Some(path) = path_of(ast, self.checked, id)
         {
-            if let Some(path) = path_of(ast, self.checked, id) {
-                builder.paths.push(path);
-                builder.emit(Op::Read(number(builder.paths.len() - 1)));
-                return true;
-            }
+            builder.emit_read(path);
+            return true;
         }
         match ast.kind(id) {
             Kind::Literal(value) => {

@@ -9,6 +9,7 @@
 
 mod arithmetic;
 mod ast;
+mod builder;
 mod checker;
 mod compare;
 mod compile;
@@ -27,6 +28,7 @@ mod list;
 mod literal;
 mod lower;
 mod macros;
+mod operators;
 mod parser;
 mod path;
 mod pattern;
@@ -44,11 +46,12 @@ mod vm;
 mod tests;
 
 pub use equality::{RequiredEquality, WhenMissing};
-pub use error::{Budget, ConditionError, MissingKey, Overload};
+pub use error::{BadArgument, Budget, ConditionError, MissingKey, Overload};
 pub use explain::ConditionExplanation;
 pub use expression::{ExpressionError, ExpressionValue, eval_expression};
 pub use path::{AttributePath, AttributeRef, Bindings};
 pub use source::{ConditionSource, ListClause, MAX_TEXT_BYTES, Place, Problem};
+pub use value::TypeName;
 
 use crate::model::Effect;
 

@@ -189,7 +189,7 @@ impl<'t> Parser<'t> {
         };
         self.advance();
         if self.peek() != &Tok::Symbol("(") {
-            let kind = Kind::Select { operand, field: field.to_owned(), test: false };
+            let kind = Kind::Select { operand, field: field.into(), test: false };
             return Ok(self.ast.push(kind, start, name_at.end));
         }
         self.advance();
@@ -273,7 +273,7 @@ impl<'t> Parser<'t> {
         }
         let kind = match self.variable(name).filter(|_| !rooted) {
             Some(local) => Kind::Local(local),
-            None => Kind::Ident(name.to_owned()),
+            None => Kind::Ident(name.into()),
         };
         Ok(self.ast.push(kind, name_at.start, name_at.end))
     }
@@ -428,7 +428,7 @@ impl<'t> Parser<'t> {
 
 fn call(name: &str, receiver: Option<NodeId>, arguments: Vec<NodeId>, name_at: &std::ops::Range<usize>) -> Kind {
     let clamp = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
-    Kind::Call { name: name.to_owned(), receiver, arguments, name_at: (clamp(name_at.start), clamp(name_at.end)) }
+    Kind::Call { name: name.into(), receiver, arguments, name_at: (clamp(name_at.start), clamp(name_at.end)) }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use super::checker::{Checked, NodeMeaning};
 use super::error::{Budget, ConditionError, MissingKey, Overload};
 use super::scope::Slot;
 use super::time::Instant;
-use super::value::{Const, List, Map, Val};
+use super::value::{Const, List, Map, TypeName, Val};
 
 /// What a condition reads.
 #[derive(Debug, Clone, Copy)]
@@ -26,25 +26,24 @@ pub struct Bindings<'a> {
 pub struct AttributePath {
     slot: Slot,
     keys: Box<[Key]>,
-    text: Arc<str>,
 }
 
 #[derive(Clone)]
 struct Key {
     name: Text,
-    /// Where the key ends in the path's text.
-    end: usize,
+    /// The path up to and including the key. Shared with errors.
+    path: Arc<Text>,
 }
 
 impl fmt::Debug for AttributePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.as_str())
     }
 }
 
 impl PartialEq for AttributePath {
     fn eq(&self, other: &Self) -> bool {
-        self.slot == other.slot && self.text == other.text
+        self.slot == other.slot && self.as_str() == other.as_str()
     }
 }
 
@@ -99,10 +98,11 @@ impl<'a> AttributeRef<'a> {
         }
     }
 
-    fn type_str(self) -> &'static str {
-        self.to_val().type_str()
+    pub(super) fn type_name(self) -> TypeName {
+        self.to_val().type_name()
     }
 
+    #[inline]
     fn as_map(self) -> Option<&'a Attributes> {
         match self {
             Self::Map(map) | Self::Value(Value::Map(map)) => Some(map),
@@ -113,7 +113,7 @@ impl<'a> AttributeRef<'a> {
 
 impl AttributePath {
     pub(super) fn new<'k>(slot: Slot, keys: impl IntoIterator<Item = &'k str>) -> Self {
-        let mut text = String::from(slot.as_str());
+        let mut text = Text::const_new(slot.as_str());
         let keys = keys
             .into_iter()
             .map(|key| {
@@ -125,20 +125,16 @@ impl AttributePath {
                     text.push_str(&super::strings::quote(key));
                     text.push(']');
                 }
-                Key { name: key.into(), end: text.len() }
+                Key { name: key.into(), path: Arc::new(text.clone()) }
             })
             .collect();
-        Self { slot, keys, text: text.into() }
+        Self { slot, keys }
     }
 
     /// The path, as an author writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    pub(super) fn text(&self) -> &Arc<str> {
-        &self.text
+        self.keys.last().map_or(self.slot.as_str(), |key| &key.path)
     }
 
     /// Whether every request has the attribute: it is a field of the request itself and not a key of a map.
@@ -192,11 +188,7 @@ impl AttributePath {
     /// The attribute; `None` if a key is missing or something on the way is not a map.
     #[inline]
     pub(super) fn find<'a>(&self, bindings: &Bindings<'a>) -> Option<AttributeRef<'a>> {
-        let mut found = self.base(bindings);
-        for key in &self.keys {
-            found = AttributeRef::Value(found.as_map()?.get(&key.name)?);
-        }
-        Some(found)
+        follow(self.base(bindings), &self.keys, &mut Budget { remaining: u64::MAX })
     }
 
     /// The attribute, by the rules of CEL.
@@ -206,7 +198,10 @@ impl AttributePath {
         bindings: &Bindings<'a>,
         budget: &mut Budget,
     ) -> Result<AttributeRef<'a>, ConditionError> {
-        self.walk(self.keys.len(), bindings, budget)
+        match follow(self.base(bindings), &self.keys, budget) {
+            Some(found) => Ok(found),
+            None => Err(self.missing(&self.keys, bindings)),
+        }
     }
 
     /// Whether the attribute is there, by the rules of CEL: what leads to it must be.
@@ -215,46 +210,50 @@ impl AttributePath {
         let Some((last, before)) = self.keys.split_last() else {
             return Ok(!matches!(self.base(bindings), AttributeRef::Text("")));
         };
-        let parent = self.walk(before.len(), bindings, budget)?;
-        match parent.as_map() {
-            Some(map) => {
-                budget.charge(map.len() / 8)?;
+        match follow(self.base(bindings), before, budget) {
+            Some(AttributeRef::Map(map) | AttributeRef::Value(Value::Map(map))) => {
+                budget.spend(map.len() / 8);
                 Ok(map.get(&last.name).is_some())
             }
-            None => Err(self.no_field(before.len(), parent)),
+            Some(other) => Err(self.no_field(other)),
+            None => Err(self.missing(before, bindings)),
         }
     }
 
-    /// Follows the first `count` keys.
-    #[inline]
-    fn walk<'a>(
-        &self,
-        count: usize,
-        bindings: &Bindings<'a>,
-        budget: &mut Budget,
-    ) -> Result<AttributeRef<'a>, ConditionError> {
+    /// Why following `keys` led nowhere.
+    #[cold]
+    fn missing(&self, keys: &[Key], bindings: &Bindings<'_>) -> ConditionError {
         let mut found = self.base(bindings);
-        for (index, key) in self.keys.iter().take(count).enumerate() {
-            let Some(map) = found.as_map() else { return Err(self.no_field(index, found)) };
-            budget.charge(map.len() / 8)?;
+        for key in keys {
+            let Some(map) = found.as_map() else { return self.no_field(found) };
             match map.get(&key.name) {
                 Some(value) => found = AttributeRef::Value(value),
-                None => return Err(ConditionError::NoSuchKey(MissingKey::in_path(&self.text, key.end))),
+                None => return ConditionError::NoSuchKey(MissingKey::at(&key.path)),
             }
         }
-        Ok(found)
+        self.no_field(found)
     }
 
-    #[cold]
-    fn no_field(&self, index: usize, found: AttributeRef<'_>) -> ConditionError {
-        let _ = index;
-        ConditionError::NoSuchOverload(Overload::unary("field of", found.type_str()).at(&self.text))
+    fn no_field(&self, found: AttributeRef<'_>) -> ConditionError {
+        Overload::on_attribute("field of", found.type_name(), None, self.as_str())
     }
 
     /// The path and its value, for an explanation.
     pub(super) fn explained(&self, bindings: &Bindings<'_>) -> ExplainedValue {
         ExplainedValue { path: self.as_str().into(), value: self.find(bindings).map(AttributeRef::to_value) }
     }
+}
+
+/// What `keys` lead to. Pays for looking into large maps.
+#[inline]
+fn follow<'a>(base: AttributeRef<'a>, keys: &[Key], budget: &mut Budget) -> Option<AttributeRef<'a>> {
+    let mut found = base;
+    for key in keys {
+        let map = found.as_map()?;
+        budget.spend(map.len() / 8);
+        found = AttributeRef::Value(map.get(&key.name)?);
+    }
+    Some(found)
 }
 
 fn is_identifier(key: &str) -> bool {

@@ -12,7 +12,7 @@ use super::ast::BinaryOp;
 use super::error::{Budget, ConditionError, Overload};
 use super::list::ListTest;
 use super::path::{AttributePath, AttributeRef, Bindings};
-use super::value::Const;
+use super::value::{Const, TypeName};
 
 /// A test of the attribute at a path.
 #[derive(Debug, Clone)]
@@ -254,7 +254,7 @@ impl Predicate {
             }
             Test::Number(relation, number) => match seen {
                 AttributeRef::Value(Value::Number(value)) => Ok(relation.holds(value.partial_cmp(number))),
-                _ => Err(self.no_overload(relation.as_str(), seen, "double")),
+                _ => Err(self.no_overload(relation.as_str(), seen, Some(TypeName::Double))),
             },
             Test::Text(relation, bound) => {
                 let text = self.text(relation.as_str(), seen)?;
@@ -268,7 +268,7 @@ impl Predicate {
             Test::Holds(scalar) => self.element(scalar, seen, budget),
             Test::True => match seen {
                 AttributeRef::Value(Value::Bool(value)) => Ok(*value),
-                _ => Err(self.no_overload("bool", seen, "")),
+                _ => Err(self.no_overload("bool", seen, None)),
             },
             Test::StartsWith(part) => {
                 budget.charge_bytes(part.len())?;
@@ -306,24 +306,18 @@ impl Predicate {
                 budget.charge(map.len() / 8)?;
                 Ok(matches!(scalar, Scalar::Text(text) if map.get(text).is_some()))
             }
-            _ => Err(self.no_overload("in", seen, "")),
+            _ => Err(self.no_overload("in", seen, None)),
         }
     }
 
     #[inline]
     fn text<'a>(&self, operation: &'static str, seen: AttributeRef<'a>) -> Result<&'a str, ConditionError> {
-        seen.as_str().ok_or_else(|| self.no_overload(operation, seen, "string"))
+        seen.as_str().ok_or_else(|| self.no_overload(operation, seen, Some(TypeName::String)))
     }
 
     #[cold]
-    fn no_overload(&self, operation: &'static str, seen: AttributeRef<'_>, other: &'static str) -> ConditionError {
-        let found = seen.to_val().type_str();
-        let overload = if other.is_empty() {
-            Overload::unary(operation, found)
-        } else {
-            Overload::binary(operation, found, other)
-        };
-        ConditionError::NoSuchOverload(overload.at(self.path.text()))
+    fn no_overload(&self, operation: &'static str, seen: AttributeRef<'_>, other: Option<TypeName>) -> ConditionError {
+        Overload::on_attribute(operation, seen.type_name(), other, self.path.as_str())
     }
 }
 

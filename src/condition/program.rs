@@ -147,7 +147,7 @@ impl Program {
         }
         match Vm::new(self, *bindings, budget).run(0, self.code.len(), false)? {
             Val::Bool(value) => Ok(value),
-            other => Err(ConditionError::NotBool(other.type_str())),
+            other => Err(ConditionError::NotBool(other.type_name())),
         }
     }
 
@@ -174,15 +174,15 @@ impl Program {
         budget: &mut Budget,
     ) -> Result<bool, ConditionError> {
         let (start, end) = (term.code.start as usize, term.code.end as usize);
-        if let (Some(Op::TestAnd { predicate, .. }), 1) = (self.code.get(start), end - start) {
-            if let Some(predicate) = self.predicates.get(*predicate as usize) {
-                return predicate.holds(bindings, budget);
-            }
+        if let (Some(Op::TestAnd { predicate, .. }), 1) = (self.code.get(start), end - start)
+            && let Some(predicate) = self.predicates.get(*predicate as usize)
+        {
+            return predicate.holds(bindings, budget);
         }
         let inside = self.terms.len() > 1;
         match Vm::new(self, *bindings, budget).run(start, end, inside)? {
             Val::Bool(value) => Ok(value),
-            other => Err(ConditionError::NotBool(other.type_str())),
+            other => Err(ConditionError::NotBool(other.type_name())),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Functions on strings. Positions count code points.
 
-use super::error::{Budget, ConditionError};
+use super::error::{BadArgument, Budget, ConditionError};
 use super::functions::Function;
 use super::value::{List, Val};
 
@@ -70,7 +70,7 @@ fn size<'a>(value: &Val<'a>, budget: &mut Budget) -> Result<Option<Val<'a>>, Con
 }
 
 fn index_error() -> ConditionError {
-    ConditionError::InvalidArgument("index out of range")
+    ConditionError::InvalidArgument(BadArgument::Position)
 }
 
 /// The byte at which code point `index` starts; one past the last code point is the end.
@@ -125,7 +125,7 @@ fn substring<'a>(receiver: &Val<'a>, text: &str, start: i64, end: Option<i64>) -
     };
     match text.get(from..to) {
         Some(part) => Ok(slice(receiver, part)),
-        None => Err(ConditionError::InvalidArgument("the start of a substring lies after its end")),
+        None => Err(ConditionError::InvalidArgument(BadArgument::Substring)),
     }
 }
 

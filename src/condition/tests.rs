@@ -1,6 +1,10 @@
 //! Tests of the room as a whole: tables of expressions, conditions, problems, and properties.
 
 mod conditions;
+mod differential;
+mod problems;
+mod properties;
+mod reasons;
 mod tables;
 
 use crate::model::{Action, Attributes, Request, Resource, Subject, Timestamp, Value};

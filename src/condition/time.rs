@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use crate::model::Timestamp;
 
-use super::error::ConditionError;
+use super::error::{BadArgument, ConditionError};
+use super::value::TypeName;
 
 /// A point in time between 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999999Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,7 +45,7 @@ impl Instant {
         if (MIN_SECONDS..=MAX_SECONDS).contains(&seconds) {
             Ok(Self { seconds, nanos })
         } else {
-            Err(ConditionError::OutOfRange("timestamp"))
+            Err(ConditionError::OutOfRange(TypeName::Timestamp))
         }
     }
 
@@ -58,7 +59,8 @@ impl Instant {
     }
 
     fn from_total_nanos(nanos: i128) -> Result<Self, ConditionError> {
-        let seconds = i64::try_from(nanos.div_euclid(NANOS)).map_err(|_| ConditionError::OutOfRange("timestamp"))?;
+        let seconds =
+            i64::try_from(nanos.div_euclid(NANOS)).map_err(|_| ConditionError::OutOfRange(TypeName::Timestamp))?;
         Self::new(seconds, u32::try_from(nanos.rem_euclid(NANOS)).unwrap_or(0))
     }
 
@@ -76,13 +78,13 @@ impl Instant {
     pub(super) fn since(self, other: Self) -> Result<Span, ConditionError> {
         i64::try_from(self.total_nanos() - other.total_nanos())
             .map(Span)
-            .map_err(|_| ConditionError::OutOfRange("duration"))
+            .map_err(|_| ConditionError::OutOfRange(TypeName::Duration))
     }
 
     /// Parses RFC 3339: `2009-02-13T23:31:30.5+01:00`.
     pub(super) fn parse(text: &str) -> Result<Self, ConditionError> {
-        let bad = || ConditionError::BadConversion { from: "string", to: "timestamp" };
-        let out_of_range = || ConditionError::OutOfRange("timestamp");
+        let bad = || ConditionError::BadConversion(TypeName::Timestamp);
+        let out_of_range = || ConditionError::OutOfRange(TypeName::Timestamp);
         let (date, rest) = text.split_once('T').ok_or_else(bad)?;
         let mut parts = date.split('-');
         let (Some(year), Some(month), Some(day), None) = (parts.next(), parts.next(), parts.next(), parts.next())
@@ -140,7 +142,7 @@ impl Instant {
     }
 
     fn offset_in(self, zone: &str) -> Result<i64, ConditionError> {
-        let unknown = |_| ConditionError::InvalidArgument("unknown time zone");
+        let unknown = |_| ConditionError::InvalidArgument(BadArgument::TimeZone);
         let zone = jiff::tz::TimeZone::get(zone).map_err(unknown)?;
         let time = jiff::Timestamp::from_second(self.seconds).map_err(unknown)?;
         Ok(i64::from(zone.to_offset(time).seconds()))
@@ -150,7 +152,7 @@ impl Instant {
 impl Span {
     /// Parses a sequence of decimal numbers with units: `1h30m`, `-1.5s`, `250ms`.
     pub(super) fn parse(text: &str) -> Result<Self, ConditionError> {
-        let bad = || ConditionError::BadConversion { from: "string", to: "duration" };
+        let bad = || ConditionError::BadConversion(TypeName::Duration);
         let (negative, mut rest) = match text.as_bytes().first() {
             Some(b'-') => (true, &text[1..]),
             Some(b'+') => (false, &text[1..]),
@@ -181,7 +183,7 @@ impl Span {
             if whole.is_empty() && fraction.is_empty() || fraction.contains('.') {
                 return Err(bad());
             }
-            let out_of_range = ConditionError::OutOfRange("duration");
+            let out_of_range = ConditionError::OutOfRange(TypeName::Duration);
             if whole.len() > 20 {
                 return Err(out_of_range);
             }
@@ -199,7 +201,7 @@ impl Span {
         }
         i64::try_from(if negative { -total } else { total })
             .map(Self)
-            .map_err(|_| ConditionError::OutOfRange("duration"))
+            .map_err(|_| ConditionError::OutOfRange(TypeName::Duration))
     }
 
     /// Seconds with a fraction as needed, for example `90s` or `-0.25s`.
@@ -217,17 +219,17 @@ impl Span {
 
     /// `self + other`.
     pub(super) fn plus(self, other: Self) -> Result<Self, ConditionError> {
-        self.0.checked_add(other.0).map(Self).ok_or(ConditionError::OutOfRange("duration"))
+        self.0.checked_add(other.0).map(Self).ok_or(ConditionError::OutOfRange(TypeName::Duration))
     }
 
     /// `self - other`.
     pub(super) fn minus(self, other: Self) -> Result<Self, ConditionError> {
-        self.0.checked_sub(other.0).map(Self).ok_or(ConditionError::OutOfRange("duration"))
+        self.0.checked_sub(other.0).map(Self).ok_or(ConditionError::OutOfRange(TypeName::Duration))
     }
 
     /// `-self`.
     pub(super) fn negated(self) -> Result<Self, ConditionError> {
-        self.0.checked_neg().map(Self).ok_or(ConditionError::OutOfRange("duration"))
+        self.0.checked_neg().map(Self).ok_or(ConditionError::OutOfRange(TypeName::Duration))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Values while a program runs, and the constants that a program holds. What can be borrowed from the request or the
 //! program is borrowed; only computed strings, bytes, lists and maps own memory.
 
+use std::fmt;
 use std::rc::Rc;
 
 use crate::model::{Attributes, Text, Value};
@@ -43,9 +44,10 @@ pub(super) enum Map<'a> {
     Computed(Rc<[(Val<'a>, Val<'a>)]>),
 }
 
-/// A type as a value.
+/// The type of a value. Displays as messages call it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TypeName {
+#[expect(missing_docs, reason = "the names are those of the specification")]
+pub enum TypeName {
     Null,
     Bool,
     Int,
@@ -58,6 +60,17 @@ pub(super) enum TypeName {
     Timestamp,
     Duration,
     Type,
+}
+
+impl fmt::Display for TypeName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Null => "null",
+            Self::Timestamp => "timestamp",
+            Self::Duration => "duration",
+            name => name.as_str(),
+        })
+    }
 }
 
 impl TypeName {
@@ -78,7 +91,8 @@ impl TypeName {
     ];
 
     /// The name in CEL.
-    pub(super) const fn as_str(self) -> &'static str {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Null => "null_type",
             Self::Bool => "bool",
@@ -203,16 +217,6 @@ impl<'a> Val<'a> {
             Self::Timestamp(_) => TypeName::Timestamp,
             Self::Duration(_) => TypeName::Duration,
             Self::Type(_) => TypeName::Type,
-        }
-    }
-
-    /// The type's name, for messages.
-    pub(super) fn type_str(&self) -> &'static str {
-        match self.type_name() {
-            TypeName::Null => "null",
-            TypeName::Timestamp => "timestamp",
-            TypeName::Duration => "duration",
-            name => name.as_str(),
         }
     }
 

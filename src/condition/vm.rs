@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::arithmetic;
 use super::ast::BinaryOp;
 use super::compare;
-use super::error::{Budget, ConditionError, MissingKey, Overload};
+use super::error::{BadArgument, Budget, ConditionError, MissingKey, Overload};
 use super::functions::{self, Function};
 use super::iterate::Iteration;
 use super::path::Bindings;
@@ -286,7 +286,7 @@ impl<'a, 'b> Vm<'a, 'b> {
                     Val::Int(number) => number,
                     Val::Uint(number) => i64::try_from(number).map_err(|_| ConditionError::OutOfBounds(i64::MAX))?,
                     Val::Double(number) if number.fract() == 0.0 && number.abs() < 9e15 => number as i64,
-                    Val::Double(_) => return Err(ConditionError::InvalidArgument("a list index is a whole number")),
+                    Val::Double(_) => return Err(ConditionError::InvalidArgument(BadArgument::ListIndex)),
                     other => return Err(index_overload(&container, &other)),
                 };
                 let found = usize::try_from(number).ok().and_then(|index| list.get(index));
@@ -313,7 +313,7 @@ impl<'a, 'b> Vm<'a, 'b> {
         let mut values = self.stack.drain(first..);
         while let (Some(key), Some(value)) = (values.next(), values.next()) {
             if !matches!(key, Val::Int(_) | Val::Uint(_) | Val::Bool(_)) && key.as_str().is_none() {
-                return Err(ConditionError::UnsupportedKey(key.type_str()));
+                return Err(ConditionError::UnsupportedKey(key.type_name()));
             }
             self.budget.charge(1 + entries.len() / 8)?;
             for (known, _) in &entries {
@@ -331,14 +331,14 @@ impl<'a, 'b> Vm<'a, 'b> {
 
 /// A program that does not fit its own tables. The compiler makes none; ending in an error keeps the engine safe if it
 /// ever did.
-const BROKEN: ConditionError = ConditionError::InvalidArgument("the compiled condition is damaged");
+const BROKEN: ConditionError = ConditionError::InvalidArgument(BadArgument::Program);
 
 fn unary(operation: &'static str, value: &Val<'_>) -> ConditionError {
-    ConditionError::NoSuchOverload(Overload::unary(operation, value.type_str()))
+    Overload::unary(operation, value.type_name())
 }
 
 fn index_overload(container: &Val<'_>, index: &Val<'_>) -> ConditionError {
-    ConditionError::NoSuchOverload(Overload::binary("[ ]", container.type_str(), index.type_str()))
+    Overload::binary("[ ]", container.type_name(), index.type_name())
 }
 
 fn find_key<'a>(map: &Map<'a>, key: &Val<'_>, budget: &mut Budget) -> Result<Val<'a>, ConditionError> {
@@ -348,7 +348,7 @@ fn find_key<'a>(map: &Map<'a>, key: &Val<'_>, budget: &mut Budget) -> Result<Val
     Err(match (key.as_str(), super::convert::scalar_text(key)) {
         (Some(text), _) => ConditionError::NoSuchKey(MissingKey::named(text)),
         (None, Some(text)) => ConditionError::NoSuchKey(MissingKey::named(&text)),
-        (None, None) => ConditionError::UnsupportedKey(key.type_str()),
+        (None, None) => ConditionError::UnsupportedKey(key.type_name()),
     })
 }
 

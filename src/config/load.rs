@@ -3,10 +3,26 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use schemars::generate::SchemaSettings;
+
 use crate::diag::{Finding, Findings, Sources, Span};
 use crate::yaml::{self, Kind, Node};
 
+use super::spec::ConfigSpec;
 use super::{Config, decode, environment};
+
+/// The JSON Schema (2020-12) of the configuration file.
+#[must_use]
+pub fn json_schema() -> serde_json::Value {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    let mut root = generator.root_schema_for::<ConfigSpec>().to_value();
+    if let Some(root) = root.as_object_mut() {
+        root.insert("title".to_owned(), "lictor.yaml".into());
+        root.shift_remove("$schema");
+    }
+    yaml::complete_schema(&mut root, generator);
+    root
+}
 
 /// The file that is read where none is named, if it is there.
 pub const DEFAULT_FILE: &str = "lictor.yaml";

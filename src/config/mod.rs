@@ -20,7 +20,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use load::DEFAULT_FILE;
+pub use load::{DEFAULT_FILE, json_schema};
 pub use secret::{Secret, SecretError};
 
 use crate::model::{Layer, Limits};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::diag::{Findings, Sources, render_text};
 use crate::model::Layer;
 
-use super::{Config, EventMode, Exporter, ExporterKind, LogFormat, LogLevel, Secret, Source};
+use super::{Config, EventMode, Exporter, ExporterKind, LogFormat, LogLevel, Secret, Source, json_schema};
 
 fn load(text: &str, variables: &[(&str, &str)]) -> Result<(Config, PathBuf), (Sources, Findings)> {
     let directory = tempfile::tempdir().unwrap();
@@ -170,4 +170,43 @@ fn secrets_are_read_without_their_line_break() {
     fs::write(&path, "\n").unwrap();
     assert!(Secret::File(path).read().is_err());
     assert!(Secret::Env("LICTOR_TEST_UNSET".to_owned()).read().is_err());
+}
+
+/// Every key that the schema allows is also read: each refuses `null`, so that one which nobody reads would show.
+#[test]
+fn every_allowed_key_is_read() {
+    let schema = json_schema();
+    let keys = |definition: &serde_json::Value| -> Vec<String> {
+        assert_eq!(definition["additionalProperties"], false);
+        definition["properties"].as_object().unwrap().keys().cloned().collect()
+    };
+    let mut checked = 0;
+    for (definition, template) in [
+        ("ListenSpec", "listen: {KEY}"),
+        ("HttpSpec", "http: {KEY}"),
+        ("PoliciesSpec", "policies: {KEY}"),
+        ("SourceSpec", "policies: {sources: [{KEY}]}"),
+        ("StateSpec", "state: {KEY}"),
+        ("EventsSpec", "events: {KEY}"),
+        ("JournalSpec", "events: {journal: {KEY}}"),
+        ("RingSpec", "events: {ring: {KEY}}"),
+        ("ExporterSpec", "events: {exporters: [{KEY}]}"),
+        ("SecretSpec", "events: {key: {KEY}}"),
+        ("LimitsSpec", "limits: {KEY}"),
+        ("LogsSpec", "logs: {KEY}"),
+        ("ServerSpec", "server: {KEY}"),
+    ] {
+        checked += 1;
+        for key in keys(&schema["$defs"][definition]) {
+            // The name of an exporter is only read beside its type.
+            let text = template.replace("KEY", &format!("{key}: null")).replace("{name:", "{type: stdout, name:");
+            let errors = errors(&text, &[]);
+            assert!(errors.iter().any(|error| error.contains(&format!("`{key}` must be"))), "{text}: {errors:?}");
+        }
+    }
+    for key in keys(&schema) {
+        assert!(errors(&format!("{key}: null"), &[])[0].contains(&format!("`{key}` must be")), "{key}");
+    }
+    let objects = schema["$defs"].as_object().unwrap().values().filter(|schema| schema.get("properties").is_some());
+    assert_eq!(objects.count(), checked, "every definition with keys is checked above");
 }

@@ -17,8 +17,8 @@ const MAX_ERRORS: usize = 8;
 pub struct Tally {
     /// The first decider that matched in each layer.
     deciders: [Option<u32>; Layer::ALL.len()],
-    /// Deny and require_approval rules whose condition failed before their layer was decided, with what they stand for.
-    failed_deciders: SmallVec<[(Outcome, u32); 2]>,
+    /// Deny and require_approval rules whose condition failed before their layer was decided.
+    failed_deciders: SmallVec<[u32; 2]>,
     warned: SmallVec<[u32; 2]>,
     audited: SmallVec<[u32; 2]>,
     /// The first observers that matched; those that only failed do not decide.
@@ -56,7 +56,7 @@ impl Tally {
             self.errors.push((number, error.to_string().into()));
         }
         match rule.effect {
-            Effect::Deny | Effect::RequireApproval => self.failed_deciders.push((rule.effect.outcome(), number)),
+            Effect::Deny | Effect::RequireApproval => self.failed_deciders.push(number),
             Effect::Warn => self.warned.push(number),
             Effect::Audit => self.audited.push(number),
             Effect::Allow => {}
@@ -82,11 +82,18 @@ impl Tally {
             None => (snapshot.default.effect, ReasonCode::Default),
         };
         let outcome = effect.outcome();
+        // A level that is asked for makes an approval more restrictive, and a higher one still more.
+        let restriction = |number: Option<u32>| {
+            let label = number.and_then(rule);
+            (label.map_or(outcome, |label| label.effect.outcome()), label.and_then(|label| label.required_level))
+        };
         let worst_failure =
-            self.failed_deciders.iter().copied().max_by_key(|(outcome, number)| (*outcome, Reverse(*number)));
-        if let Some((narrower, number)) = worst_failure.filter(|(failed, _)| *failed > outcome) {
+            self.failed_deciders.iter().copied().max_by_key(|number| (restriction(Some(*number)), Reverse(*number)));
+        if let Some(number) = worst_failure
+            && restriction(Some(number)) > restriction(matched)
+        {
             let effect = rule(number).map_or(Effect::Deny, |label| label.effect);
-            return self.into_decision(snapshot, narrower, effect, ReasonCode::ConditionError, Some(number));
+            return self.into_decision(snapshot, effect.outcome(), effect, ReasonCode::ConditionError, Some(number));
         }
         self.into_decision(snapshot, outcome, effect, reason_code, matched)
     }

@@ -74,10 +74,10 @@ pub fn render_json(sources: &Sources, finding: &Finding) -> serde_json::Value {
         "message": finding.message,
     });
     if let Some(fields) = object.as_object_mut() {
-        if let Some(span) = finding.span {
-            if let serde_json::Value::Object(at) = place(span) {
-                fields.extend(at);
-            }
+        if let Some(span) = finding.span
+            && let serde_json::Value::Object(at) = place(span)
+        {
+            fields.extend(at);
         }
         if !finding.label.is_empty() {
             fields.insert("label".to_owned(), json!(finding.label));

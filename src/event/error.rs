@@ -70,6 +70,12 @@ pub enum EventError {
         /// How many wait.
         waiting: usize,
     },
+    /// A record was written, and someone removed it before it was durable.
+    #[error("the record was lost: {what}")]
+    Lost {
+        /// How.
+        what: String,
+    },
     /// What was asked for did not happen in time.
     #[error("{what} did not finish within {millis} ms")]
     Timeout {

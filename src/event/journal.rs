@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::error::EventError;
+use super::files;
 use super::segment::{self, Segment};
 use super::state::JournalState;
 use super::stats::Stats;
@@ -119,6 +120,7 @@ impl Journal {
 
     fn begin(&mut self, first: u64, finished: impl FnOnce(ToSync)) -> Result<(), EventError> {
         let path = segment::path_of(&self.directory, first);
+        files::create_private_directory(&self.directory)?;
         if self.active.as_ref().is_some_and(|active| active.segment.path == path) {
             return Ok(());
         }
@@ -140,6 +142,13 @@ impl Journal {
         }
         self.enforce_cap();
         Ok(())
+    }
+
+    /// Lets go of an active segment that someone deleted, so that the next write begins a new one. Gives its path.
+    pub(super) fn drop_if_removed(&mut self) -> Option<PathBuf> {
+        let is_gone = |active: &Active| active.file.metadata().is_ok_and(|metadata| metadata.nlink() == 0);
+        let gone = self.active.take_if(|active| is_gone(active))?;
+        Some(gone.segment.path)
     }
 
     /// The active segment, to be synced; everything up to `sequence` has been written.

@@ -78,6 +78,9 @@ impl EventLog {
         let masker = masker(&options)?;
         check_names(&options)?;
         let mut recovered = recovery::recover(&journal_dir, options.key.as_ref())?;
+        if recovered.cut_bytes > 0 {
+            tracing::warn!(bytes = recovered.cut_bytes, "cut a torn tail of the journal");
+        }
         for fault in &recovered.faults {
             tracing::error!(%fault, "the journal is damaged; `lictor audit verify` tells more");
         }
@@ -136,12 +139,14 @@ impl EventLog {
             gaps: recovered.gaps,
             lock,
         };
-        let mut running = Running { writer: Some(parts.start()?), exporters: Vec::new() };
+        let running = Mutex::new(Running { writer: Some(parts.start()?), exporters: Vec::new() });
+        // From here on dropping the log ends its threads, also where an exporter cannot be started.
+        let log = Self { boot, shared, slots: Mutex::default(), recovery, running, surroundings };
         for exporter in options.exporters {
-            let driver = Driver::start(exporter, &journal_dir, &cursors_dir, &stats, &surroundings)?;
-            running.exporters.push(driver);
+            let driver = Driver::start(exporter, &journal_dir, &cursors_dir, &stats, &log.surroundings)?;
+            log.running.lock().unwrap_or_else(PoisonError::into_inner).exporters.push(driver);
         }
-        Ok(Self { boot, shared, slots: Mutex::default(), recovery, running: Mutex::new(running), surroundings })
+        Ok(log)
     }
 
     /// The id of this start.

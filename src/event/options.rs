@@ -8,8 +8,7 @@ use super::chain::ChainKey;
 use super::clock::{Machine, Surroundings};
 use super::export::NamedExporter;
 
-/// How the event log is set up. Sizes are lower bounds of sense, not checked against each other: a cap below two segments
-/// keeps two segments.
+/// How the event log is set up. A cap below two segments keeps the active segment only.
 #[non_exhaustive]
 pub struct EventOptions {
     /// State directory; the journal is in its `journal`, cursors in `cursors`, the masking key in `keys`.

@@ -12,7 +12,7 @@ use super::clock::Surroundings;
 use super::control::{Ack, ControlQueue};
 use super::encoder::Encoder;
 use super::error::EventError;
-use super::gap::Gap;
+use super::gap::{Gap, GapReason, JournalFault};
 use super::journal::Journal;
 use super::ledger::Ledger;
 use super::mask::Masker;
@@ -287,6 +287,16 @@ impl Writer {
     }
 
     fn ask_sync(&mut self, now: Duration) {
+        if let Some(path) = self.journal.drop_if_removed() {
+            tracing::error!(path = %path.display(), "the active segment of the journal was deleted");
+            let message = "the segment was deleted while it was being written".to_owned();
+            let fault = JournalFault { file: path, line: 0, offset: 0, message };
+            self.gap(&Gap::unnamed(GapReason::CorruptJournal, fault.to_string()));
+            let written = self.progress.written;
+            while let Some((_, ack)) = self.progress.acks.pop_front_if(|(sequence, _)| *sequence <= written) {
+                ack.settle(Err(EventError::Lost { what: fault.to_string() }));
+            }
+        }
         if let Some(request) = self.journal.to_sync(self.progress.written) {
             self.syncer.ask(request);
             self.progress.sync_asked = self.progress.written;

@@ -6,6 +6,7 @@
 
 mod decode;
 mod document;
+mod import;
 mod kinds;
 mod lint;
 mod load;
@@ -16,6 +17,7 @@ mod schema;
 mod tests;
 
 pub use document::{CanonicalDocument, DocumentSet, Expectation, Policy, PolicySet, Rule, Target, TestCase, Tests};
+pub use import::{Imported, import};
 pub use kinds::read_request;
 pub use load::{Loaded, SourceText, load};
 pub use pattern::{BadPattern, MAX_PATTERN_BYTES, MAX_WILDCARDS, Pattern};

@@ -10,7 +10,7 @@
 //! Everything that a revision needs is durable before `HEAD` names it, and `HEAD` before the snapshot goes live. `HEAD` is
 //! replaced by renaming, so that a crash leaves the old or the new one; files that no `HEAD` names are swept up.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Layer, SEMANTICS, Timestamp};
 use crate::policy::SourceText;
-use crate::state_dir::{TEMPORARY_SUFFIX, replace_file, sync_directory, write_durably};
+use crate::state_dir::{TEMPORARY_SUFFIX, write_all_durably, write_durably};
 
 use super::documents::{DocumentEntry, hex_sha256};
 
@@ -166,18 +166,21 @@ impl Archive {
         residents: &HashSet<String>,
     ) -> Result<(), ArchiveError> {
         let mut sources = Vec::new();
+        let mut files = BTreeMap::new();
         for text in candidate.texts {
             let sha256 = hex_sha256(text.text.as_bytes());
-            self.keep(&self.source_path(&sha256), text.text.as_bytes())?;
+            files.insert(self.source_path(&sha256), text.text.as_bytes());
             sources.push(ArchivedSource { name: text.name.to_string(), layer: text.layer.as_str().to_owned(), sha256 });
         }
-        let source_directory = self.root.join("sources");
-        sync_directory(&source_directory).map_err(failed("sync", &source_directory))?;
-        let manifest =
-            Manifest { version: candidate.version.to_owned(), documents: candidate.documents.to_vec(), sources };
-        self.keep(&self.canonical_path(candidate.digest)?, candidate.canonical)?;
-        self.keep(&self.manifest_path(candidate.digest)?, &to_json(&manifest))?;
-        sync_directory(&self.root).map_err(failed("sync", &self.root))?;
+        keep(&self.root.join("sources"), files)?;
+        let manifest = to_json(&Manifest {
+            version: candidate.version.to_owned(),
+            documents: candidate.documents.to_vec(),
+            sources,
+        });
+        let canonical = (self.canonical_path(candidate.digest)?, candidate.canonical);
+        let manifest = (self.manifest_path(candidate.digest)?, manifest.as_slice());
+        keep(&self.root, BTreeMap::from([canonical, manifest]))?;
         self.advance(candidate, revision, residents)
     }
 
@@ -243,14 +246,6 @@ impl Archive {
         Ok(texts)
     }
 
-    /// Writes a content-addressed file unless it is there. One that is there is compared, so that damage heals.
-    fn keep(&self, path: &Path, bytes: &[u8]) -> Result<(), ArchiveError> {
-        if fs::read(path).is_ok_and(|known| known == bytes) {
-            return Ok(());
-        }
-        replace_file(path, bytes).map_err(failed("write", path))
-    }
-
     /// Removes files that `HEAD` does not need. What cannot be removed waits for the next time.
     fn sweep(&self) {
         let mut needed = HashSet::from([self.root.join("HEAD"), self.root.join("sources")]);
@@ -293,6 +288,15 @@ impl Archive {
     fn hex<'a>(&self, digest: &'a str) -> Result<&'a str, ArchiveError> {
         hex_of(digest).ok_or_else(|| corrupt(&self.root.join("HEAD"), format!("names `{digest}`, which is no digest")))
     }
+}
+
+/// Writes content-addressed files of `directory` unless they are there. Those that are there are compared, so that damage
+/// heals. Durable afterwards, also where a crash interrupted an earlier attempt.
+fn keep(directory: &Path, files: BTreeMap<PathBuf, &[u8]>) -> Result<(), ArchiveError> {
+    let is_new = |path: &Path, bytes: &[u8]| !fs::read(path).is_ok_and(|known| known == bytes);
+    let files = files.into_iter().filter(|(path, bytes)| is_new(path, bytes));
+    let files: Vec<_> = files.filter_map(|(path, bytes)| Some((path.file_name()?.to_owned(), bytes))).collect();
+    write_all_durably(directory, &files).map_err(failed("write to", directory))
 }
 
 /// The hexadecimal digits of a digest, which become a file name.

@@ -122,7 +122,7 @@ fn read_files(files: &[(FoundFile, Layer)], limits: &SourceLimits) -> (Vec<Sourc
             continue;
         }
         match read_file(file, limits.file_bytes) {
-            Err(finding) => findings.push(finding),
+            Err(finding) => findings.push(*finding),
             Ok(text) => {
                 let size = u64::try_from(text.len()).unwrap_or(u64::MAX);
                 let Some(rest) = left.checked_sub(size) else {
@@ -138,27 +138,29 @@ fn read_files(files: &[(FoundFile, Layer)], limits: &SourceLimits) -> (Vec<Sourc
     (texts, findings)
 }
 
-fn read_file(file: &FoundFile, most_bytes: u64) -> Result<Arc<str>, Finding> {
+fn read_file(file: &FoundFile, most_bytes: u64) -> Result<Arc<str>, Box<Finding>> {
     let FoundFile { real, shown } = file;
-    let unreadable = |error: io::Error| Finding::error("source-unreadable", format!("cannot read `{shown}`: {error}"));
+    let unreadable =
+        |error: io::Error| Box::new(Finding::error("source-unreadable", format!("cannot read `{shown}`: {error}")));
     // What was looked at is what is opened: no link put in its place, no pipe to wait on. The opened file is checked.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = rustix::fs::open(real, flags, Mode::empty()).map_err(|error| unreadable(error.into()))?;
     let opened = File::from(opened);
     let metadata = opened.metadata().map_err(unreadable)?;
     if !metadata.is_file() {
-        return Err(Finding::error("not-a-file", format!("`{shown}` is neither a file nor a directory")));
+        let message = format!("`{shown}` is neither a file nor a directory");
+        return Err(Box::new(Finding::error("not-a-file", message)));
     }
     if let Some(finding) = trust::check_file(Path::new(shown), metadata.mode()) {
-        return Err(finding);
+        return Err(Box::new(finding));
     }
     let mut bytes = Vec::new();
     opened.take(most_bytes.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most_bytes {
         let message = format!("`{shown}` is larger than {most_bytes} bytes");
-        return Err(Finding::error("file-too-large", message).help("split it into several files"));
+        return Err(Box::new(Finding::error("file-too-large", message).help("split it into several files")));
     }
-    String::from_utf8(bytes).map(Arc::from).map_err(|error| not_utf8(shown, &error))
+    String::from_utf8(bytes).map(Arc::from).map_err(|error| Box::new(not_utf8(shown, &error)))
 }
 
 fn not_utf8(shown: &str, error: &std::string::FromUtf8Error) -> Finding {

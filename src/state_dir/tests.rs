@@ -111,3 +111,22 @@ fn durable_writes_replace_whole_files_and_ignore_what_a_crash_left() {
     assert_eq!(mode(&path), 0o600);
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
 }
+
+#[test]
+fn many_files_are_written_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let names = (0..MOST_SYNCS * 2).map(|number| format!("{number}.yaml"));
+    let files: Vec<_> = names.map(|name| (OsString::from(&name), name)).collect();
+    let borrowed: Vec<_> = files.iter().map(|(name, text)| (name.clone(), text.as_bytes())).collect();
+    write_all_durably(directory.path(), &borrowed).unwrap();
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), files.len());
+    for (name, text) in &files {
+        assert_eq!(fs::read_to_string(directory.path().join(name)).unwrap(), *text);
+    }
+    // One that cannot be written leaves no halves of the others.
+    fs::create_dir(directory.path().join("taken")).unwrap();
+    let error = write_all_durably(directory.path(), &[("new".into(), b"1"), ("taken".into(), b"2")]);
+    assert!(error.is_err());
+    let left = fs::read_dir(directory.path()).unwrap().flatten();
+    assert!(left.into_iter().all(|entry| !entry.file_name().to_string_lossy().ends_with(TEMPORARY_SUFFIX)));
+}

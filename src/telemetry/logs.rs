@@ -33,13 +33,18 @@ pub enum LogError {
     Twice(#[from] TryInitError),
 }
 
+/// What is left out unless the filter says otherwise: the watching library warns of every directory that a ConfigMap's swap
+/// takes away.
+const QUIET: &str = "notify=error";
+
 /// Sends the logs of the whole process to standard error, those that `filter` lets through.
 ///
 /// # Errors
 /// The filter is malformed, or logs are set up already.
 pub fn init(filter: &str, format: LogFormat) -> Result<(), LogError> {
-    let parsed =
-        EnvFilter::builder().parse(filter).map_err(|source| LogError::Filter { filter: filter.to_owned(), source })?;
+    let parsed = EnvFilter::builder()
+        .parse(format!("{QUIET},{filter}"))
+        .map_err(|source| LogError::Filter { filter: filter.to_owned(), source })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(parsed)
         .with_writer(std::io::stderr)

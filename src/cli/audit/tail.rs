@@ -62,7 +62,10 @@ pub(super) fn run(args: &TailArgs) -> Result<ExitCode, CommandError> {
             return done;
         }
     }
-    while args.follow {
+    if !args.follow {
+        return done;
+    }
+    loop {
         let batch = tail.following().map_err(failed)?;
         for (_, line) in batch.lines(0) {
             let line = line.trim_ascii_end();
@@ -77,7 +80,6 @@ pub(super) fn run(args: &TailArgs) -> Result<ExitCode, CommandError> {
             std::thread::sleep(POLL);
         }
     }
-    done
 }
 
 impl TailArgs {
@@ -231,9 +233,9 @@ mod tests {
         let event: Value =
             serde_json::from_str(include_str!("../../../tests/cases/events/policy.evaluated.json")).unwrap();
         let line = anstream::adapter::strip_str(&human(&event)).to_string();
-        insta::assert_snapshot!(line, @"");
+        insta::assert_snapshot!(line, @"2026-01-02T03:04:05.000003Z acme REQUIRE_APPROVAL support-7 payment.refund order:eu/4711 payments/big-refunds a human looks at big refunds");
         let event: Value = serde_json::from_str(include_str!("../../../tests/cases/events/events.gap.json")).unwrap();
         let line = anstream::adapter::strip_str(&human(&event)).to_string();
-        insta::assert_snapshot!(line, @"");
+        insta::assert_snapshot!(line, @"2026-01-02T03:04:06.000001Z - events.gap ring_full: 7 missing, tickets 1234567/3/15 to 23 -");
     }
 }

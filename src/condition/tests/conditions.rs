@@ -106,7 +106,8 @@ fn a_list_never_errors() {
         (clause("tenant", "==", r#""acme""#), "{}", true),
         (clause("subject.on_behalf_of", "exists", ""), "{}", false),
     ] {
-        let (condition, problems) = compile(&ConditionSource { when: None, list: &[entry.clone()] }, Effect::Allow);
+        let (condition, problems) =
+            compile(&ConditionSource { when: None, list: std::slice::from_ref(&entry) }, Effect::Allow);
         let condition = condition.unwrap_or_else(|| panic!("{entry:?}: {problems:?}"));
         assert_eq!(outcome(&condition, context), expected.to_string(), "{entry:?} on {context}");
     }

@@ -197,7 +197,9 @@ proptest! {
         let directory = tempfile::tempdir().unwrap();
         let log = open(directory.path());
         let recorder = log.recorder(0);
-        (0..5).for_each(|rule| drop(decide(&recorder, rule)));
+        for rule in 0..5 {
+            decide(&recorder, rule).unwrap();
+        }
         log.close(LONG).unwrap();
         let path = segment::list(&journal_dir(directory.path())).unwrap().remove(0).path;
         let mut bytes = fs::read(&path).unwrap();

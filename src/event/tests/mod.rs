@@ -1,7 +1,10 @@
 //! Tests of the room as a whole; those of single parts stand beside them.
 
 mod audit;
+mod export;
+mod failure;
 mod golden;
+mod mask;
 mod recovery;
 mod ring;
 mod support;

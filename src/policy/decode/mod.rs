@@ -8,7 +8,7 @@ mod patterns;
 
 pub(super) use condition::{ClauseSpec, condition};
 pub(super) use envelope::{DOCUMENT_FIELDS, Head, MetadataSpec, document};
-pub(super) use names::{Name, OneLine, level, name, short_text};
+pub(super) use names::{Name, OneLine, legal_name, level, name, short_text};
 pub(super) use patterns::{PatternText, patterns};
 
 use crate::model::{Effect, Layer};

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use crate::diag::{Finding, Findings, did_you_mean};
 use crate::policy::DocumentSet;
 
+/// Most findings that look for the rule that was meant: each looks at all rules.
+const MAX_SUGGESTIONS: usize = 20;
+
 /// Reports cases that name a rule that is not in the set, unless the set has no policies at all.
 pub(super) fn unknown_rules(set: &DocumentSet, out: &mut Findings) {
     if set.policies.is_empty() {
@@ -12,6 +15,7 @@ pub(super) fn unknown_rules(set: &DocumentSet, out: &mut Findings) {
     }
     let rules = set.policies.iter().flat_map(|policy| policy.rules.iter().map(move |rule| (policy, rule)));
     let known: BTreeSet<String> = rules.map(|(policy, rule)| format!("{}/{}", policy.name, rule.name)).collect();
+    let mut suggested = 0_usize;
     for case in set.tests.iter().flat_map(|tests| &tests.cases) {
         let warnings = case.expect.warnings.iter().flatten();
         for expected in case.expect.rule.iter().chain(warnings).filter(|name| !matches!(name.as_str(), "" | "/")) {
@@ -23,7 +27,11 @@ pub(super) fn unknown_rules(set: &DocumentSet, out: &mut Findings) {
                 format!("the case expects the rule `{expected}`, which does not exist"),
             )
             .at(case.span);
-            out.push(match did_you_mean(expected, known.iter().map(String::as_str)) {
+            let near = (suggested < MAX_SUGGESTIONS)
+                .then(|| did_you_mean(expected, known.iter().map(String::as_str)))
+                .flatten();
+            suggested += 1;
+            out.push(match near {
                 Some(near) => finding.help(format!("did you mean `{near}`?")),
                 None => finding,
             });

@@ -1,0 +1,234 @@
+//! What is reported, and in which words.
+
+use super::conditions::clause;
+use crate::condition::{ConditionSource, ListClause, Place, Problem, compile};
+use crate::model::Effect;
+
+fn problems_of(when: Option<&str>, list: &[ListClause], effect: Effect) -> Vec<Problem> {
+    compile(&ConditionSource { when, list }, effect).1
+}
+
+/// `code: message @ excerpt / help`
+fn rendered(text: &str, effect: Effect) -> Vec<String> {
+    problems_of(Some(text), &[], effect)
+        .iter()
+        .map(|problem| {
+            let Place::When(range) = &problem.place else { panic!("a problem of `when` lies in its text") };
+            let excerpt = text.get(range.clone()).unwrap();
+            let help = problem.help.clone().unwrap_or_default();
+            format!("{}: {} @ {excerpt} / {help}", problem.code, problem.message)
+        })
+        .collect()
+}
+
+#[test]
+fn mistakes_are_explained() {
+    for (text, expected) in [
+        ("tenant = 'a'", "cel-syntax: a single `=` is not an operator @ = / write `==` to compare"),
+        (
+            "true and false",
+            "cel-syntax: expected the end of the condition, found `and` @ and / write `&&` for a logical and",
+        ),
+        (
+            "not has(context.a)",
+            "cel-syntax: expected the end of the condition, found `has` @ has / write `!(…)` for a negation; `x not in y` is `!(x in y)`",
+        ),
+        ("tenant == 'a", "cel-syntax: the string is not closed @ 'a / close it with '"),
+        ("(tenant == 'a'", "cel-syntax: expected `)` to close the bracket, found the end of the condition @  / "),
+        ("contxt.a == 1", "unknown-variable: unknown variable `contxt` @ contxt / did you mean `context`?"),
+        ("agent_id == 'a'", "unknown-variable: unknown variable `agent_id` @ agent_id / write `subject.id`"),
+        (
+            "subject.idd == 'a'",
+            "unknown-field: unknown field `idd` of `subject` @ subject.idd / did you mean `subject.id`?",
+        ),
+        (
+            "subject.department == 'a'",
+            "unknown-field: unknown field `department` of `subject` @ subject.department / its fields are `subject.type`, `subject.id`, `subject.roles`, `subject.properties`, `subject.on_behalf_of`; other attributes are in `subject.properties.department`",
+        ),
+        (
+            "tenant == 5",
+            "type-mismatch: no matching overload for `==` on string and int @ tenant == 5 / compare values of one type; convert with `string(…)`, `double(…)` or `int(…)`",
+        ),
+        (
+            "context.n + 1 > 2.0",
+            "type-mismatch: no matching overload for `+` on attribute and int @ context.n + 1 / write `1.0` instead of `1`",
+        ),
+        (
+            "context.n % 2 == 0",
+            "type-mismatch: `%` takes integers, and attribute numbers are doubles @ context.n % 2 / convert first, for example `int(context.n) % 2 == 0`",
+        ),
+        (
+            "context.at < now",
+            "type-mismatch: no matching overload for `<` on attribute and timestamp @ context.at < now / convert the attribute: `timestamp(…)`",
+        ),
+        (
+            "now - timestamp(context.at) < 300",
+            "type-mismatch: no matching overload for `<` on duration and int @ now - timestamp(context.at) < 300 / write a duration: `duration(\"300s\")`",
+        ),
+        (
+            "tenant.startswith('a')",
+            "unknown-function: unknown function `startswith` @ startswith / did you mean `startsWith`?",
+        ),
+        (
+            "tenant.startsWith(1)",
+            "type-mismatch: no matching overload for `string.startsWith(int)` @ tenant.startsWith(1) / it exists as `string.startsWith(string)`",
+        ),
+        (
+            "subject.roles.contains('a')",
+            "type-mismatch: no matching overload for `list(string).contains(string)` @ subject.roles.contains('a') / write `\"element\" in list` to look into a list",
+        ),
+        (
+            "'a' in tenant",
+            "type-mismatch: `in` takes a list or a map on its right, found a string @ 'a' in tenant / write `text.contains(\"part\")` to look into a string",
+        ),
+        (
+            "tenant",
+            "type-mismatch: the condition is a string, not bool @ tenant / a condition compares or tests something, for example `context.amount > 50.0`",
+        ),
+        (
+            "subject",
+            "type-mismatch: `subject` is not a value by itself @ subject / a condition compares or tests something, for example `context.amount > 50.0`",
+        ),
+        (
+            "tenant && true",
+            "type-mismatch: `&&` takes bool, found a string @ tenant / compare it with something, for example `tenant == \"…\"`",
+        ),
+        (
+            "tenant.matches('(')",
+            "bad-regex: bad pattern: unclosed group @ '(' / patterns follow RE2: no look-around, no back-references; raw strings spare backslashes: r'\\d+'",
+        ),
+        (
+            "for == 1",
+            "cel-syntax: `for` is a reserved word @ for / CEL keeps it; as a key write it after a dot: `context.for`",
+        ),
+        ("1 == 1", "constant-condition: the condition is always true @ 1 == 1 / leave `when` out"),
+        (
+            "tenant == 'a' && false",
+            "constant-condition: the condition is never true @ tenant == 'a' && false / set `enabled: false` to switch a rule off",
+        ),
+        (
+            "context.n > 5.0",
+            "unguarded-attribute: `context.n` may be missing, and then the condition is an error @ context.n / say what holds without it: `has(context.n) && …` or `!has(context.n) || …`",
+        ),
+    ] {
+        assert_eq!(rendered(text, Effect::Deny), [expected], "{text}");
+    }
+}
+
+#[test]
+fn every_error_is_reported_at_once() {
+    let found = rendered("subjet.id == 'a' && tenant.foo() && context.n % 2 == 0", Effect::Deny);
+    assert_eq!(found.len(), 3, "{found:?}");
+    let list = [clause("subjet.id", "==", "1"), clause("context.a", "=", "1"), clause("context.a", "in", "1")];
+    let problems = problems_of(Some("tenant ="), &list, Effect::Deny);
+    let codes: Vec<_> = problems.iter().map(|problem| (problem.code, problem.place.clone())).collect();
+    assert_eq!(
+        codes,
+        [
+            ("unknown-variable", Place::Field(0)),
+            ("unknown-operator", Place::Operator(1)),
+            ("type-mismatch", Place::Value(2)),
+            ("cel-syntax", Place::When(7..8)),
+        ]
+    );
+}
+
+#[test]
+fn list_mistakes_are_explained() {
+    for (entry, code, help) in [
+        (clause("subject.role", "==", "1"), "unknown-field", "did you mean `subject.roles`?"),
+        (clause("enviroment.name", "==", "1"), "unknown-variable", "did you mean `environment.name`?"),
+        (clause("subject", "==", "1"), "unknown-field", "choose one of its fields"),
+        (clause("a..b", "==", "1"), "unknown-field", "separated by dots"),
+        (clause("now", ">", "1"), "unknown-field", "write it as CEL"),
+        (clause("tenant", "not in", "[]"), "unknown-operator", "did you mean `not_in`?"),
+        (clause("tenant", "xyz", "[]"), "unknown-operator", "the operators are `==`, `!=`"),
+        (clause("tenant", "in", "\"a\""), "type-mismatch", "write `value: [\"a\"]`"),
+        (clause("tenant", "matches", "\"(\""), "bad-regex", "RE2"),
+    ] {
+        let problems = problems_of(None, std::slice::from_ref(&entry), Effect::Allow);
+        assert_eq!(problems.len(), 1, "{entry:?}: {problems:?}");
+        assert_eq!(problems[0].code, code, "{entry:?}");
+        let found = problems[0].help.clone().unwrap_or_default();
+        assert!(found.contains(help), "{entry:?}: {found}");
+    }
+}
+
+#[test]
+fn guards_are_understood() {
+    let unguarded = |text: &str| -> Vec<String> {
+        rendered(text, Effect::Allow).into_iter().filter(|line| line.starts_with("unguarded")).collect()
+    };
+    for text in [
+        "has(context.a) && context.a == 1",
+        "context.a == 1 && has(context.a)",
+        "!has(context.a) || context.a == 1",
+        "has(context.a) ? context.a == 1 : false",
+        "!has(context.a) ? false : context.a == 1",
+        "'a' in context && context.a == 1",
+        "has(context.a) && has(context.a.b) && context.a.b == 1",
+        "has(context.a) && (tenant == 'x' || context.a == 1)",
+        "!(has(context.a) && context.a == 1)",
+        "!(!has(context.a) || tenant == 'x') && context.a == 1",
+        "has(subject.properties.x) && subject.properties['x'] == 1",
+        "subject.id == 'a' && subject.roles.exists(r, r == 'b')",
+        "tenant == 'a' && (has(context.l) && context.l.all(x, x.price > 1.0))",
+    ] {
+        assert_eq!(unguarded(text), Vec::<String>::new(), "{text}");
+    }
+    for (text, count) in [
+        ("context.a == 1", 1),
+        ("context.a == 1 || context.a == 2", 1),
+        ("has(context.a) || context.a == 1", 1),
+        ("has(context.b) && context.a == 1", 1),
+        ("has(context.a.b)", 1),
+        ("has(context.a) && context.a.b == 1", 1),
+        ("context.a == 1 && context.b == 2", 2),
+        ("has(context.a) ? false : context.a == 1", 1),
+        ("[1].exists(x, x == context.a)", 1),
+        ("context['a'] == 1", 1),
+    ] {
+        assert_eq!(unguarded(text).len(), count, "{text}");
+    }
+}
+
+#[test]
+fn rules_that_can_be_dodged_or_match_too_much_are_reported() {
+    let codes = |when: Option<&str>, list: &[ListClause], effect| -> Vec<&'static str> {
+        problems_of(when, list, effect).iter().map(|problem| problem.code).collect()
+    };
+    let dodged = [clause("context.env", "!=", "\"test\"")];
+    assert_eq!(codes(None, &dodged, Effect::Deny), ["fail-open-condition"]);
+    assert_eq!(codes(None, &dodged, Effect::RequireApproval), ["fail-open-condition"]);
+    assert!(codes(None, &dodged, Effect::Allow).is_empty());
+    assert!(codes(None, &[clause("subject.id", "!=", "\"root\"")], Effect::Deny).is_empty());
+    assert!(codes(None, &[clause("context.env", "==", "\"prod\"")], Effect::Deny).is_empty());
+    let problem = &problems_of(None, &[clause("params.n", ">", "5")], Effect::Deny)[0];
+    assert_eq!(
+        problem.help.as_deref(),
+        Some(
+            "write it as CEL, where missing counts: `when: '!has(context.params) || !has(context.params.n) || context.params.n > 5'`"
+        )
+    );
+
+    for (pattern, anchored) in [
+        ("^a$", true),
+        ("\\Aa\\z", true),
+        ("a$", false),
+        ("^a", false),
+        ("^a|b$", false),
+        ("^a$|^b$", true),
+        ("^(a|b)$", true),
+        ("^a\\$", false),
+        ("^[|]$", true),
+        ("(?i)^a$", true),
+    ] {
+        let quoted = serde_json::to_string(pattern).unwrap();
+        let list = [clause("tenant", "matches", &quoted)];
+        let cel = format!("tenant.matches({quoted})");
+        let expected: &[&str] = if anchored { &[] } else { &["unanchored-pattern"] };
+        assert_eq!(codes(None, &list, Effect::Allow), expected, "{pattern}");
+        assert_eq!(codes(Some(&cel), &[], Effect::Allow), expected, "{pattern}");
+        assert!(codes(Some(&cel), &list, Effect::Deny).is_empty());
+    }
+}
