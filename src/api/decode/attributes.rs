@@ -45,7 +45,7 @@ fn entry(
     while let Some((number, raw)) = reader.next()? {
         match number {
             1 => key = raw.string()?,
-            2 => content.add(raw.message()?),
+            2 => content.add(raw.message()?)?,
             _ => {}
         }
     }
@@ -84,7 +84,7 @@ fn value(
             (3, _) => Kind::String(raw.string()?),
             (4, _) => Kind::Bool(raw.boolean()?),
             (5, Kind::Map(parts)) | (6, Kind::List(parts)) => {
-                parts.add(raw.message()?);
+                parts.add(raw.message()?)?;
                 continue;
             }
             (5, _) => Kind::Map(once(raw)?),

@@ -193,12 +193,23 @@ pub enum Merged<'a> {
 
 impl<'a> Merged<'a> {
     /// Adds an occurrence.
-    pub fn add(&mut self, more: &'a [u8]) {
+    ///
+    /// # Errors
+    /// One of several occurrences ends in the middle of a field, which the next would complete.
+    pub fn add(&mut self, more: &'a [u8]) -> Result<(), Malformed> {
         match self {
             Self::Absent => *self = Self::Once(more),
-            Self::Once(first) => *self = Self::Joined([*first, more].concat()),
-            Self::Joined(bytes) => bytes.extend_from_slice(more),
+            Self::Once(first) => {
+                check_whole(first)?;
+                check_whole(more)?;
+                *self = Self::Joined([*first, more].concat());
+            }
+            Self::Joined(bytes) => {
+                check_whole(more)?;
+                bytes.extend_from_slice(more);
+            }
         }
+        Ok(())
     }
 
     /// The message, `None` if the field is absent.
@@ -209,4 +220,10 @@ impl<'a> Merged<'a> {
             Self::Joined(bytes) => Some(bytes),
         }
     }
+}
+
+fn check_whole(message: &[u8]) -> Result<(), Malformed> {
+    let mut reader = Reader::new(message);
+    while reader.next()?.is_some() {}
+    Ok(())
 }

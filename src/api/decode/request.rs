@@ -37,10 +37,10 @@ pub fn evaluate_request(message: &[u8], at: Option<&Path<'_>>, limits: &Limits) 
         match number {
             1 => request.request_id = Text::from(raw.string()?),
             2 => request.tenant_id = Text::from(raw.string()?),
-            3 => subject.add(raw.message()?),
-            4 => action.add(raw.message()?),
-            5 => resource.add(raw.message()?),
-            6 => context.add(raw.message()?),
+            3 => subject.add(raw.message()?)?,
+            4 => action.add(raw.message()?)?,
+            5 => resource.add(raw.message()?)?,
+            6 => context.add(raw.message()?)?,
             7 => request.run_id = Text::from(raw.string()?),
             8 => request.correlation_id = Text::from(raw.string()?),
             9 => request.snapshot = Text::from(raw.string()?),
@@ -70,7 +70,7 @@ pub fn stream_request(message: &[u8], limits: &Limits) -> Result<Decoded, Malfor
     let mut reader = Reader::new(message);
     while let Some((number, raw)) = reader.next()? {
         if number == 1 {
-            content.add(raw.message()?);
+            content.add(raw.message()?)?;
         }
     }
     evaluate_request(content.get().unwrap_or_default(), Some(&Path::root("request")), limits)
@@ -165,7 +165,7 @@ impl Checks<'_> {
                         subject.roles.push(Text::from(role));
                     }
                 }
-                4 => properties.add(raw.message()?),
+                4 => properties.add(raw.message()?)?,
                 5 => subject.on_behalf_of = Text::from(raw.string()?),
                 _ => {}
             }
@@ -193,7 +193,7 @@ impl Checks<'_> {
         while let Some((number, raw)) = reader.next()? {
             match number {
                 1 => action.name = Text::from(raw.string()?),
-                2 => properties.add(raw.message()?),
+                2 => properties.add(raw.message()?)?,
                 _ => {}
             }
         }
@@ -211,7 +211,7 @@ impl Checks<'_> {
             match number {
                 1 => resource.kind = Text::from(raw.string()?),
                 2 => resource.id = Text::from(raw.string()?),
-                3 => properties.add(raw.message()?),
+                3 => properties.add(raw.message()?)?,
                 _ => {}
             }
         }
