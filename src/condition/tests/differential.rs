@@ -261,7 +261,7 @@ fn list() -> BoxedStrategy<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 6000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_expressions_have_the_oracles_value(text in prop_oneof![4 => boolean(), 1 => int(), 1 => double(), 1 => text(), 1 => list(), 2 => converted()]) {
