@@ -114,11 +114,12 @@ impl Facts {
         known
     }
 
-    /// Whether `path`, up to its key number `count`, is known to be there.
+    /// Whether a fact settles the case that key number `count` of `path` is missing. A fact about a longer path does
+    /// not: without that key its own `has` fails.
     fn know(&self, path: &AttributePath, count: usize, mut known: Option<usize>) -> bool {
         while let Some((fact, next)) = known.and_then(|index| self.facts.get(index)) {
             let covers = fact.slot() == path.slot()
-                && fact.keys().count() >= count
+                && fact.keys().count() == count
                 && fact.keys().zip(path.keys().take(count)).all(|(a, b)| a == b);
             if covers {
                 return true;
@@ -152,13 +153,10 @@ fn unguarded(ast: &Ast, checked: &Checked, problems: &mut Vec<Problem>) {
         match kind {
             Kind::And(terms) | Kind::Or(terms) => {
                 // A term that is settled where an attribute is missing hides the error of any other term.
-                let found: Vec<Vec<AttributePath>> =
-                    terms.iter().map(|term| guards(ast, checked, *term, matches!(kind, Kind::And(_)))).collect();
-                for (index, term) in terms.iter().enumerate() {
-                    let others = found.iter().enumerate().filter(|(other, _)| *other != index);
-                    let paths = others.flat_map(|(_, paths)| paths.iter().cloned()).collect();
-                    work.push((*term, facts.add(paths, known)));
-                }
+                let is_and = matches!(kind, Kind::And(_));
+                let paths = terms.iter().flat_map(|term| guards(ast, checked, *term, is_and)).collect();
+                let known = facts.add(paths, known);
+                work.extend(terms.iter().map(|term| (*term, known)));
             }
             Kind::Ternary { condition, yes, no } => {
                 work.push((*condition, known));
