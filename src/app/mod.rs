@@ -110,7 +110,9 @@ impl App {
         let server = Server::start(&options.server, state, control.handle())?;
         let http = options
             .http
-            .map(|address| HttpServer::start(address, server.readiness(), reloader.status(), telemetry, control.handle()))
+            .map(|address| {
+                HttpServer::start(address, server.readiness(), reloader.status(), telemetry, control.handle())
+            })
             .transpose()?;
         let reload = reloader.spawn().map_err(|source| AppError::System { what: "the reload thread", source })?;
         tracing::info!(

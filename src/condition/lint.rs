@@ -84,20 +84,26 @@ pub(super) fn constant(value: bool, text: &str, problems: &mut Vec<Problem>) {
 /// Lints of a whole tree.
 pub(super) fn check_tree(lowering: &Lowering<'_>, effect: Effect, problems: &mut Vec<Problem>) {
     if effect == Effect::Allow {
-        for (id, node) in lowering.ast.iter() {
-            let Kind::Call { arguments, .. } = &node.kind else { continue };
-            if lowering.checked.meaning(id) != NodeMeaning::Call(Function::Matches) {
-                continue;
-            }
-            if let Some((last, text)) = arguments.last().and_then(|last| match lowering.constant(*last) {
-                Some(Const::Str(text)) => Some((last, text)),
-                _ => None,
-            }) {
-                unanchored(Place::When(lowering.ast.range(*last)), text, problems);
-            }
-        }
+        unanchored_calls(lowering, problems);
     }
     unguarded(lowering.ast, lowering.checked, problems);
+}
+
+/// Reports patterns that let more through the wider they match. Behind a `!` a wide pattern is the careful one.
+fn unanchored_calls(lowering: &Lowering<'_>, problems: &mut Vec<Problem>) {
+    let mut work = vec![(lowering.ast.root(), false)];
+    while let Some((id, negated)) = work.pop() {
+        let kind = lowering.ast.kind(id);
+        let is_match = lowering.checked.meaning(id) == NodeMeaning::Call(Function::Matches);
+        if let Kind::Call { arguments, .. } = kind
+            && let Some(last) = arguments.last().filter(|_| is_match && !negated)
+            && let Some(Const::Str(text)) = lowering.constant(*last)
+        {
+            unanchored(Place::When(lowering.ast.range(*last)), text, problems);
+        }
+        let flips = matches!(kind, Kind::Not(_));
+        Ast::operands(kind, |operand| work.push((operand, negated != flips)));
+    }
 }
 
 /// What is known to be there at some node: a chain of facts, innermost first.

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use lictor::reload::StatusReader;
 use lictor::api::HttpServer;
+use lictor::reload::StatusReader;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Handle;
 
@@ -23,8 +23,14 @@ async fn get(address: SocketAddr, path: &str) -> (String, String) {
 async fn tells_life_readiness_and_figures() {
     let running = Running::start_empty(|_| {});
     let loopback = "127.0.0.1:0".parse().unwrap();
-    let http =
-        HttpServer::start(loopback, running.server.readiness(), StatusReader::default(), running.telemetry.clone(), &Handle::current()).unwrap();
+    let http = HttpServer::start(
+        loopback,
+        running.server.readiness(),
+        StatusReader::default(),
+        running.telemetry.clone(),
+        &Handle::current(),
+    )
+    .unwrap();
     let address = http.address();
     assert_eq!(get(address, "/healthz").await, ("HTTP/1.1 200 OK".into(), "ok\n".into()));
     let (status, body) = get(address, "/readyz").await;
