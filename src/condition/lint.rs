@@ -84,20 +84,26 @@ pub(super) fn constant(value: bool, text: &str, problems: &mut Vec<Problem>) {
 /// Lints of a whole tree.
 pub(super) fn check_tree(lowering: &Lowering<'_>, effect: Effect, problems: &mut Vec<Problem>) {
     if effect == Effect::Allow {
-        for (id, node) in lowering.ast.iter() {
-            let Kind::Call { arguments, .. } = &node.kind else { continue };
-            if lowering.checked.meaning(id) != NodeMeaning::Call(Function::Matches) {
-                continue;
-            }
-            if let Some((last, text)) = arguments.last().and_then(|last| match lowering.constant(*last) {
-                Some(Const::Str(text)) => Some((last, text)),
-                _ => None,
-            }) {
-                unanchored(Place::When(lowering.ast.range(*last)), text, problems);
-            }
-        }
+        unanchored_calls(lowering, problems);
     }
     unguarded(lowering.ast, lowering.checked, problems);
+}
+
+/// Reports patterns that let more through the wider they match. Behind a `!` a wide pattern is the careful one.
+fn unanchored_calls(lowering: &Lowering<'_>, problems: &mut Vec<Problem>) {
+    let mut work = vec![(lowering.ast.root(), false)];
+    while let Some((id, negated)) = work.pop() {
+        let kind = lowering.ast.kind(id);
+        let is_match = lowering.checked.meaning(id) == NodeMeaning::Call(Function::Matches);
+        if let Kind::Call { arguments, .. } = kind
+            && let Some(last) = arguments.last().filter(|_| is_match && !negated)
+            && let Some(Const::Str(text)) = lowering.constant(*last)
+        {
+            unanchored(Place::When(lowering.ast.range(*last)), text, problems);
+        }
+        let flips = matches!(kind, Kind::Not(_));
+        Ast::operands(kind, |operand| work.push((operand, negated != flips)));
+    }
 }
 
 /// What is known to be there at some node: a chain of facts, innermost first.
@@ -114,11 +120,12 @@ impl Facts {
         known
     }
 
-    /// Whether `path`, up to its key number `count`, is known to be there.
+    /// Whether a fact settles the case that key number `count` of `path` is missing. A fact about a longer path does
+    /// not: without that key its own `has` fails.
     fn know(&self, path: &AttributePath, count: usize, mut known: Option<usize>) -> bool {
         while let Some((fact, next)) = known.and_then(|index| self.facts.get(index)) {
             let covers = fact.slot() == path.slot()
-                && fact.keys().count() >= count
+                && fact.keys().count() == count
                 && fact.keys().zip(path.keys().take(count)).all(|(a, b)| a == b);
             if covers {
                 return true;
@@ -152,13 +159,10 @@ fn unguarded(ast: &Ast, checked: &Checked, problems: &mut Vec<Problem>) {
         match kind {
             Kind::And(terms) | Kind::Or(terms) => {
                 // A term that is settled where an attribute is missing hides the error of any other term.
-                let found: Vec<Vec<AttributePath>> =
-                    terms.iter().map(|term| guards(ast, checked, *term, matches!(kind, Kind::And(_)))).collect();
-                for (index, term) in terms.iter().enumerate() {
-                    let others = found.iter().enumerate().filter(|(other, _)| *other != index);
-                    let paths = others.flat_map(|(_, paths)| paths.iter().cloned()).collect();
-                    work.push((*term, facts.add(paths, known)));
-                }
+                let is_and = matches!(kind, Kind::And(_));
+                let paths = terms.iter().flat_map(|term| guards(ast, checked, *term, is_and)).collect();
+                let known = facts.add(paths, known);
+                work.extend(terms.iter().map(|term| (*term, known)));
             }
             Kind::Ternary { condition, yes, no } => {
                 work.push((*condition, known));

@@ -7,7 +7,7 @@ use crate::diag::did_you_mean;
 use crate::model::{Text, Value};
 
 use super::error::{Budget, ConditionError};
-use super::path::{AttributePath, AttributeRef, Bindings};
+use super::path::{AttributePath, AttributeRef, Bindings, MAX_KEYS};
 use super::pattern;
 use super::predicate::{Relation, Scalar, charge_match};
 use super::scope::{Meaning, Scope, Slot};
@@ -188,6 +188,10 @@ fn resolve_field(index: usize, field: &str, scope: &Scope) -> Result<AttributePa
     if segments.iter().any(|segment| segment.is_empty()) {
         let problem = Problem::error("unknown-field", place, format!("`{field}` is not a path"));
         return Err(Box::new(problem.help("write names separated by dots, for example `context.amount`")));
+    }
+    if segments.len() > MAX_KEYS {
+        let message = format!("the field has more than {MAX_KEYS} parts");
+        return Err(Box::new(Problem::error("unknown-field", place, message)));
     }
     let replacement: Option<(usize, &[&str])> = match segments.as_slice() {
         ["agent_id"] => Some((1, &["subject", "id"])),

@@ -12,6 +12,9 @@ use super::scope::Slot;
 use super::time::Instant;
 use super::value::{Const, List, Map, TypeName, Val};
 
+/// Most keys of a path; attributes never nest that deep. What is longer is read key by key.
+pub(super) const MAX_KEYS: usize = 64;
+
 /// What a condition reads.
 #[derive(Debug, Clone, Copy)]
 pub struct Bindings<'a> {
@@ -266,7 +269,7 @@ fn is_identifier(key: &str) -> bool {
 pub(super) fn path_of(ast: &Ast, checked: &Checked, id: NodeId) -> Option<AttributePath> {
     let mut keys = Vec::new();
     let mut at = id;
-    loop {
+    while keys.len() <= MAX_KEYS {
         match (checked.meaning(at), ast.kind(at)) {
             (NodeMeaning::Slot(slot), _) => {
                 keys.reverse();
@@ -284,4 +287,5 @@ pub(super) fn path_of(ast: &Ast, checked: &Checked, id: NodeId) -> Option<Attrib
             _ => return None,
         }
     }
+    None
 }

@@ -201,7 +201,7 @@ fn object(out: &mut Vec<u8>, body: &impl serde::Serialize) {
 }
 
 /// Adds a time as last member of the object that was just appended.
-fn time_into_object(out: &mut Vec<u8>, times: &mut TimeFormat, name: &str, at: Timestamp) {
+fn time_into_object(out: &mut Vec<u8>, times: &mut TimeFormat, name: &'static str, at: Timestamp) {
     out.pop();
     json::key(out, name);
     times.write(out, at);

@@ -34,6 +34,9 @@ impl GapReason {
     }
 }
 
+/// Most ranges in one gap record, so that no line grows beyond bounds.
+pub(super) const MAX_RANGES: usize = 1_024;
+
 /// Payload of `events.gap`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Gap {

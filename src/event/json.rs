@@ -32,48 +32,47 @@ fn escaped(out: &mut Vec<u8>, mut rest: &[u8]) {
     out.extend_from_slice(rest);
 }
 
-/// Appends `,"key":`; without the comma directly behind an opening brace.
-pub(super) fn key(out: &mut Vec<u8>, name: &str) {
-    if out.last() != Some(&b'{') {
-        out.push(b',');
-    }
-    string(out, name);
-    out.push(b':');
+/// Appends `,"key":`, without the comma directly behind an opening brace. `name` is one of ours, which needs no escape.
+pub(super) fn key(out: &mut Vec<u8>, name: &'static str) {
+    debug_assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name}");
+    out.extend_from_slice(if out.last() == Some(&b'{') { b"\"" } else { b",\"" });
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
 }
 
 /// Appends a member whose value is a string.
-pub(super) fn string_member(out: &mut Vec<u8>, name: &str, value: &str) {
+pub(super) fn string_member(out: &mut Vec<u8>, name: &'static str, value: &str) {
     key(out, name);
     string(out, value);
 }
 
 /// Appends a member whose value is a string, or null where it is empty.
-pub(super) fn nullable_member(out: &mut Vec<u8>, name: &str, value: &str) {
+pub(super) fn nullable_member(out: &mut Vec<u8>, name: &'static str, value: &str) {
     key(out, name);
     if value.is_empty() { out.extend_from_slice(b"null") } else { string(out, value) }
 }
 
 /// Appends a member whose value is a string, or nothing where it is empty.
-pub(super) fn optional_member(out: &mut Vec<u8>, name: &str, value: &str) {
+pub(super) fn optional_member(out: &mut Vec<u8>, name: &'static str, value: &str) {
     if !value.is_empty() {
         string_member(out, name, value);
     }
 }
 
 /// Appends a member whose value is a whole number.
-pub(super) fn integer_member(out: &mut Vec<u8>, name: &str, value: u64) {
+pub(super) fn integer_member(out: &mut Vec<u8>, name: &'static str, value: u64) {
     key(out, name);
     integer(out, value);
 }
 
 /// Appends a member whose value is a truth value.
-pub(super) fn bool_member(out: &mut Vec<u8>, name: &str, value: bool) {
+pub(super) fn bool_member(out: &mut Vec<u8>, name: &'static str, value: bool) {
     key(out, name);
     out.extend_from_slice(if value { b"true" } else { b"false" });
 }
 
 /// Appends a member whose value is an attribute map, or nothing where it is empty.
-pub(super) fn map_member(out: &mut Vec<u8>, name: &str, map: &Attributes) {
+pub(super) fn map_member(out: &mut Vec<u8>, name: &'static str, map: &Attributes) {
     if !map.is_empty() {
         key(out, name);
         attributes(out, map);
@@ -101,8 +100,12 @@ pub(super) fn number(out: &mut Vec<u8>, value: f64) {
 /// Appends an attribute map.
 pub(super) fn attributes(out: &mut Vec<u8>, map: &Attributes) {
     out.push(b'{');
-    for (name, item) in map {
-        key(out, name);
+    for (index, (name, item)) in map.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        string(out, name);
+        out.push(b':');
         value(out, item);
     }
     out.push(b'}');

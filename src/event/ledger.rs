@@ -7,12 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::gap::{Gap, GapReason};
+use serde::{Deserialize, Serialize};
+
+use super::gap::{Gap, GapReason, MAX_RANGES};
 use super::recorder::{MAX_WORKERS, WorkerSlot};
 use crate::model::{BootId, Ticket};
-
-/// Most ranges in one gap record; more are reported at once instead of after the moment of grace.
-const MAX_RANGES: usize = 1_024;
 
 /// Tickets of one worker.
 #[derive(Debug)]
@@ -24,11 +23,30 @@ struct WorkerLedger {
     /// Ascending, apart, both ends included; all below `next`.
     missing: Vec<(u64, u64)>,
     /// When the oldest of `missing` was missed.
-    missing_since: Option<Duration>,
+    missing_since: Option<Moment>,
     /// Tickets up to this were taken at that time, and the ring was empty.
     tail: Option<(u64, Duration)>,
     /// The worker's count of refusals at the last gap.
     refused: u64,
+}
+
+/// A point in time, and the number of the event that comes next at that point.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) time: Duration,
+    pub(super) sequence: u64,
+}
+
+/// How far the tickets of a worker are accounted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Standing {
+    pub(super) worker: u8,
+    /// Tickets that were taken.
+    pub(super) issued: u64,
+    /// Every ticket below this one is recorded or named by a gap.
+    pub(super) settled: u64,
+    /// No event below this one concerns a ticket from `settled` on.
+    pub(super) sequence: u64,
 }
 
 /// See the module.
@@ -60,7 +78,7 @@ impl Ledger {
     }
 
     /// Takes note of a record.
-    pub(super) fn arrived(&mut self, ticket: Ticket, now: Duration) {
+    pub(super) fn arrived(&mut self, ticket: Ticket, now: Moment) {
         if ticket.boot != self.boot {
             return;
         }
@@ -78,20 +96,25 @@ impl Ledger {
 
     /// The gaps that are due. `ring_empty`: every record that was queued before `issued` was read has been taken out.
     /// `last_chance`: nothing comes any more, all is due.
-    pub(super) fn gaps(&mut self, now: Duration, ring_empty: bool, last_chance: bool) -> Vec<Gap> {
+    pub(super) fn gaps(&mut self, now: Moment, ring_empty: bool, last_chance: bool) -> Vec<Gap> {
         let (boot, grace) = (self.boot, self.grace);
         let gaps = self.workers.iter_mut().filter_map(|worker| worker.gap(boot, grace, now, ring_empty, last_chance));
         gaps.collect()
     }
 
-    /// Tickets that each worker has taken.
-    pub(super) fn issued(&self) -> impl Iterator<Item = (u8, u64)> {
-        self.workers.iter().map(|worker| (worker.worker, worker.slot.issued()))
+    /// How far each worker's tickets are accounted for, where the next event is `next_sequence`.
+    pub(super) fn standings(&self, next_sequence: u64) -> impl Iterator<Item = Standing> {
+        self.workers.iter().map(move |worker| Standing {
+            worker: worker.worker,
+            issued: worker.slot.issued(),
+            settled: worker.missing.first().map_or(worker.next, |(first, _)| *first),
+            sequence: worker.missing_since.map_or(next_sequence, |since| since.sequence),
+        })
     }
 }
 
 impl WorkerLedger {
-    fn missed(&mut self, first: u64, last: u64, now: Duration) {
+    fn missed(&mut self, first: u64, last: u64, now: Moment) {
         self.missing.push((first, last));
         self.missing_since.get_or_insert(now);
     }
@@ -120,17 +143,10 @@ impl WorkerLedger {
         }
     }
 
-    fn gap(
-        &mut self,
-        boot: BootId,
-        grace: Duration,
-        now: Duration,
-        ring_empty: bool,
-        last_chance: bool,
-    ) -> Option<Gap> {
+    fn gap(&mut self, boot: BootId, grace: Duration, now: Moment, ring_empty: bool, last_chance: bool) -> Option<Gap> {
         self.watch_tail(grace, now, ring_empty, last_chance);
         let since = self.missing_since?;
-        let due = last_chance || now.saturating_sub(since) >= grace || self.missing.len() >= MAX_RANGES;
+        let due = last_chance || now.time.saturating_sub(since.time) >= grace || self.missing.len() >= MAX_RANGES;
         if !due {
             return None;
         }
@@ -142,7 +158,7 @@ impl WorkerLedger {
     }
 
     /// Tickets beyond the last record: missing if they still are after the moment of grace.
-    fn watch_tail(&mut self, grace: Duration, now: Duration, ring_empty: bool, last_chance: bool) {
+    fn watch_tail(&mut self, grace: Duration, now: Moment, ring_empty: bool, last_chance: bool) {
         if !ring_empty {
             return;
         }
@@ -153,12 +169,12 @@ impl WorkerLedger {
         }
         let (up_to, since) = match self.tail {
             Some((up_to, since)) if up_to >= self.next => (up_to, since),
-            _ => (issued, now),
+            _ => (issued, now.time),
         };
         self.tail = Some((up_to, since));
-        if last_chance || now.saturating_sub(since) >= grace {
+        if last_chance || now.time.saturating_sub(since) >= grace {
             let up_to = if last_chance { issued } else { up_to };
-            self.missed(self.next, up_to, since);
+            self.missed(self.next, up_to, Moment { time: since, ..now });
             self.next = up_to.saturating_add(1);
             self.tail = None;
         }

@@ -21,6 +21,7 @@ mod json;
 mod ledger;
 mod line;
 mod log;
+mod lost;
 mod mask;
 mod options;
 mod payload;

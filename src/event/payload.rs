@@ -186,7 +186,7 @@ fn rule_name(out: &mut Vec<u8>, rule: &RuleLabel) {
     out.push(b'}');
 }
 
-fn time_member(out: &mut Vec<u8>, times: &mut TimeFormat, name: &str, record: &DecisionRecord) {
+fn time_member(out: &mut Vec<u8>, times: &mut TimeFormat, name: &'static str, record: &DecisionRecord) {
     json::key(out, name);
     times.write(out, record.decided_at);
 }

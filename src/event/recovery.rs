@@ -4,7 +4,6 @@
 //! a write leaves: it is cut. Anything else that does not verify is corruption: it stays where it is for the auditor, is
 //! reported, and a new segment goes on behind the highest sequence number that was seen.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::BufReader;
 use std::path::Path;
@@ -13,7 +12,8 @@ use super::chain::{self, ChainKey, GENESIS, Hash};
 use super::error::EventError;
 use super::gap::{Gap, GapReason, JournalFault};
 use super::json;
-use super::line::{self, GapLine, Line, Verified};
+use super::line::{self, Line, Verified};
+use super::lost;
 use super::segment::{self, Lines, RawLine, Segment};
 use super::state::{JournalState, Watermark};
 use crate::model::BootId;
@@ -72,7 +72,12 @@ pub(super) fn recover(directory: &Path, key: Option<&ChainKey>) -> Result<Recove
     if !clean && !fresh {
         let latest =
             known.as_ref().and_then(|state| state.boots.last()).and_then(|entry| line::parse_boot(&entry.boot));
-        gaps = lost(latest.or(end.last_boot), watermark, &segments)?;
+        let first_sequence =
+            known.as_ref().and_then(|state| state.boots.last()).map_or(1, |entry| entry.first_sequence);
+        gaps = match latest.or(end.last_boot) {
+            Some(boot) => lost::since(boot, first_sequence, end.next_sequence, watermark, &segments)?,
+            None => vec![Gap::unnamed(GapReason::UncleanShutdown, String::new())],
+        };
     }
     gaps.extend(end.faults.first().map(|fault| Gap::unnamed(GapReason::CorruptJournal, fault.to_string())));
     let oldest = segments.first().map_or(end.next_sequence, |segment| segment.first);
@@ -241,7 +246,7 @@ fn known_boots(known: Option<&JournalState>, segments: &[Segment]) -> Result<Vec
     Ok(boots)
 }
 
-fn for_each_record(segment: &Segment, mut see: impl FnMut(&Line<'_>, &[u8])) -> Result<(), EventError> {
+pub(super) fn for_each_record(segment: &Segment, mut see: impl FnMut(&Line<'_>, &[u8])) -> Result<(), EventError> {
     let mut lines = open(segment)?;
     while let Some(raw) = lines.next().map_err(|error| EventError::io("read", &segment.path, &error))? {
         if let Ok(line) = Line::parse(raw.bytes) {
@@ -249,117 +254,4 @@ fn for_each_record(segment: &Segment, mut see: impl FnMut(&Line<'_>, &[u8])) -> 
         }
     }
     Ok(())
-}
-
-/// Tickets of one worker that the journal accounts for, as ascending ranges that lie apart.
-#[derive(Debug, Default)]
-struct Covered(Vec<(u64, u64)>);
-
-impl Covered {
-    fn add(&mut self, first: u64, last: u64) {
-        // Tickets come nearly in order, so that the place is at or near the end.
-        let at = self.0.iter().rposition(|range| range.0 <= first).map_or(0, |at| at.saturating_add(1));
-        self.0.insert(at, (first, last));
-        let start = at.saturating_sub(1);
-        let mut merged: Vec<(u64, u64)> = Vec::new();
-        for range in self.0.drain(start..) {
-            match merged.last_mut() {
-                Some(before) if range.0 <= before.1.saturating_add(1) => before.1 = before.1.max(range.1),
-                _ => merged.push(range),
-            }
-        }
-        self.0.extend(merged);
-    }
-
-    fn highest(&self) -> u64 {
-        self.0.last().map_or(0, |range| range.1)
-    }
-
-    fn holes(&self) -> Vec<(u64, u64)> {
-        let pairs = self.0.windows(2);
-        pairs
-            .filter_map(|pair| match pair {
-                [before, after] => Some((before.1.saturating_add(1), after.0.saturating_sub(1))),
-                _ => None,
-            })
-            .collect()
-    }
-}
-
-/// The tickets of `boot` that may have been lost when it ended without closing the journal. For each worker: the holes
-/// that no gap record names yet, exactly; and an open gap from the last accounted ticket on, whose count is what the
-/// watermark proves.
-fn lost(boot: Option<BootId>, watermark: Option<Watermark>, segments: &[Segment]) -> Result<Vec<Gap>, EventError> {
-    let Some(boot) = boot else {
-        return Ok(vec![Gap::unnamed(GapReason::UncleanShutdown, String::new())]);
-    };
-    let issued: BTreeMap<u8, u64> = watermark
-        .filter(|watermark| line::parse_boot(&watermark.boot) == Some(boot))
-        .map(|watermark| watermark.issued.into_iter().collect())
-        .unwrap_or_default();
-    let mut covered: BTreeMap<u8, Covered> = BTreeMap::new();
-    for (age, segment) in segments.iter().rev().enumerate() {
-        // Two segments hold every hole that was still to be reported; older ones only matter for workers that were idle.
-        if age >= 2 && issued.keys().all(|worker| covered.contains_key(worker)) {
-            break;
-        }
-        let of_this_boot = cover(segment, boot, &mut covered)?;
-        if !of_this_boot {
-            break;
-        }
-    }
-    let mut workers: Vec<u8> = issued.keys().chain(covered.keys()).copied().collect();
-    workers.sort_unstable();
-    workers.dedup();
-    if workers.is_empty() {
-        workers.push(0);
-    }
-    let mut gaps = Vec::new();
-    for worker in workers {
-        let (highest, holes) =
-            covered.get(&worker).map(|covered| (covered.highest(), covered.holes())).unwrap_or_default();
-        if !holes.is_empty() {
-            gaps.push(Gap::of_ranges(boot, worker, GapReason::UncleanShutdown, holes));
-        }
-        let count = issued.get(&worker).map_or(0, |issued| issued.saturating_sub(highest));
-        gaps.push(Gap {
-            boot: Some(boot),
-            worker: Some(worker),
-            first: Some(highest.saturating_add(1)),
-            last: None,
-            count,
-            exact: false,
-            reason: GapReason::UncleanShutdown,
-            ranges: Vec::new(),
-            detail: String::new(),
-        });
-    }
-    Ok(gaps)
-}
-
-/// Adds what `segment` accounts for. Whether it holds anything of `boot`, or nothing of any start.
-fn cover(segment: &Segment, boot: BootId, covered: &mut BTreeMap<u8, Covered>) -> Result<bool, EventError> {
-    let (mut of_this_boot, mut of_another) = (false, false);
-    for_each_record(segment, |line, bytes| {
-        match line.ticket {
-            Some(ticket) if ticket.boot == boot => {
-                covered.entry(ticket.worker).or_default().add(ticket.number, ticket.number);
-                of_this_boot = true;
-            }
-            Some(_) => of_another = true,
-            None => {}
-        }
-        if line.kind == "events.gap"
-            && let Ok(GapLine { payload }) = serde_json::from_slice(bytes)
-            && payload.boot.as_deref().and_then(line::parse_boot) == Some(boot)
-            && let (Some(worker), Some(first), Some(last)) = (payload.worker, payload.first, payload.last)
-        {
-            let ranges = if payload.ranges.is_empty() { vec![(first, last)] } else { payload.ranges };
-            for (first, last) in ranges {
-                covered.entry(worker).or_default().add(first, last);
-            }
-            of_this_boot = true;
-        }
-    })?;
-    Ok(of_this_boot || !of_another)
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::EventError;
 use super::files;
+use super::ledger::Standing;
 
 /// One start of a server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,8 +75,8 @@ pub(super) struct Watermark {
     pub(super) boot: String,
     /// Sequence number of the last event that was written.
     pub(super) sequence: u64,
-    /// Worker and the number of tickets that it had taken.
-    pub(super) issued: Vec<(u8, u64)>,
+    /// How far the tickets of each worker were accounted for.
+    pub(super) workers: Vec<Standing>,
 }
 
 impl Watermark {
@@ -117,8 +118,8 @@ impl WatermarkFile {
 
     /// Overwrites the watermark where it has changed. Numbers only grow within one start, so that the new line covers the
     /// old one; a page at most, so that the end of the process cannot tear it. Failure costs the hint and nothing else.
-    pub(super) fn update(&mut self, sequence: u64, issued: impl Iterator<Item = (u8, u64)>) {
-        let watermark = Watermark { boot: self.boot.clone(), sequence, issued: issued.collect() };
+    pub(super) fn update(&mut self, sequence: u64, workers: impl Iterator<Item = Standing>) {
+        let watermark = Watermark { boot: self.boot.clone(), sequence, workers: workers.collect() };
         self.line.clear();
         if serde_json::to_writer(&mut self.line, &watermark).is_err() {
             return;

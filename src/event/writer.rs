@@ -14,7 +14,7 @@ use super::encoder::Encoder;
 use super::error::EventError;
 use super::gap::{Gap, GapReason, JournalFault};
 use super::journal::Journal;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Moment};
 use super::mask::Masker;
 use super::record::DecisionRecord;
 use super::recorder::WorkerSlot;
@@ -172,17 +172,21 @@ impl Writer {
             self.encode(|encoder, lines| encoder.control(lines, &record));
             self.progress.acks.push_back((self.encoder.last_sequence(), ack));
         }
-        for gap in self.ledger.gaps(now, emptied, last_chance) {
+        for gap in self.ledger.gaps(self.moment(now), emptied, last_chance) {
             self.gap(&gap);
         }
         self.encoder.next_sequence() != before
     }
 
     fn decision(&mut self, mut record: Box<DecisionRecord>, now: Duration) {
-        self.ledger.arrived(record.ticket, now);
+        self.ledger.arrived(record.ticket, self.moment(now));
         self.progress.oldest_micros.get_or_insert(record.decided_at.as_micros());
         self.masker.mask(&mut record);
         self.encode(|encoder, lines| encoder.decision(lines, &record));
+    }
+
+    fn moment(&self, time: Duration) -> Moment {
+        Moment { time, sequence: self.encoder.next_sequence() }
     }
 
     /// Records that tickets are missing.
@@ -262,7 +266,8 @@ impl Writer {
             let lag = self.surroundings.now().as_micros().saturating_sub(oldest);
             self.shared.stats.lag_micros.store(u64::try_from(lag).unwrap_or(0), Relaxed);
         }
-        self.watermark.update(self.progress.written, self.ledger.issued());
+        let standings = self.ledger.standings(self.encoder.next_sequence());
+        self.watermark.update(self.progress.written, standings);
     }
 
     fn pending_events(&self) -> u64 {

@@ -170,17 +170,18 @@ fn summary(event: &Value) -> String {
     let number = |name: &str| payload.get(name).map_or("?".to_owned(), Value::to_string);
     match text(event, "/type") {
         "events.gap" => {
-            let last = payload["last"].as_u64().map_or("…".to_owned(), |last| last.to_string());
-            let tickets = payload["first"].as_u64().map_or(String::new(), |first| {
-                format!(", tickets {}/{}/{first} to {last}", shown(event, "/payload/boot"), number("worker"))
-            });
+            let boot = shown(event, "/payload/boot");
+            let tickets = match (payload["first"].as_u64(), payload["last"].as_u64()) {
+                (Some(first), Some(last)) => format!(", tickets {boot}/{}/{first} to {last}", number("worker")),
+                (Some(first), None) => format!(", tickets {boot}/{}/{first} and any after it", number("worker")),
+                (None, _) => String::new(),
+            };
             let at_least = if payload["exact"].as_bool() == Some(true) { "" } else { "at least " };
-            format!(
-                "{}: {at_least}{} missing{tickets} {}",
-                shown(event, "/payload/reason"),
-                number("count"),
-                shown(event, "/payload/detail")
-            )
+            let detail = match text(event, "/payload/detail") {
+                "" => String::new(),
+                detail => format!(", {}", clean(detail)),
+            };
+            format!("{}: {at_least}{} missing{tickets}{detail}", shown(event, "/payload/reason"), number("count"))
         }
         "policy.snapshot_published" => format!(
             "revision {} {} from {} ({} rules)",
@@ -236,6 +237,6 @@ mod tests {
         insta::assert_snapshot!(line, @"2026-01-02T03:04:05.000003Z acme REQUIRE_APPROVAL support-7 payment.refund order:eu/4711 payments/big-refunds a human looks at big refunds");
         let event: Value = serde_json::from_str(include_str!("../../../tests/cases/events/events.gap.json")).unwrap();
         let line = anstream::adapter::strip_str(&human(&event)).to_string();
-        insta::assert_snapshot!(line, @"2026-01-02T03:04:06.000001Z - events.gap ring_full: 7 missing, tickets 1234567/3/15 to 23 -");
+        insta::assert_snapshot!(line, @"2026-01-02T03:04:06.000001Z - events.gap ring_full: 7 missing, tickets 1234567/3/15 to 23");
     }
 }

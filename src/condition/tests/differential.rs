@@ -4,6 +4,8 @@
 //! - `cel` compares integers and doubles through a rounded double, we by mathematical value: no integers beyond 2^53
 //!   are compared with doubles.
 //! - the order of entries in its maps is random: macros over maps and rendered maps are left out.
+//! - `cel` takes the calendar fields of a timestamp in the offset that it was written with, the specification in UTC: all
+//!   timestamps are written in UTC.
 //! - doubles are only built from small numbers, so that both print them alike.
 
 use std::collections::HashMap;
@@ -158,6 +160,10 @@ fn boolean() -> BoxedStrategy<String> {
         (text(), prop::sample::select(vec!["startsWith", "endsWith", "contains"]), text())
             .prop_map(|(a, f, b)| format!("{a}.{f}({b})")),
         (int(), list()).prop_map(|(a, l)| format!("{a} in {l}")),
+        (unsigned(), relation(), unsigned()).prop_map(|(a, op, b)| format!("{a} {op} {b}")),
+        (time(), relation(), time()).prop_map(|(a, op, b)| format!("{a} {op} {b}")),
+        (int_leaf(), prop::sample::select(vec!["==", "!=", "<", ">="]), unsigned())
+            .prop_map(|(a, op, b)| format!("dyn({a}) {op} {b}")),
         (list(), prop::sample::select(vec!["all", "exists", "exists_one"]), int_leaf())
             .prop_map(|(l, f, n)| format!("{l}.{f}(x, 6 / x > {n})")),
         prop::sample::select(vec!["all", "exists", "exists_one"])
@@ -171,6 +177,73 @@ fn boolean() -> BoxedStrategy<String> {
             (inner.clone(), inner.clone(), inner).prop_map(|(c, a, b)| format!("({c} ? {a} : {b})")),
         ]
     })
+    .boxed()
+}
+
+fn unsigned() -> BoxedStrategy<String> {
+    let leaf = prop_oneof![
+        (0_u64..9).prop_map(|n| format!("{n}u")),
+        Just("18446744073709551615u".to_owned()),
+        int_leaf().prop_map(|n| format!("uint({n})")),
+    ];
+    leaf.prop_recursive(2, 6, 2, |inner| {
+        (inner.clone(), prop::sample::select(vec!["+", "-", "*", "/", "%"]), inner)
+            .prop_map(|(a, op, b)| format!("({a} {op} {b})"))
+    })
+    .boxed()
+}
+
+fn time() -> BoxedStrategy<String> {
+    let leaf = prop::sample::select(vec![
+        "timestamp('2009-02-13T23:31:30Z')",
+        "timestamp('2009-02-14T00:31:30.25Z')",
+        "timestamp('2000-02-29T12:00:00Z')",
+        "timestamp('1969-12-31T23:59:59Z')",
+        "timestamp('not a time')",
+    ])
+    .prop_map(str::to_owned);
+    (leaf, prop::collection::vec((prop::sample::select(vec!["+", "-"]), span()), 0..3))
+        .prop_map(|(first, rest)| {
+            let rest: String = rest.iter().map(|(op, span)| format!(" {op} {span}")).collect();
+            format!("({first}{rest})")
+        })
+        .boxed()
+}
+
+fn span() -> BoxedStrategy<String> {
+    prop::sample::select(vec!["1h", "90m", "-1.5s", "250ms", "36h15m", "0s", "1x"])
+        .prop_map(|text| format!("duration('{text}')"))
+        .boxed()
+}
+
+/// Numbers made of values of other types.
+fn converted() -> BoxedStrategy<String> {
+    const FIELDS: &[&str] = &[
+        "getFullYear",
+        "getMonth",
+        "getDate",
+        "getDayOfMonth",
+        "getDayOfWeek",
+        "getDayOfYear",
+        "getHours",
+        "getMinutes",
+        "getSeconds",
+        "getMilliseconds",
+    ];
+    prop_oneof![
+        (time(), prop::sample::select(FIELDS)).prop_map(|(t, f)| format!("{t}.{f}()")),
+        (time(), prop::sample::select(FIELDS)).prop_map(|(t, f)| format!("{t}.{f}('Europe/Berlin')")),
+        (span(), prop::sample::select(vec!["getHours", "getMinutes", "getSeconds"]))
+            .prop_map(|(t, f)| format!("{t}.{f}()")),
+        time().prop_map(|t| format!("int({t})")),
+        (time(), time()).prop_map(|(a, b)| format!("({a} - {b}).getSeconds()")),
+        text().prop_map(|t| format!("int({t})")),
+        int_leaf().prop_map(|n| format!("int('{n}')")),
+        unsigned().prop_map(|n| format!("int({n})")),
+        double().prop_map(|n| format!("int({n})")),
+        int().prop_map(|n| format!("uint({n})")),
+        unsigned(),
+    ]
     .boxed()
 }
 
@@ -188,10 +261,10 @@ fn list() -> BoxedStrategy<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn random_expressions_have_the_oracles_value(text in prop_oneof![4 => boolean(), 1 => int(), 1 => double(), 1 => text(), 1 => list()]) {
+    fn random_expressions_have_the_oracles_value(text in prop_oneof![4 => boolean(), 1 => int(), 1 => double(), 1 => text(), 1 => list(), 2 => converted()]) {
         let env = Arc::new(Env::stdlib());
         let request = request(CONTEXT);
         let ours = eval_expression(&text, &bindings(&request), &mut budget());

@@ -163,6 +163,7 @@ fn long_and_deep_texts_need_little_stack() {
         format!("{}true", "context.a || ".repeat(600)),
         format!("context{} == 1", ".a".repeat(4_000)),
         format!("has(context{})", ".a".repeat(4_000)),
+        format!("{}true", "has(context.a) && ".repeat(450)),
         format!("context.l{} == 1", "[0]".repeat(2_600)),
         format!("context.l{}.size() == 0", ".map(x, x)".repeat(780)),
         format!("context.s{} == ''", ".trim()".repeat(1_100)),

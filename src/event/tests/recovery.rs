@@ -171,29 +171,43 @@ fn records_removed_after_a_clean_stop_are_noticed_and_their_numbers_stay_used() 
 
 #[test]
 fn holes_that_no_gap_named_yet_are_named_after_a_kill() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut options = EventOptions::new(directory.path());
-    options.gap_grace = LONG;
-    let log = EventLog::open(options).unwrap();
-    let recorder = log.recorder(2);
-    for number in 1..=9 {
-        let ticket = recorder.ticket();
-        if ![3, 4, 7].contains(&number) {
-            recorder.record(record(ticket, decision(0))).unwrap();
+    // With the watermark; and, as after the end of the machine, without one or with one that is ahead of the lines.
+    for hint in ["kept", "gone", "ahead"] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut options = EventOptions::new(directory.path());
+        options.gap_grace = LONG;
+        // Holes far back, in another segment than the end.
+        options.segment_bytes = 4 * 1024;
+        let log = EventLog::open(options).unwrap();
+        let recorder = log.recorder(2);
+        for number in 1..=40 {
+            let ticket = recorder.ticket();
+            if ![1, 3, 4, 17].contains(&number) {
+                recorder.record(record(ticket, decision(0))).unwrap();
+            }
         }
+        log.publish(published(1)).unwrap().wait(LONG).unwrap();
+        log.crash();
+        let watermark = journal_dir(directory.path()).join("watermark");
+        let text = fs::read_to_string(&watermark).unwrap();
+        match hint {
+            "gone" => fs::remove_file(&watermark).unwrap(),
+            "ahead" => fs::write(&watermark, text.replace("\"sequence\":37,", "\"sequence\":90,")).unwrap(),
+            _ => {}
+        }
+        open(directory.path()).close(LONG).unwrap();
+        let gaps = of_type(directory.path(), "events.gap");
+        assert_eq!(gaps.len(), 2, "{hint}");
+        assert_eq!(gaps[0]["payload"]["ranges"], serde_json::json!([[1, 1], [3, 4], [17, 17]]), "{hint}");
+        assert_eq!(gaps[0]["payload"]["count"], 4);
+        assert_eq!((&gaps[1]["payload"]["first"], &gaps[1]["payload"]["count"]), (&41.into(), &0.into()));
+        // What was named is not named again.
+        open(directory.path()).crash();
+        open(directory.path()).close(LONG).unwrap();
+        let exact =
+            of_type(directory.path(), "events.gap").iter().filter(|gap| gap["payload"]["exact"] == true).count();
+        assert_eq!(exact, 1);
     }
-    log.publish(published(1)).unwrap().wait(LONG).unwrap();
-    log.crash();
-    open(directory.path()).close(LONG).unwrap();
-    let gaps = of_type(directory.path(), "events.gap");
-    assert_eq!(gaps[0]["payload"]["ranges"], serde_json::json!([[3, 4], [7, 7]]));
-    assert_eq!(gaps[0]["payload"]["count"], 3);
-    assert_eq!((&gaps[1]["payload"]["first"], &gaps[1]["payload"]["count"]), (&10.into(), &0.into()));
-    // What was named is not named again.
-    open(directory.path()).crash();
-    open(directory.path()).close(LONG).unwrap();
-    let exact = of_type(directory.path(), "events.gap").iter().filter(|gap| gap["payload"]["exact"] == true).count();
-    assert_eq!(exact, 1);
 }
 
 proptest::proptest! {
