@@ -375,7 +375,8 @@ proptest! {
         }
         let ours = evaluate_request(&bytes, None, &Limits::default());
         let theirs = raw::Request::decode(&*bytes);
-        prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{:?} {:?}", ours, theirs);
+        // Not the other way round: prost takes a map's entry of any wire type for one.
+        prop_assert!(theirs.is_ok() || ours.is_err(), "{:?} {:?}", ours, theirs);
         // The generated type is laxer in one point: prost does not look at the wire type of a map field.
         prop_assert!(ours.is_err() || v1::EvaluateRequest::decode(&*bytes).is_ok());
     }
