@@ -32,10 +32,10 @@ pub fn canonical_form(documents: &[CanonicalDocument]) -> Vec<u8> {
 
 fn with_layer(document: &CanonicalDocument) -> Value {
     let mut json = document.json.clone();
-    if document.layer != Layer::Organisation {
-        if let Some(members) = json.as_object_mut() {
-            members.insert("layer".to_owned(), Value::from(document.layer.as_str()));
-        }
+    if document.layer != Layer::Organisation
+        && let Some(members) = json.as_object_mut()
+    {
+        members.insert("layer".to_owned(), Value::from(document.layer.as_str()));
     }
     json
 }

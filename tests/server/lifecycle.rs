@@ -96,8 +96,7 @@ async fn draining_answers_what_was_asked_and_ends_streams() {
     let mut client = running.client().await;
     let (requests, stream) = mpsc::unbounded_channel();
     let mut answers = client.evaluate_stream(UnboundedReceiverStream::new(stream)).await.unwrap().into_inner();
-    let ask = || requests.send(EvaluateStreamRequest { request: Some(question("file.read")) });
-    ask().unwrap();
+    requests.send(EvaluateStreamRequest { request: Some(question("file.read")) }).unwrap();
     assert!(answers.next().await.unwrap().is_ok());
     // A unary call whose message is still on its way.
     let mut raw = Raw::connect(running.server.tcp_address().unwrap()).await;

@@ -29,10 +29,10 @@ impl Iterator for Candidates<'_> {
         }
         let least = self.lists.iter().filter_map(|list| list.first()).min().copied()?;
         self.lists.retain(|list| {
-            if let Some((first, rest)) = list.split_first() {
-                if *first == least {
-                    *list = rest;
-                }
+            if let Some((first, rest)) = list.split_first()
+                && *first == least
+            {
+                *list = rest;
             }
             !list.is_empty()
         });

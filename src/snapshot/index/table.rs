@@ -54,10 +54,10 @@ impl Table {
     /// Calls `hit` with each list of rules under whose keys `id` falls.
     pub fn probe<'a>(&'a self, id: &str, mut hit: impl FnMut(&'a [u32])) {
         let id = id.as_bytes();
-        if !self.exact.is_empty() {
-            if let Some(rules) = self.exact.get(id) {
-                hit(rules);
-            }
+        if !self.exact.is_empty()
+            && let Some(rules) = self.exact.get(id)
+        {
+            hit(rules);
         }
         for (length, rules) in &self.prefixes {
             let Some(prefix) = id.get(..*length) else { break };
