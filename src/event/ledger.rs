@@ -64,7 +64,7 @@ impl Ledger {
 
     /// Makes a worker known. Its tickets are accounted for from then on.
     pub(super) fn add_worker(&mut self, worker: u8, slot: Arc<WorkerSlot>) {
-        if worker < MAX_WORKERS && !self.workers.iter().any(|known| known.worker == worker) {
+        if worker < MAX_WORKERS && !self.knows(worker) {
             self.workers.push(WorkerLedger {
                 worker,
                 slot,
@@ -77,7 +77,12 @@ impl Ledger {
         }
     }
 
-    /// Takes note of a record.
+    /// Whether the worker is known.
+    pub(super) fn knows(&self, worker: u8) -> bool {
+        self.workers.iter().any(|known| known.worker == worker)
+    }
+
+    /// Takes note of a record of a known worker.
     pub(super) fn arrived(&mut self, ticket: Ticket, now: Moment) {
         if ticket.boot != self.boot {
             return;

@@ -179,6 +179,10 @@ impl Writer {
     }
 
     fn decision(&mut self, mut record: Box<DecisionRecord>, now: Duration) {
+        // A worker may have been made since this turn began; it was announced before it could record anything.
+        if !self.ledger.knows(record.ticket.worker) {
+            self.meet_workers();
+        }
         self.ledger.arrived(record.ticket, self.moment(now));
         self.progress.oldest_micros.get_or_insert(record.decided_at.as_micros());
         self.masker.mask(&mut record);

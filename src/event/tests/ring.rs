@@ -120,3 +120,21 @@ fn workers_keep_their_order_and_nothing_is_lost_or_doubled() {
         events(directory.path()).iter().map(|e| e["meta"]["sequence"].as_u64().unwrap()).collect();
     assert_eq!(sequences, (1..=sequences.len() as u64).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_worker_that_is_made_while_the_writer_works_starts_without_a_gap() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = EventOptions::new(directory.path());
+    options.poll_busy = Duration::ZERO;
+    options.poll_idle = Duration::ZERO;
+    let log = EventLog::open(options).unwrap();
+    for worker in 0..MAX_WORKERS {
+        let recorder = log.recorder(worker);
+        for _ in 0..3 {
+            decide(&recorder, 0).unwrap();
+        }
+    }
+    log.close(LONG).unwrap();
+    assert_eq!(of_type(directory.path(), "policy.evaluated").len(), 3 * usize::from(MAX_WORKERS));
+    assert_eq!(of_type(directory.path(), "events.gap"), Vec::<serde_json::Value>::new());
+}
