@@ -2,6 +2,8 @@
 //!
 //! `cargo bench --bench decide`
 
+#![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot be set up has nothing to measure")]
+
 use std::fmt::Write as _;
 use std::hint::black_box;
 

@@ -1,5 +1,7 @@
 //! Policies decide as their test cases say: the cases of the engine in `tests/cases/decide`, and those of every pack.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
