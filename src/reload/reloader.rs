@@ -1,6 +1,6 @@
 //! One attempt to load, from the files to the swap. Starting up is the same attempt as every later one.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -195,18 +195,31 @@ impl Reloader {
         }
         let entries = documents::entries(&documents);
         let warnings = read.findings.len().saturating_add(findings.count(Severity::Warning));
-        if !self.options.allow_empty && !has_policies(&entries) && self.had_policies() {
-            let message = "the sources hold no policy any more; restore the files, or allow it by configuration";
-            return Err(Stop::Refused(RefusalReason::NoPolicies, message.to_owned(), Vec::new()));
+        if let Some(what) = self.emptied(&entries).filter(|_| !self.options.allow_empty) {
+            let message = format!(
+                "{what} no policy any more; restore the files, or set `policies.allowEmpty: true` to let it through"
+            );
+            return Err(Stop::Refused(RefusalReason::NoPolicies, message, Vec::new()));
         }
         Ok((Checked { documents, digest, entries, warnings }, read.texts))
     }
 
-    /// Whether the snapshot before had policies. One whose manifest is lost may have had some.
-    fn had_policies(&self) -> bool {
-        match self.previous() {
-            None => false,
-            Some((_, entries)) => entries.is_none_or(|entries| has_policies(&entries)),
+    /// What held policies in the snapshot before and holds none in `entries`: a layer, or all of them. A lost mount of one
+    /// layer would otherwise lift all that the layer forbids. A snapshot whose manifest is lost may have held some.
+    fn emptied(&self, entries: &[DocumentEntry]) -> Option<String> {
+        let (_, before) = self.previous()?;
+        let now = layers_with_policies(entries);
+        let Some(before) = before else {
+            return now.is_empty().then(|| "the sources hold".to_owned());
+        };
+        // A layer without a source was taken out by configuration, which is as deliberate as it gets.
+        let has_source = |layer: &&str| self.options.sources.iter().any(|source| source.layer.as_str() == *layer);
+        let before = layers_with_policies(&before);
+        let lost: Vec<&str> = before.difference(&now).copied().filter(has_source).collect();
+        match lost.as_slice() {
+            _ if now.is_empty() && !before.is_empty() => Some("the sources hold".to_owned()),
+            [] => None,
+            lost => Some(format!("the sources of layer {} hold", lost.join(" and "))),
         }
     }
 
@@ -342,8 +355,9 @@ impl Reloader {
     }
 }
 
-fn has_policies(entries: &[DocumentEntry]) -> bool {
-    entries.iter().any(|entry| entry.name.kind == "Policy")
+fn layers_with_policies(entries: &[DocumentEntry]) -> BTreeSet<&str> {
+    let policies = entries.iter().filter(|entry| entry.name.kind == "Policy");
+    policies.map(|entry| entry.name.layer.as_str()).collect()
 }
 
 fn storage(error: &ArchiveError) -> Stop {

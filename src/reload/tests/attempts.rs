@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
 
-use super::house::{House, bad_policy, chmod, policy};
+use super::house::{House, bad_policy, chmod, make_directory, policy, write};
+use crate::model::Layer;
 use crate::policy::{Loaded, SourceText};
 use crate::reload::*;
 
@@ -103,6 +104,32 @@ fn from_some_policies_to_none_is_refused_unless_allowed() {
     let mut allowing = house.reloader_with(ReloadOptions { allow_empty: true, ..house.options() });
     assert!(matches!(allowing.first_load(), Outcome::Published(_)));
     assert_eq!(house.live_rules(), Vec::<String>::new());
+}
+
+#[test]
+fn a_layer_that_loses_all_its_policies_is_refused() {
+    let house = House::new();
+    house.write("a.yaml", &policy("a"));
+    let system = house.path().join("system");
+    make_directory(&system);
+    write(&system.join("s.yaml"), policy("s"));
+    let mut options = house.options();
+    options.sources.push(PolicySource { path: system.clone(), layer: Layer::System });
+    let mut reloader = house.reloader_with(options.clone());
+    reloader.first_load();
+    assert_eq!(house.live_rules(), ["s", "a"]);
+
+    fs::remove_file(system.join("s.yaml")).unwrap();
+    let Outcome::Refused(refusal) = reloader.attempt(Trigger::Watch) else { panic!("not refused") };
+    assert_eq!(refusal.reason, RefusalReason::NoPolicies);
+    assert!(refusal.message.contains("layer system"), "{}", refusal.message);
+    assert_eq!(house.live_rules(), ["s", "a"]);
+    drop(reloader);
+
+    // Taking the source out of the configuration is no accident.
+    options.sources.pop();
+    assert!(house.reloader_with(options).first_load().is_good());
+    assert_eq!(house.live_rules(), ["a"]);
 }
 
 #[test]
