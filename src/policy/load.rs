@@ -46,7 +46,12 @@ pub fn load(texts: &[SourceText]) -> Loaded {
     for text in texts {
         let source = sources.add(text.name.clone(), text.text.clone());
         let context = Context { text: &text.text, layer: text.layer };
-        for node in yaml::parse(source, &text.text, &mut findings) {
+        let known = findings.iter().len();
+        let nodes = yaml::parse(source, &text.text, &mut findings);
+        if nodes.is_empty() && findings.iter().len() == known {
+            findings.push(empty_file(Span::new(source, 0, 0)));
+        }
+        for node in nodes {
             document_count += 1;
             document(&node, context, &mut documents, &mut names, &mut findings);
         }
@@ -55,6 +60,11 @@ pub fn load(texts: &[SourceText]) -> Loaded {
     lint(&documents, complete, &mut findings);
     findings.sort();
     Loaded { sources, documents, document_count, findings }
+}
+
+/// A file that was emptied, or cut off while it was written, would otherwise silently take its rules away.
+fn empty_file(at: Span) -> Finding {
+    Finding::error("empty-file", "the file holds no document").at(at).help("write a document, or delete the file")
 }
 
 /// The names that documents have so far, to report a second use.

@@ -117,13 +117,13 @@ fn a_layer_that_loses_all_its_policies_is_refused() {
     options.sources.push(PolicySource { path: system.clone(), layer: Layer::System });
     let mut reloader = house.reloader_with(options.clone());
     reloader.first_load();
-    assert_eq!(house.live_rules(), ["s", "a"]);
+    assert_eq!(house.live_rules(), ["a", "s"]);
 
     fs::remove_file(system.join("s.yaml")).unwrap();
     let Outcome::Refused(refusal) = reloader.attempt(Trigger::Watch) else { panic!("not refused") };
     assert_eq!(refusal.reason, RefusalReason::NoPolicies);
     assert!(refusal.message.contains("layer system"), "{}", refusal.message);
-    assert_eq!(house.live_rules(), ["s", "a"]);
+    assert_eq!(house.live_rules(), ["a", "s"]);
     drop(reloader);
 
     // Taking the source out of the configuration is no accident.
