@@ -41,6 +41,9 @@ impl ReloadRecorder {
 impl ReloadEvents for ReloadRecorder {
     fn published(&mut self, publication: &Publication) {
         let rules = self.holder.load().live().map_or(0, |snapshot| snapshot.rules().len());
+        if rules == 0 {
+            tracing::warn!("the live snapshot has no enabled rule; check `policies.sources`");
+        }
         self.telemetry.snapshot_published(publication.snapshot.revision, rules);
         let names = |entries: &[DocumentEntry]| entries.iter().map(|entry| entry.name.to_string()).collect();
         let body = ControlBody::SnapshotPublished(SnapshotPublished {

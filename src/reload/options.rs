@@ -31,7 +31,7 @@ pub struct SourceLimits {
 
 impl Default for SourceLimits {
     fn default() -> Self {
-        Self { files: 4_096, directories: 1_024, depth: 16, file_bytes: 8 << 20, total_bytes: 64 << 20 }
+        Self { files: 4_096, directories: 1_024, depth: 16, file_bytes: 4 << 20, total_bytes: 64 << 20 }
     }
 }
 
