@@ -3,6 +3,7 @@
 use crate::model::Effect;
 
 use super::Condition;
+use super::always_fails;
 use super::builder::Builder;
 use super::checker;
 use super::lint;
@@ -66,6 +67,7 @@ pub(super) fn compile_in(
             lowering.add_term(&mut builder, *term, alone);
         }
         problems.append(&mut lowering.problems);
+        always_fails::report(lowering, source.when.unwrap_or(""), source.list.is_empty(), effect, &mut problems);
         lint::check_tree(lowering, effect, &mut problems);
         constant = match lowering.constant(lowering.ast.root()) {
             Some(Const::Bool(value)) => Some(*value),

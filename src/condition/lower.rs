@@ -1,9 +1,10 @@
 //! From a checked tree to instructions. Constant parts are evaluated here, by the machine that will run the program.
 
+use super::always_fails::{self, Failure};
 use super::ast::{Ast, Kind, Macro, MacroKind, NodeId};
 use super::builder::{Builder, number};
 use super::checker::{Checked, NodeMeaning};
-use super::error::Budget;
+use super::error::{Budget, ConditionError};
 use super::functions::Function;
 use super::fuse;
 use super::path::{Bindings, path_of};
@@ -23,6 +24,10 @@ pub(super) struct Lowering<'t> {
     pub(super) checked: &'t Checked,
     /// The value of each node that is constant.
     folded: Vec<Option<Const>>,
+    /// Whether each node is an error for every request.
+    failing: Vec<bool>,
+    /// The innermost of those nodes.
+    failures: Vec<Failure>,
     folding: Budget,
     pub(super) problems: Vec<Problem>,
 }
@@ -32,7 +37,8 @@ impl<'t> Lowering<'t> {
     pub(super) fn new(ast: &'t Ast, checked: &'t Checked) -> Self {
         let folding = Budget { remaining: FOLDING_BUDGET };
         let folded = Vec::with_capacity(ast.len());
-        let mut lowering = Self { ast, checked, folded, folding, problems: Vec::new() };
+        let failing = Vec::with_capacity(ast.len());
+        let mut lowering = Self { ast, checked, folded, failing, failures: Vec::new(), folding, problems: Vec::new() };
         // For each node: the macro levels whose variables it reads; `OPEN` where it reads an attribute.
         let mut reads: Vec<u128> = Vec::with_capacity(ast.len());
         for (id, node) in ast.iter() {
@@ -43,9 +49,60 @@ impl<'t> Lowering<'t> {
             }
             reads.push(needs);
             let folded = lowering.fold(id, &node.kind, needs == 0);
+            let failed = lowering.failures.last().is_some_and(|failure| failure.node == id);
+            let fails = folded.is_none() && (failed || lowering.operands_fail(&node.kind));
             lowering.folded.push(folded);
+            if !fails && let Some(error) = always_fails::unknown_zone(&lowering, checked, id) {
+                lowering.failures.push(Failure { node: id, error });
+                lowering.failing.push(true);
+            } else {
+                lowering.failing.push(fails);
+            }
         }
         lowering
+    }
+
+    /// Whether the node is an error for every request.
+    pub(super) fn always_fails(&self, id: NodeId) -> bool {
+        self.failing.get(id.index()).is_some_and(|fails| *fails)
+    }
+
+    /// The innermost nodes that are an error for every request.
+    pub(super) fn failures(&self) -> impl Iterator<Item = &Failure> {
+        // A macro fails after what it runs.
+        let mut before = None;
+        self.failures.iter().filter(move |failure| {
+            let range = self.ast.range(failure.node);
+            let is_inner = before.is_none_or(|before| before < range.start);
+            before = before.max(Some(range.start));
+            is_inner
+        })
+    }
+
+    /// Whether a node without a value fails because what it needs does.
+    fn operands_fail(&self, kind: &Kind) -> bool {
+        match kind {
+            Kind::And(terms) | Kind::Or(terms) => {
+                let other = Const::Bool(matches!(kind, Kind::And(_)));
+                let fails = |term: &NodeId| self.always_fails(*term);
+                terms.iter().any(fails) && terms.iter().all(|term| fails(term) || self.constant(*term) == Some(&other))
+            }
+            Kind::Ternary { condition, yes, no } => {
+                self.always_fails(*condition)
+                    || match self.constant(*condition) {
+                        Some(Const::Bool(true)) => self.always_fails(*yes),
+                        Some(Const::Bool(false)) => self.always_fails(*no),
+                        _ => self.always_fails(*yes) && self.always_fails(*no),
+                    }
+            }
+            // The body is not run where there is no element.
+            Kind::Macro(body) => self.always_fails(body.range),
+            _ => {
+                let mut any = false;
+                Ast::operands(kind, |operand| any |= self.always_fails(operand));
+                any
+            }
+        }
     }
 
     fn own_reads(&self, id: NodeId, kind: &Kind) -> u128 {
@@ -89,7 +146,13 @@ impl<'t> Lowering<'t> {
                 _ => None,
             },
             _ if closed && self.checked.problems.is_empty() && self.operands_are_constant(kind) => {
-                let value = self.run_constant(id);
+                let value = match self.run_constant(id) {
+                    Ok(value) => Some(value),
+                    Err(error) => {
+                        self.failures.extend(error.map(|error| Failure { node: id, error }));
+                        None
+                    }
+                };
                 if value.is_some() {
                     // What is folded into this node is not needed any more.
                     Ast::operands(kind, |operand| {
@@ -117,18 +180,21 @@ impl<'t> Lowering<'t> {
         all
     }
 
-    /// Runs a closed node by itself.
-    fn run_constant(&mut self, id: NodeId) -> Option<Const> {
+    /// Runs a closed node by itself. Gives the error where it says something about every run.
+    fn run_constant(&mut self, id: NodeId) -> Result<Const, Option<ConditionError>> {
         let mut builder = Builder::default();
         let problems = self.problems.len();
         self.lower_unfolded(&mut builder, id);
         // What is wrong is reported when the node is lowered for good.
+        let is_whole = self.problems.len() == problems;
         self.problems.truncate(problems);
         let program = builder.finish(String::new());
         let request = crate::model::Request::default();
         let bindings = Bindings { request: &request, now: crate::model::Timestamp::default() };
-        let value = Vm::new(&program, bindings, &mut self.folding).run(0, program.code.len(), false).ok()?;
-        Some(value.to_const())
+        let value = Vm::new(&program, bindings, &mut self.folding).run(0, program.code.len(), false);
+        value
+            .map(|value| value.to_const())
+            .map_err(|error| Some(error).filter(|error| is_whole && *error != ConditionError::Limit))
     }
 
     /// The terms of the outermost `&&`, left to right.

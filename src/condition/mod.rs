@@ -7,6 +7,7 @@
 //! `lower` (constants folded, tests of one attribute fused into a `predicate`) → `program`, which `vm` runs. The list
 //! becomes predicates directly. `docs/cel.md` says which part of the CEL specification holds.
 
+mod always_fails;
 mod arithmetic;
 mod ast;
 mod builder;

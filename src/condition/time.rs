@@ -269,6 +269,11 @@ impl Civil {
     }
 }
 
+/// Whether `zone` is what the calendar fields take.
+pub(super) fn is_zone(zone: &str) -> bool {
+    matches!(zone, "UTC" | "Z" | "") || parse_offset(zone).is_some() || jiff::tz::TimeZone::get(zone).is_ok()
+}
+
 /// Days from 1970-01-01 in the proleptic Gregorian calendar.
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let shifted = if month <= 2 { year - 1 } else { year };

@@ -116,6 +116,80 @@ fn mistakes_are_explained() {
 }
 
 #[test]
+fn what_always_fails_is_reported() {
+    for (text, expected) in [
+        (
+            "now < timestamp(\"2026-01-01\")",
+            "always-fails: `timestamp(\"2026-01-01\")` always fails: not an RFC 3339 time @ timestamp(\"2026-01-01\") / write `2026-01-01T00:00:00Z`",
+        ),
+        (
+            "now < timestamp('2026-13-01T00:00:00Z')",
+            "always-fails: `timestamp('2026-13-01T00:00:00Z')` always fails: not an RFC 3339 time @ timestamp('2026-13-01T00:00:00Z') / a time is written like `2026-01-31T23:59:59Z` or `2026-01-31T23:59:59+02:00`",
+        ),
+        (
+            "now - timestamp(0) > duration('1 day')",
+            "always-fails: `duration('1 day')` always fails: not a duration @ duration('1 day') / write `24h`; the units are `h`, `m`, `s`, `ms`, `us` and `ns`",
+        ),
+        (
+            "tenant == 'a' && int('x') == 1",
+            "always-fails: `int('x')` always fails: \"x\" does not spell an int @ int('x') / ",
+        ),
+        (
+            "size(tenant) == int('1.5')",
+            "always-fails: `int('1.5')` always fails: \"1.5\" does not spell an int @ int('1.5') / convert it to a double first: `double(\"1.5\")`",
+        ),
+        ("1/0 == size(tenant)", "always-fails: `1/0` always fails: division by zero @ 1/0 / "),
+        ("[1, 2].map(x, 1 % 0) == []", "always-fails: `1 % 0` always fails: modulus by zero @ 1 % 0 / "),
+        (
+            "[1].exists(x, [x][x] == 1)",
+            "always-fails: `[1].exists(x, [x][x] == 1)` always fails: index 1 is out of bounds @ [1].exists(x, [x][x] == 1) / ",
+        ),
+        (
+            "now.getHours('Europe/Berln') < 8",
+            "always-fails: `now.getHours('Europe/Berln')` always fails: unknown time zone `Europe/Berln` @ 'Europe/Berln' / did you mean `Europe/Berlin`? Write an IANA name or an offset such as `+02:00`",
+        ),
+        (
+            "now.getHours('+25:00') < 8",
+            "always-fails: `now.getHours('+25:00')` always fails: unknown time zone `+25:00` @ '+25:00' / write an IANA name such as `Europe/Berlin`, or an offset such as `+02:00`",
+        ),
+    ] {
+        assert_eq!(rendered(text, Effect::Deny), [expected], "{text}");
+    }
+    for text in
+        ["now.getHours('Europe/Berlin') < 8", "now.getHours('-02:30') < 8", "now < timestamp('2026-01-01T00:00:00Z')"]
+    {
+        assert_eq!(rendered(text, Effect::Deny), Vec::<String>::new(), "{text}");
+    }
+}
+
+#[test]
+fn a_condition_that_is_always_an_error_is_told_from_one_that_may_be() {
+    let list = [clause("tenant", "==", "\"x\"")];
+    for (text, list, whole) in [
+        ("1/0 == 1", &[][..], true),
+        ("!(1/0 == size(tenant))", &[], true),
+        ("true && 1/0 == 1", &[], true),
+        ("1/0 == 1 || int('x') == 1", &[], true),
+        ("tenant == 'a' ? 1/0 == 1 : int('x') == 1", &[], true),
+        ("[1/0].exists(x, x == 1)", &[], true),
+        ("1/0 == 1", &list, false),
+        ("tenant == 'a' && 1/0 == 1", &[], false),
+        ("tenant == 'a' || 1/0 == 1", &[], false),
+        ("tenant == 'a' ? 1/0 == 1 : true", &[], false),
+        ("subject.roles.exists(x, 1/0 == 1)", &[], false),
+        ("false && 1/0 == 1", &[], false),
+    ] {
+        let (condition, problems) = compile(&ConditionSource { when: Some(text), list }, Effect::Deny);
+        let found = problems.iter().find(|problem| problem.code == "always-fails").unwrap();
+        assert_eq!(found.label.contains("for every request"), whole, "{text}: {}", found.label);
+        if whole {
+            let request = super::request("{}");
+            assert!(condition.unwrap().evaluate(&super::bindings(&request), &mut super::budget()).is_err(), "{text}");
+        }
+    }
+}
+
+#[test]
 fn every_error_is_reported_at_once() {
     let found = rendered("subjet.id == 'a' && tenant.foo() && context.n % 2 == 0", Effect::Deny);
     assert_eq!(found.len(), 3, "{found:?}");
