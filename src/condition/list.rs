@@ -34,7 +34,7 @@ pub(super) enum ListTest {
     In(Box<[Value]>),
     /// The field has the type of one of the values and is none of them, or is a list without any of them.
     NotIn(Box<[Value]>),
-    /// The field is there and neither null nor an empty string of the request itself; or the contrary.
+    /// The field is there and neither null nor, for a field of the request itself, empty; or the contrary.
     Exists(bool),
 }
 
@@ -96,7 +96,7 @@ impl ListTest {
 }
 
 fn exists(found: Option<AttributeRef<'_>>) -> bool {
-    !matches!(found, None | Some(AttributeRef::Text("") | AttributeRef::Value(Value::Null)))
+    found.is_some_and(|found| !found.is_empty_field() && !is_null(found))
 }
 
 fn is_null(found: AttributeRef<'_>) -> bool {

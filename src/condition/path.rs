@@ -68,6 +68,16 @@ pub enum AttributeRef<'a> {
 }
 
 impl<'a> AttributeRef<'a> {
+    /// Whether it is a field of the request itself that says nothing: an empty string, no roles, no properties.
+    pub(super) fn is_empty_field(self) -> bool {
+        match self {
+            Self::Text(text) => text.is_empty(),
+            Self::Texts(texts) => texts.is_empty(),
+            Self::Map(map) => map.is_empty(),
+            Self::Value(_) | Self::Now(_) => false,
+        }
+    }
+
     pub(super) fn to_val(self) -> Val<'a> {
         match self {
             Self::Text(text) => Val::Str(text),
@@ -211,7 +221,7 @@ impl AttributePath {
     #[inline]
     pub(super) fn is_present(&self, bindings: &Bindings<'_>, budget: &mut Budget) -> Result<bool, ConditionError> {
         let Some((last, before)) = self.keys.split_last() else {
-            return Ok(!matches!(self.base(bindings), AttributeRef::Text("")));
+            return Ok(!self.base(bindings).is_empty_field());
         };
         match follow(self.base(bindings), before, budget) {
             Some(AttributeRef::Map(map) | AttributeRef::Value(Value::Map(map))) => {
