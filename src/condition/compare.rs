@@ -100,7 +100,7 @@ pub(super) fn order(
     b: &Val<'_>,
     budget: &mut Budget,
 ) -> Result<Option<Ordering>, ConditionError> {
-    if let Some(order) = numeric_order(a, b) {
+    if let Some(order) = mixed_order(a, b).or_else(|| numeric_order(a, b)) {
         return Ok(order);
     }
     if let (Some(a), Some(b)) = (a.as_str(), b.as_str()) {
@@ -117,6 +117,19 @@ pub(super) fn order(
         (Val::Duration(a), Val::Duration(b)) => Ok(Some(a.cmp(b))),
         _ => Err(Overload::binary(operation, a.type_name(), b.type_name())),
     }
+}
+
+/// The order of an integer and a double, for the operators of order: as doubles, as the specification's conformance tests
+/// have it. Equality is by mathematical value.
+fn mixed_order(a: &Val<'_>, b: &Val<'_>) -> Option<Option<Ordering>> {
+    let (a, b) = match (a, b) {
+        (Val::Int(a), Val::Double(b)) => (*a as f64, *b),
+        (Val::Uint(a), Val::Double(b)) => (*a as f64, *b),
+        (Val::Double(a), Val::Int(b)) => (*a, *b as f64),
+        (Val::Double(a), Val::Uint(b)) => (*a, *b as f64),
+        _ => return None,
+    };
+    Some(a.partial_cmp(&b))
 }
 
 /// `None` where one is not a number, `Some(None)` where one is NaN.

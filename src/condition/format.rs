@@ -70,14 +70,19 @@ fn write_clause(
             _ => return Err(wrong()),
         },
         'f' | 'e' => {
-            let Val::Double(number) = value else { return Err(wrong()) };
+            let number = match value {
+                Val::Double(number) => *number,
+                Val::Int(number) => *number as f64,
+                Val::Uint(number) => *number as f64,
+                _ => return Err(wrong()),
+            };
             let precision = precision.unwrap_or(6);
             if !number.is_finite() {
-                out.push_str(&double_text(*number));
+                out.push_str(&double_text(number));
             } else if clause == 'f' {
                 out.push_str(&format!("{number:.precision$}"));
             } else {
-                out.push_str(&scientific(*number, precision));
+                out.push_str(&scientific(number, precision));
             }
         }
         'b' => match value {
