@@ -8,6 +8,7 @@ use super::builder::Builder;
 use super::checker;
 use super::lint;
 use super::list;
+use super::list_types;
 use super::lower::Lowering;
 use super::parser;
 use super::predicate::{Predicate, Test};
@@ -29,6 +30,7 @@ pub(super) fn compile_in(
     for (index, clause) in source.list.iter().enumerate() {
         if let Some((path, test)) = list::compile(index, clause, scope, &mut problems) {
             lint::check_list_entry(index, clause, &path, &test, effect, &mut problems);
+            list_types::check(index, clause, &path, &test, &mut problems);
             entries.push((clause, Predicate { path, test: Test::List(Box::new(test)), negated: false }));
         }
     }

@@ -126,6 +126,9 @@ impl fmt::Debug for MissingKey {
     }
 }
 
+/// The operation that looks up a name in a map.
+pub(super) const FIELD_OF: &str = "field of";
+
 /// An operation and the types that it met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overload {
@@ -168,6 +171,10 @@ impl From<Overload> for ConditionError {
 
 impl fmt::Display for Overload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.operation == FIELD_OF {
+            let (known, path) = self.path.as_ref().map_or(("", "the value"), |path| ("`", path.as_str()));
+            return write!(f, "{known}{path}{known} is {} and has no fields", self.left.described());
+        }
         match self.right {
             None => write!(f, "`{}` on {}", self.operation, self.left)?,
             Some(right) => write!(f, "`{}` on {} and {right}", self.operation, self.left)?,

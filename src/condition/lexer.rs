@@ -74,6 +74,9 @@ pub(super) fn tokenize(text: &str) -> Result<Vec<Token<'_>>, Box<Problem>> {
         at = skip_blanks(text, at);
         let rest = text.get(at..).unwrap_or("");
         let Some(first) = rest.chars().next() else { break };
+        if first == '=' && !rest.starts_with("==") {
+            return Err(single_equals(at, rest, tokens.last()));
+        }
         let (kind, length) = token(text, at, rest, first)?;
         tokens.push(Token { kind, start: at, end: at + length });
         at += length;
@@ -150,13 +153,38 @@ fn quoted_name(rest: &str, at: usize) -> Result<(Tok<'_>, usize), Box<Problem>> 
     Ok((Tok::Quoted(name), length + 2))
 }
 
+/// What was probably meant with a `=` after the token `previous`.
+fn single_equals(at: usize, rest: &str, previous: Option<&Token<'_>>) -> Box<Problem> {
+    let known = |range: Range<usize>, written: &str, help: &str| {
+        Box::new(syntax(range, format!("`{written}` is not an operator")).help(help))
+    };
+    for (written, help) in [
+        ("=>", "write `>=` to compare"),
+        ("=<", "write `<=` to compare"),
+        ("=~", "write it as a call: `text.matches(\"…\")`"),
+    ] {
+        if rest.starts_with(written) {
+            return known(at..at + written.len(), written, help);
+        }
+    }
+    match previous.map(|token| (&token.kind, token.start, token.end)) {
+        Some((Tok::Symbol("=="), start, end)) if end == at => known(start..at + 1, "===", "write `==` to compare"),
+        Some((Tok::Symbol("!="), start, end)) if end == at => known(start..at + 1, "!==", "write `!=` to compare"),
+        // After an operator or an opening bracket a value is due, which no operator can replace.
+        None | Some((Tok::In, ..)) => syntax(at..at + 1, "expected a value, found `=`"),
+        Some((Tok::Symbol(symbol), ..)) if !matches!(*symbol, ")" | "]" | "}") => {
+            syntax(at..at + 1, "expected a value, found `=`")
+        }
+        _ => Box::new(syntax(at..at + 1, "a single `=` is not an operator").help("write `==` to compare")),
+    }
+}
+
 fn unexpected_character(at: usize, rest: &str, first: char) -> Box<Problem> {
     let problem = |length: usize, message: String, help: &str| {
         let problem = syntax(at..at + length, message);
         Box::new(if help.is_empty() { *problem } else { problem.help(help) })
     };
     match first {
-        '=' => problem(1, "a single `=` is not an operator".to_owned(), "write `==` to compare"),
         '&' => problem(1, "a single `&` is not an operator".to_owned(), "write `&&` for a logical and"),
         '|' => problem(1, "a single `|` is not an operator".to_owned(), "write `||` for a logical or"),
         ';' => problem(1, "a condition is one expression and takes no `;`".to_owned(), "join terms with `&&` or `||`"),

@@ -26,6 +26,7 @@ mod iterate;
 mod lexer;
 mod lint;
 mod list;
+mod list_types;
 mod literal;
 mod lower;
 mod macros;
@@ -40,6 +41,7 @@ mod source;
 mod strings;
 mod time;
 mod types;
+mod unsupported;
 mod value;
 mod vm;
 

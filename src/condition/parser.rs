@@ -30,8 +30,8 @@ pub(super) fn parse(text: &str) -> Result<Ast, Box<Problem>> {
 }
 
 pub(super) struct Parser<'t> {
-    tokens: Vec<Token<'t>>,
-    at: usize,
+    pub(super) tokens: Vec<Token<'t>>,
+    pub(super) at: usize,
     pub(super) ast: Ast,
     depth: usize,
     /// The variables of the macros around the current place, outermost first.
@@ -50,9 +50,11 @@ impl<'t> Parser<'t> {
             return Err(Box::new(Problem::error("cel-too-deep", Place::When(at), message)));
         }
         let condition = self.binary(Precedence::Or)?;
+        let question = self.at;
         let node = if self.eat("?") {
             let yes = self.binary(Precedence::Or)?;
-            self.expect(":", "after the first branch of `?`")?;
+            self.expect(":", "after the first branch of `?`")
+                .map_err(|problem| self.safe_navigation(question).unwrap_or(problem))?;
             let no = self.expression()?;
             self.join(Kind::Ternary { condition, yes, no }, condition, no)
         } else {
@@ -159,17 +161,14 @@ impl<'t> Parser<'t> {
             } else if self.peek() == &Tok::Symbol("[") {
                 self.advance();
                 if self.peek() == &Tok::Symbol("?") {
-                    return Err(self.no_optionals());
+                    return Err(self.no_optionals(self.previous_start(), "[?"));
                 }
                 let index = self.expression()?;
                 let end = self.expect("]", "after the index")?;
                 let start = self.ast.range(node).start;
                 node = self.ast.push(Kind::Index { operand: node, index }, start, end);
-            } else if self.peek() == &Tok::Symbol("{")
-                && matches!(self.ast.kind(node), Kind::Ident(_) | Kind::Select { .. })
-            {
-                let problem = syntax(self.token_range(), "messages cannot be built in a condition");
-                return Err(Box::new(problem.help("a map is written without a name before it: {\"key\": value}")));
+            } else if let Some(problem) = self.message(node) {
+                return Err(problem);
             } else {
                 return Ok(node);
             }
@@ -180,13 +179,16 @@ impl<'t> Parser<'t> {
         let start = self.ast.range(operand).start;
         let (field, name_at) = match self.peek().clone() {
             Tok::Ident(name) | Tok::Quoted(name) | Tok::Reserved(name) => (name, self.token_range()),
-            Tok::Symbol("?") => return Err(self.no_optionals()),
+            Tok::Symbol("?") => return Err(self.no_optionals(self.previous_start(), ".?")),
             Tok::In | Tok::True | Tok::False | Tok::Null => {
                 let problem = self.unexpected("a field name");
                 return Err(Box::new(problem.help("use an index for this key: `context[\"in\"]`")));
             }
             _ => return Err(self.unexpected("a field name after `.`")),
         };
+        if self.peek_at(1) == &Tok::Symbol("(") {
+            self.refuse_extension(operand, field)?;
+        }
         self.advance();
         if self.peek() != &Tok::Symbol("(") {
             let kind = Kind::Select { operand, field: field.into(), test: false };
@@ -299,7 +301,7 @@ impl<'t> Parser<'t> {
         let mut items = Vec::new();
         while self.peek() != &Tok::Symbol("]") {
             if self.peek() == &Tok::Symbol("?") {
-                return Err(self.no_optionals());
+                return Err(self.no_optionals(self.previous_start(), "[?"));
             }
             items.push(self.expression()?);
             if !self.eat(",") {
@@ -316,7 +318,7 @@ impl<'t> Parser<'t> {
         let mut entries = Vec::new();
         while self.peek() != &Tok::Symbol("}") {
             if self.peek() == &Tok::Symbol("?") {
-                return Err(self.no_optionals());
+                return Err(self.no_optionals(self.previous_start(), "{?"));
             }
             let key = self.expression()?;
             self.expect(":", "between key and value")?;
@@ -371,11 +373,6 @@ impl<'t> Parser<'t> {
 
     fn token_start(&self) -> usize {
         self.token_range().start
-    }
-
-    fn no_optionals(&self) -> Box<Problem> {
-        let problem = syntax(self.token_range(), "optional values (`?`) are not supported");
-        Box::new(problem.help("test with `has(…)` first"))
     }
 
     pub(super) fn unexpected(&self, expected: &str) -> Box<Problem> {

@@ -7,7 +7,7 @@ use crate::model::{Attributes, ExplainedValue, Request, Text, Timestamp, Value};
 
 use super::ast::{Ast, Kind, NodeId};
 use super::checker::{Checked, NodeMeaning};
-use super::error::{Budget, ConditionError, MissingKey, Overload};
+use super::error::{Budget, ConditionError, FIELD_OF, MissingKey, Overload};
 use super::scope::Slot;
 use super::time::Instant;
 use super::value::{Const, List, Map, TypeName, Val};
@@ -228,7 +228,7 @@ impl AttributePath {
                 budget.spend(map.len() / 8);
                 Ok(map.get(&last.name).is_some())
             }
-            Some(other) => Err(self.no_field(other)),
+            Some(other) => Err(self.no_field(before.len(), other)),
             None => Err(self.missing(before, bindings)),
         }
     }
@@ -237,18 +237,21 @@ impl AttributePath {
     #[cold]
     fn missing(&self, keys: &[Key], bindings: &Bindings<'_>) -> ConditionError {
         let mut found = self.base(bindings);
-        for key in keys {
-            let Some(map) = found.as_map() else { return self.no_field(found) };
+        for (count, key) in keys.iter().enumerate() {
+            let Some(map) = found.as_map() else { return self.no_field(count, found) };
             match map.get(&key.name) {
                 Some(value) => found = AttributeRef::Value(value),
                 None => return ConditionError::NoSuchKey(MissingKey::at(&key.path)),
             }
         }
-        self.no_field(found)
+        self.no_field(keys.len(), found)
     }
 
-    fn no_field(&self, found: AttributeRef<'_>) -> ConditionError {
-        Overload::on_attribute("field of", found.type_name(), None, self.as_str())
+    /// The first `count` keys lead to something that has no fields.
+    fn no_field(&self, count: usize, found: AttributeRef<'_>) -> ConditionError {
+        let last = count.checked_sub(1).and_then(|last| self.keys.get(last));
+        let path = last.map_or(self.slot.as_str(), |key| &key.path);
+        Overload::on_attribute(FIELD_OF, found.type_name(), None, path)
     }
 
     /// The path and its value, for an explanation.

@@ -90,6 +90,22 @@ impl TypeName {
         Self::Type,
     ];
 
+    /// What a value of the type is, for people who look at the data and not at its types.
+    pub(super) const fn described(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool => "a bool",
+            Self::Int | Self::Uint | Self::Double => "a number",
+            Self::String => "a string",
+            Self::Bytes => "bytes",
+            Self::List => "a list",
+            Self::Map => "a map",
+            Self::Timestamp => "a timestamp",
+            Self::Duration => "a duration",
+            Self::Type => "a type",
+        }
+    }
+
     /// The name in CEL.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

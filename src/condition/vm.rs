@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::arithmetic;
 use super::ast::BinaryOp;
 use super::compare;
-use super::error::{BadArgument, Budget, ConditionError, MissingKey, Overload};
+use super::error::{BadArgument, Budget, ConditionError, FIELD_OF, MissingKey, Overload};
 use super::functions::{self, Function};
 use super::iterate::Iteration;
 use super::path::Bindings;
@@ -261,7 +261,7 @@ impl<'a, 'b> Vm<'a, 'b> {
                 self.stack.push(value);
                 Ok(())
             }
-            other => Err(unary("field of", &other)),
+            other => Err(unary(FIELD_OF, &other)),
         }
     }
 

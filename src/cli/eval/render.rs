@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use serde_json::Value;
+
 use super::json;
 use crate::api::proto::v1::{Decision, EvaluateResponse, Explanation, RuleExplanation, RuleOutcome};
 use crate::cli::style::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
@@ -9,6 +11,9 @@ use crate::model::Request;
 
 /// Width of the column of names.
 const NAMES: usize = 12;
+
+/// How many elements of a list, and entries of a map, are shown.
+const SHOWN: usize = 10;
 
 /// The verdict, what goes with it, and the explanation as a tree.
 pub fn text(request: &Request, answer: &EvaluateResponse) -> String {
@@ -119,11 +124,11 @@ fn branch(out: &mut String, rule: &RuleExplanation, is_last: bool) -> std::fmt::
     )?;
     let mut leaves = Vec::new();
     if !rule.clause.is_empty() {
-        leaves.push(rule.clause.clone());
+        leaves.push(one_line(&rule.clause));
     }
     for read in &rule.values {
         let value = match &read.value {
-            Some(value) => json::value(value).to_string(),
+            Some(value) => shortened(&json::value(value)),
             None => format!("{DIM}missing{RESET}"),
         };
         leaves.push(format!("{} = {value}", read.path));
@@ -137,4 +142,26 @@ fn branch(out: &mut String, rule: &RuleExplanation, is_last: bool) -> std::fmt::
         writeln!(out, "{DIM}{trunk} {fork}{RESET} {leaf}")?;
     }
     Ok(())
+}
+
+/// A clause that was written on several lines, on one.
+fn one_line(clause: &str) -> String {
+    clause.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The value as JSON, with the beginning of long lists and maps only.
+fn shortened(value: &Value) -> String {
+    let more = |count: usize| (count > SHOWN).then(|| format!("… {} more", count - SHOWN));
+    match value {
+        Value::Array(items) => {
+            let shown = items.iter().take(SHOWN).map(shortened).chain(more(items.len()));
+            format!("[{}]", shown.collect::<Vec<_>>().join(","))
+        }
+        Value::Object(map) => {
+            let entry = |(key, value): (&String, &Value)| format!("{}:{}", Value::from(key.as_str()), shortened(value));
+            let shown = map.iter().take(SHOWN).map(entry).chain(more(map.len()));
+            format!("{{{}}}", shown.collect::<Vec<_>>().join(","))
+        }
+        scalar => scalar.to_string(),
+    }
 }

@@ -165,6 +165,29 @@ fn shows_the_answer_to_people() {
 }
 
 #[test]
+fn long_values_and_clauses_of_several_lines_take_one_line() {
+    use prost_types::value::Kind;
+
+    let request = question(&["--subject=a", "--action=b"]);
+    let mut answer = answer();
+    let value = |kind| prost_types::Value { kind: Some(kind) };
+    let ids = (0..200).map(|id| value(Kind::NumberValue(f64::from(id)))).collect();
+    let ids = value(Kind::ListValue(prost_types::ListValue { values: ids }));
+    let note = value(Kind::StringValue("a  b\nc".to_owned()));
+    let map = prost_types::Struct { fields: [("ids".to_owned(), ids), ("note".to_owned(), note)].into() };
+    let rule = &mut answer.explanation.as_mut().unwrap().rules[0];
+    rule.clause = "has(context.ids) &&\n    context.ids.size() > 5\n".into();
+    rule.values = vec![v1::ExplainedValue { path: "context.x".into(), value: Some(value(Kind::StructValue(map))) }];
+    let text = anstream::adapter::strip_str(&render::text(&request, &answer)).to_string();
+    for expected in [
+        "│  ├─ has(context.ids) && context.ids.size() > 5\n",
+        "│  └─ context.x = {\"ids\":[0,1,2,3,4,5,6,7,8,9,… 190 more],\"note\":\"a  b\\nc\"}\n",
+    ] {
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[test]
 fn shows_the_answer_to_machines() {
     insta::assert_json_snapshot!(json::answer(&answer()));
 }

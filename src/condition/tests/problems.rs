@@ -33,6 +33,42 @@ fn mistakes_are_explained() {
             "not has(context.a)",
             "cel-syntax: expected the end of the condition, found `has` @ has / write `!(…)` for a negation; `x not in y` is `!(x in y)`",
         ),
+        ("1 <= = 2", "cel-syntax: expected a value, found `=` @ = / "),
+        ("= 2", "cel-syntax: expected a value, found `=` @ = / "),
+        ("(1 + = 2)", "cel-syntax: expected a value, found `=` @ = / "),
+        ("tenant in = 2", "cel-syntax: expected a value, found `=` @ = / "),
+        ("tenant === 'a'", "cel-syntax: `===` is not an operator @ === / write `==` to compare"),
+        ("tenant !== 'a'", "cel-syntax: `!==` is not an operator @ !== / write `!=` to compare"),
+        ("1 => 2", "cel-syntax: `=>` is not an operator @ => / write `>=` to compare"),
+        ("1 =< 2", "cel-syntax: `=<` is not an operator @ =< / write `<=` to compare"),
+        ("tenant =~ 'a'", "cel-syntax: `=~` is not an operator @ =~ / write it as a call: `text.matches(\"…\")`"),
+        (
+            "cel.bind(x, 1, x == 1)",
+            "cel-syntax: `cel.bind` is not supported @ cel.bind / write the expression itself where its name would stand",
+        ),
+        (
+            "has(context.a) && context.?a == 1",
+            "cel-syntax: optional values (`.?`) are not supported @ .? / test with `has(…)` first",
+        ),
+        ("context?.a == 1", "cel-syntax: optional values (`?.`) are not supported @ ?. / test with `has(…)` first"),
+        ("[tenant][?0] == 'a'", "cel-syntax: optional values (`[?`) are not supported @ [? / test with `has(…)` first"),
+        ("[?tenant] == ['a']", "cel-syntax: optional values (`[?`) are not supported @ [? / test with `has(…)` first"),
+        (
+            "{?'a': tenant} == {}",
+            "cel-syntax: optional values (`{?`) are not supported @ {? / test with `has(…)` first",
+        ),
+        (
+            "optional.of(tenant).hasValue()",
+            "cel-syntax: optional values (`optional.of`) are not supported @ optional.of / test with `has(…)` first",
+        ),
+        (
+            "Foo{a: 1}.a == 1",
+            "cel-syntax: messages (`Foo{…}`) are not supported @ Foo{ / a map is written without a name before it: {\"key\": value}",
+        ),
+        (
+            "google.protobuf.Int32Value{value: 1} == 1",
+            "cel-syntax: messages (`google.protobuf.Int32Value{…}`) are not supported @ google.protobuf.Int32Value{ / a map is written without a name before it: {\"key\": value}",
+        ),
         ("tenant == 'a", "cel-syntax: the string is not closed @ 'a / close it with '"),
         ("(tenant == 'a'", "cel-syntax: expected `)` to close the bracket, found the end of the condition @  / "),
         ("contxt.a == 1", "unknown-variable: unknown variable `contxt` @ contxt / did you mean `context`?"),
@@ -304,5 +340,108 @@ fn rules_that_can_be_dodged_or_match_too_much_are_reported() {
         assert_eq!(codes(None, &list, Effect::Allow), expected, "{pattern}");
         assert_eq!(codes(Some(&cel), &[], Effect::Allow), expected, "{pattern}");
         assert!(codes(Some(&cel), &list, Effect::Deny).is_empty());
+    }
+}
+
+#[test]
+fn list_entries_of_a_type_that_the_field_never_has_are_reported() {
+    for (field, operator, value, expected) in [
+        (
+            "agent_id",
+            "==",
+            "5",
+            "never-matches: `agent_id == 5` is never true: `agent_id` is a string / write text in quotation marks: `value: \"5\"`",
+        ),
+        (
+            "agent_id",
+            "!=",
+            "5",
+            "never-matches: `agent_id != 5` is never true: `agent_id` is a string / write text in quotation marks: `value: \"5\"`",
+        ),
+        (
+            "agent_id",
+            "!=",
+            "null",
+            "constant-condition: `agent_id != null` is always true: `agent_id` is a string / `operator: exists` tells whether it is empty",
+        ),
+        (
+            "agent_id",
+            "in",
+            "[5, true]",
+            "never-matches: `agent_id in [5,true]` is never true: `agent_id` is a string / write text in quotation marks: `value: [\"5\", \"true\"]`",
+        ),
+        (
+            "tenant",
+            "not_in",
+            "[5]",
+            "never-matches: `tenant not_in [5]` is never true: `tenant` is a string / write text in quotation marks: `value: [\"5\"]`",
+        ),
+        (
+            "tenant",
+            "<",
+            "5",
+            "never-matches: `tenant < 5` is never true: `tenant` is a string / `<` compares a string with text in quotation marks only",
+        ),
+        (
+            "agent_role",
+            ">",
+            "5",
+            "never-matches: `agent_role > 5` is never true: `agent_role` is a list of strings / look into the list with `==`, `in`, `contains` or `matches`",
+        ),
+        (
+            "agent_role",
+            ">",
+            "\"a\"",
+            "never-matches: `agent_role > \"a\"` is never true: `agent_role` is a list of strings / look into the list with `==`, `in`, `contains` or `matches`",
+        ),
+        (
+            "agent_role",
+            "!=",
+            "5",
+            "constant-condition: `agent_role != 5` is always true: `agent_role` is a list of strings / write text in quotation marks: `value: \"5\"`",
+        ),
+        (
+            "agent_role",
+            "contains",
+            "5",
+            "never-matches: `agent_role contains 5` is never true: `agent_role` is a list of strings / write text in quotation marks: `value: \"5\"`",
+        ),
+        (
+            "subject.properties",
+            "==",
+            "5",
+            "never-matches: `subject.properties == 5` is never true: `subject.properties` is a map / name one of its keys: `subject.properties.…`",
+        ),
+        (
+            "params.a",
+            "in",
+            "[]",
+            "never-matches: the entry is never true: the list is empty / list the values that the field may have",
+        ),
+    ] {
+        let list = [clause(field, operator, value)];
+        let (condition, problems) = compile(&ConditionSource { when: None, list: &list }, Effect::Deny);
+        let found: Vec<String> = problems
+            .iter()
+            .map(|problem| {
+                format!("{}: {} / {}", problem.code, problem.message, problem.help.clone().unwrap_or_default())
+            })
+            .collect();
+        assert_eq!(found, [expected]);
+        let request = super::request(r#"{"a": "5"}"#);
+        let outcome = condition.unwrap().evaluate(&super::bindings(&request), &mut super::budget());
+        assert_eq!(outcome, Ok(expected.contains("always true")), "{field} {operator} {value}");
+    }
+    for (field, operator, value) in [
+        ("agent_id", "==", "\"a\""),
+        ("agent_id", "in", "[5, \"a\"]"),
+        ("agent_role", "==", "[\"a\", \"b\"]"),
+        ("agent_role", "not_in", "[\"a\"]"),
+        ("agent_role", "exists", "true"),
+        ("params.a", "==", "5"),
+        ("context", "==", "{}"),
+    ] {
+        let list = [clause(field, operator, value)];
+        assert!(problems_of(None, &list, Effect::Deny).is_empty(), "{field} {operator} {value}");
     }
 }

@@ -50,6 +50,22 @@ fn the_clause_that_settles_is_named_with_its_values() {
 }
 
 #[test]
+fn what_has_no_fields_is_named() {
+    for (text, context, expected) in [
+        ("context.x.y == 1", r#"{"x": 1}"#, "`context.x` is a number and has no fields"),
+        ("context.x.y.z == 1", r#"{"x": {"y": "a"}}"#, "`context.x.y` is a string and has no fields"),
+        ("context.x.y.z == 1", r#"{"x": [1]}"#, "`context.x` is a list and has no fields"),
+        ("has(context.x.y.z)", r#"{"x": {"y": null}}"#, "`context.x.y` is null and has no fields"),
+        ("has(context.x.y.z)", r#"{"x": true}"#, "`context.x` is a bool and has no fields"),
+        ("dyn(tenant).y == 1", "{}", "the value is a string and has no fields"),
+    ] {
+        let request = request(context);
+        let error = cel(text).evaluate(&bindings(&request), &mut budget()).unwrap_err();
+        assert_eq!(error.to_string(), format!("no such overload: {expected}"), "{text} of {context}");
+    }
+}
+
+#[test]
 fn required_equalities_are_found_in_the_outermost_terms() {
     let of = |when: Option<&str>, list: &[crate::condition::ListClause]| -> Vec<String> {
         let (condition, problems) = compile(&ConditionSource { when, list }, Effect::Deny);
