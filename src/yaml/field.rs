@@ -50,6 +50,7 @@ impl<'n> Field<'n> {
         let bounds = format!("a whole number from {} to {}", range.start(), range.end());
         match &self.node.kind {
             Kind::Number(Number::Integer(value)) if range.contains(value) => Some(*value),
+            Kind::Number(Number::NotFinite) => None,
             Kind::Number(_) => {
                 out.push(
                     Finding::error("out-of-range", format!("`{}` must be {bounds}", self.name)).at(self.node.span),

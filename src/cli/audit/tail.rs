@@ -113,9 +113,13 @@ impl TailArgs {
     }
 }
 
-/// Whether the event tells of `wanted`, an id or `TYPE/ID`. Ids may hold slashes themselves.
+/// Whether the event tells of `wanted`, an id or `TYPE/ID`. Ids may hold slashes themselves. What tells of a decision once
+/// more holds the id only.
 fn is_subject(event: &Value, wanted: &str) -> bool {
     let (kind, id) = (subject_type(event), text(event, "/payload/agent_id"));
+    if FOLLOW_UPS.contains(&text(event, "/type")) && wanted.split_once('/').is_some_and(|(_, wanted)| wanted == id) {
+        return !id.is_empty();
+    }
     let rest = wanted.strip_prefix(kind).and_then(|rest| rest.strip_prefix('/'));
     !id.is_empty() && (id == wanted || (!kind.is_empty() && rest == Some(id)))
 }
