@@ -2,13 +2,11 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
-
-use super::documents::{DocumentArgs, print_findings};
+use super::documents::{DocumentArgs, MAX_SHOWN, findings_json, first, print_findings};
 use super::exit;
 use super::style::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
-use crate::diag::{Findings, Severity, render_json};
-use crate::policy::{self, Loaded};
+use crate::diag::{Findings, Severity};
+use crate::policy::Loaded;
 use crate::snapshot::Snapshot;
 
 /// Arguments of `lictor check`.
@@ -33,28 +31,25 @@ enum Output {
     Json,
 }
 
-/// Most findings that are printed: the rest would only be noise until these are seen to.
-const MAX_PRINTED: usize = 200;
-
 /// Reads and checks the documents and prints every finding.
 pub fn run(args: &CheckArgs) -> ExitCode {
-    let texts = match args.documents.read() {
-        Ok(texts) => texts,
+    let files = match args.documents.read() {
+        Ok(files) => files,
         Err(error) => return error.report(),
     };
-    let loaded = policy::load(&texts);
+    let loaded = files.check();
     let digest = (!loaded.findings.has_errors()).then(|| Snapshot::digest_of(&loaded.documents));
     let failed = loaded.findings.has_errors() || (args.deny_warnings && !loaded.findings.is_empty());
     match args.output {
-        Output::Text => print_text(&loaded, texts.len(), digest.as_deref(), failed),
-        Output::Json => print_json(&loaded, texts.len(), digest.as_deref(), failed),
+        Output::Text => print_text(&loaded, files.count(), digest.as_deref(), failed),
+        Output::Json => print_json(&loaded, files.count(), digest.as_deref(), failed),
     }
     ExitCode::from(if failed { exit::FAILED } else { exit::OK })
 }
 
 fn print_text(loaded: &Loaded, files: usize, digest: Option<&str>, failed: bool) {
     print_findings(&loaded.sources, &first(&loaded.findings));
-    if let Some(more) = loaded.findings.iter().count().checked_sub(MAX_PRINTED).filter(|more| *more > 0) {
+    if let Some(more) = loaded.findings.iter().count().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
         anstream::eprintln!("{BOLD}and {more} more{RESET}\n");
     }
     let (verdict, colour) = match (failed, loaded.findings.is_empty()) {
@@ -69,29 +64,15 @@ fn print_text(loaded: &Loaded, files: usize, digest: Option<&str>, failed: bool)
 }
 
 fn print_json(loaded: &Loaded, files: usize, digest: Option<&str>, failed: bool) {
-    let printed = first(&loaded.findings);
-    let findings: Vec<_> = printed.iter().map(|finding| render_json(&loaded.sources, finding)).collect();
-    let (errors, warnings) = counts(&loaded.findings);
-    let report = json!({
-        "ok": !failed,
-        "files": files,
-        "documents": loaded.document_count,
-        "errors": errors,
-        "warnings": warnings,
-        "digest": digest,
-        "findings": findings,
-        "truncated": loaded.findings.iter().count() > MAX_PRINTED,
-    });
+    let mut report = findings_json(&loaded.sources, &loaded.findings);
+    report.extend([
+        ("ok".to_owned(), (!failed).into()),
+        ("files".to_owned(), files.into()),
+        ("documents".to_owned(), loaded.document_count.into()),
+        ("digest".to_owned(), digest.into()),
+    ]);
+    let report = serde_json::Value::Object(report);
     anstream::println!("{report:#}");
-}
-
-/// The findings that are printed: errors before warnings, so that no error is hidden by many warnings.
-fn first(all: &Findings) -> Findings {
-    let of = |severity: Severity| all.iter().filter(move |finding| finding.severity == severity);
-    let mut findings = Findings::default();
-    findings.extend(of(Severity::Error).chain(of(Severity::Warning)).take(MAX_PRINTED).cloned());
-    findings.sort();
-    findings
 }
 
 /// For example "3 files, 12 documents, 2 errors, 1 warning".

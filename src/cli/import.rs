@@ -10,7 +10,7 @@ use super::exit;
 use super::style::{BOLD, GREEN, RED, RESET, YELLOW};
 use crate::diag::{Severity, Sources};
 use crate::model::Layer;
-use crate::policy::{self, SourceText};
+use crate::policy::{self, Imported, SourceText};
 
 /// Arguments of `lictor import`.
 #[derive(Debug, clap::Args)]
@@ -20,9 +20,14 @@ pub struct ImportArgs {
     /// Where to write the documents; standard output if not given. An existing file is not replaced.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Write what can be imported although rules are left out: a missing rule may be one that denied.
+    #[arg(long)]
+    partial: bool,
 }
 
 /// Prints or writes the documents; says on standard error what could not be imported and what means something else.
+/// 0 if all was imported, 1 if not (nothing is written then, unless `--partial` is given), 2 if a file cannot be read or
+/// written.
 pub fn run(args: &ImportArgs) -> ExitCode {
     let json = match read(&args.file) {
         Ok(json) => json,
@@ -32,12 +37,19 @@ pub fn run(args: &ImportArgs) -> ExitCode {
     let text =
         SourceText { name: "imported.yaml".into(), layer: Layer::Organisation, text: imported.yaml.as_str().into() };
     let checked = policy::load(&[text]);
-    if let Err(error) = write(args.output.as_deref(), &imported.yaml) {
+    let errors = imported.findings.count(Severity::Error) + checked.findings.count(Severity::Error);
+    let writes = !imported.yaml.is_empty() && (errors == 0 || args.partial);
+    if writes && let Err(error) = write(args.output.as_deref(), &imported.yaml) {
         return error.report();
     }
     print_findings(&Sources::default(), &imported.findings);
-    print_findings(&checked.sources, &checked.findings);
-    let errors = imported.findings.count(Severity::Error) + checked.findings.count(Severity::Error);
+    if !imported.yaml.is_empty() {
+        print_findings(&checked.sources, &checked.findings);
+    }
+    if !writes {
+        anstream::eprintln!("{BOLD}{RED}nothing is written{RESET}: {}", refusal(&imported, errors));
+        return ExitCode::from(exit::FAILED);
+    }
     let warnings = imported.findings.count(Severity::Warning) + checked.findings.count(Severity::Warning);
     let rules: usize = checked.documents.policies.iter().map(|policy| policy.rules.len()).sum();
     let (verdict, colour) = match (errors, warnings) {
@@ -46,10 +58,22 @@ pub fn run(args: &ImportArgs) -> ExitCode {
         _ => ("imported in part", RED),
     };
     anstream::eprintln!(
-        "{BOLD}{colour}{verdict}{RESET}; policies: {}, rules: {rules}, errors: {errors}, notes: {warnings}",
-        checked.documents.policies.len()
+        "{BOLD}{colour}{verdict}{RESET}; policies: {}, rules: {rules}, left out: {}, errors: {errors}, notes: {warnings}",
+        checked.documents.policies.len(),
+        imported.left_out
     );
     ExitCode::from(if errors == 0 { exit::OK } else { exit::FAILED })
+}
+
+/// Why nothing is written, and what would write the rest.
+fn refusal(imported: &Imported, errors: usize) -> String {
+    let left_out = match imported.left_out {
+        1 => "1 rule is left out".to_owned(),
+        number => format!("{number} rules are left out"),
+    };
+    let errors = format!("{errors} error{}", if errors == 1 { "" } else { "s" });
+    let rest = if imported.yaml.is_empty() { "there is no other" } else { "`--partial` writes the rest" };
+    if imported.left_out == 0 && imported.yaml.is_empty() { errors } else { format!("{left_out} ({errors}); {rest}") }
 }
 
 fn read(path: &Path) -> Result<String, CommandError> {

@@ -24,19 +24,51 @@ pub struct ServeArgs {
     /// State directory: journal, snapshots, keys [default: lictor-data]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
-    /// TCP address for gRPC; port 0 takes a free one [default: 127.0.0.1:50151]
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<SocketAddr>,
-    /// Unix socket for gRPC [default: lictor.sock in the state directory]
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
-    /// HTTP address for metrics, health and readiness [default: 127.0.0.1:9151]
-    #[arg(long, value_name = "ADDRESS")]
-    http: Option<SocketAddr>,
+    /// TCP address for gRPC, or `off`; port 0 takes a free one [default: 127.0.0.1:50151]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    listen: Option<Switch<SocketAddr>>,
+    /// Unix socket for gRPC, or `off` [default: lictor.sock in the state directory]
+    #[arg(long, value_name = "PATH", value_parser = path)]
+    socket: Option<Switch<PathBuf>>,
+    /// HTTP address for metrics, health and readiness, or `off` [default: 127.0.0.1:9151]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    http: Option<Switch<SocketAddr>>,
     /// Development mode: callers may assert identities for administration. Administration is not served by this version,
     /// so that the flag only puts a line into the log.
     #[arg(long)]
     dev: bool,
+}
+
+/// Something that can be switched off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Switch<T> {
+    Off,
+    On(T),
+}
+
+impl<T: Clone> Switch<T> {
+    fn get(&self) -> Option<T> {
+        match self {
+            Self::Off => None,
+            Self::On(value) => Some(value.clone()),
+        }
+    }
+}
+
+fn address(text: &str) -> Result<Switch<SocketAddr>, String> {
+    match text {
+        "off" => Ok(Switch::Off),
+        _ => text
+            .parse()
+            .map(Switch::On)
+            .map_err(|_| "write an IP address and a port, for example `127.0.0.1:50151`, or `off`".to_owned()),
+    }
+}
+
+/// A socket that is called `off` can be had as `./off`.
+#[expect(clippy::unnecessary_wraps, reason = "the form that clap asks for")]
+fn path(text: &str) -> Result<Switch<PathBuf>, String> {
+    Ok(if text == "off" { Switch::Off } else { Switch::On(PathBuf::from(text)) })
 }
 
 /// Runs `lictor serve`: 0 after an orderly stop, 1 if calls had to be cut off or events could not be flushed, 2 if it
@@ -84,14 +116,19 @@ fn configured(args: &ServeArgs) -> Result<Config, CommandError> {
     if let Some(state) = &args.state {
         config.state.directory.clone_from(state);
     }
-    if args.listen.is_some() {
-        config.listen.tcp = args.listen;
+    if let Some(listen) = &args.listen {
+        config.listen.tcp = listen.get();
     }
     if let Some(socket) = &args.socket {
-        config.listen.socket = Some(absolute(socket)?);
+        config.listen.socket = socket.get().as_deref().map(absolute).transpose()?;
     }
-    if args.http.is_some() {
-        config.http.address = args.http;
+    if let Some(http) = &args.http {
+        config.http.address = http.get();
+    }
+    if config.listen.tcp.is_none() && config.listen.socket.is_none() {
+        return Err(CommandError::environment(
+            "both `--listen` and `--socket` are off, by argument or configuration, so that nobody could ask anything",
+        ));
     }
     let missing = config.policies.sources.iter().find(|source| !source.path.exists());
     if let Some(Source { path, .. }) = missing {
@@ -106,4 +143,33 @@ fn configured(args: &ServeArgs) -> Result<Config, CommandError> {
 fn absolute(path: &Path) -> Result<PathBuf, CommandError> {
     std::path::absolute(path)
         .map_err(|error| CommandError::environment(format!("`{}` is not a usable path: {error}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: ServeArgs,
+    }
+
+    #[test]
+    fn listeners_can_be_switched_off() {
+        let parse = |args: &[&str]| Command::try_parse_from(["serve"].iter().chain(args)).map(|command| command.args);
+        let policies = ["--policies", env!("CARGO_MANIFEST_DIR")];
+        let args = parse(&[&policies[..], &["--listen=off", "--http=off", "--socket=./off"]].concat()).unwrap();
+        let config = configured(&args).unwrap();
+        assert_eq!((config.listen.tcp, config.http.address), (None, None));
+        assert!(config.listen.socket.unwrap().is_absolute());
+        let args = parse(&[&policies[..], &["--socket=off"]].concat()).unwrap();
+        assert_eq!(configured(&args).unwrap().listen.socket, None);
+        let args = parse(&[&policies[..], &["--socket=off", "--listen=off"]].concat()).unwrap();
+        let Err(CommandError::Environment(message)) = configured(&args) else { panic!("nobody could ask") };
+        assert!(message.contains("nobody could ask anything"), "{message}");
+        assert!(parse(&["--listen=of"]).unwrap_err().to_string().contains("or `off`"));
+    }
 }

@@ -39,24 +39,40 @@ fn is_setting(name: &str) -> bool {
 /// The path of the setting that a variable names.
 fn path_of(name: &str) -> Result<Vec<&'static str>, Box<Finding>> {
     let mut path: Vec<&'static str> = Vec::new();
-    for segment in name.strip_prefix(PREFIX).unwrap_or(name).split("__") {
+    let mut segments = name.strip_prefix(PREFIX).unwrap_or(name).split("__");
+    while let Some(segment) = segments.next() {
         let Some(keys) = keys_of(&path) else {
             let message = format!("the environment variable `{name}` names nothing: `{}` has no parts", path.join("."));
             return Err(Box::new(Finding::error("unknown-setting", message)));
         };
         match keys.iter().find(|key| fold(key) == fold(segment)) {
             Some(key) => path.push(key),
-            None => return Err(Box::new(unknown(name, &path, segment, keys))),
+            None => return Err(Box::new(unknown(name, &path, segment, segments, keys))),
         }
     }
     Ok(path)
 }
 
-fn unknown(name: &str, path: &[&str], segment: &str, keys: &[&'static str]) -> Finding {
+/// That `segment` is none of the `keys` below `path`. `rest` are the segments after it.
+fn unknown<'n>(
+    name: &str,
+    path: &[&'static str],
+    segment: &str,
+    rest: impl Iterator<Item = &'n str>,
+    keys: &[&'static str],
+) -> Finding {
     let finding = Finding::error("unknown-setting", format!("the environment variable `{name}` names no setting"));
     let variables: Vec<_> = keys.iter().map(|key| variable(path, key)).collect();
     match did_you_mean(segment, keys.iter().copied()) {
-        Some(known) => finding.help(format!("did you mean `{}`?", variable(path, known))),
+        Some(known) => {
+            let mut meant: Vec<&str> = path.iter().copied().chain([known]).collect();
+            for segment in rest {
+                let below = keys_of(&meant).unwrap_or_default();
+                meant.extend(did_you_mean(segment, below.iter().copied()));
+            }
+            let last = meant.pop().unwrap_or(known);
+            finding.help(format!("did you mean `{}`?", variable(&meant, last)))
+        }
         None => finding.help(format!("there are {}", variables.join(", "))),
     }
 }

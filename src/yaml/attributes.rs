@@ -15,6 +15,7 @@ pub fn value(node: &Node, out: &mut Findings) -> Option<Value> {
         Kind::Bool(value) => Value::Bool(*value),
         Kind::Number(Number::Float(value)) => Value::Number(*value),
         Kind::Number(Number::Integer(value)) if value.unsigned_abs() <= EXACT => Value::Number(*value as f64),
+        Kind::Number(Number::NotFinite) => return None,
         Kind::Number(_) => {
             out.push(
                 Finding::error("inexact-number", "this number is beyond 2^53 - 1 and would be rounded")

@@ -16,6 +16,8 @@ pub struct Field<'n> {
     pub node: &'n Node,
     /// Where the name stands; for an entry of a list, the entry.
     pub key_span: Span,
+    /// Whether it is an entry of a list.
+    pub is_entry: bool,
 }
 
 impl<'n> Field<'n> {
@@ -48,6 +50,7 @@ impl<'n> Field<'n> {
         let bounds = format!("a whole number from {} to {}", range.start(), range.end());
         match &self.node.kind {
             Kind::Number(Number::Integer(value)) if range.contains(value) => Some(*value),
+            Kind::Number(Number::NotFinite) => None,
             Kind::Number(_) => {
                 out.push(
                     Finding::error("out-of-range", format!("`{}` must be {bounds}", self.name)).at(self.node.span),
@@ -61,9 +64,12 @@ impl<'n> Field<'n> {
     /// A list; its entries as fields of the same name.
     pub fn list(&self, of: &str, out: &mut Findings) -> Option<Vec<Self>> {
         match &self.node.kind {
-            Kind::List(items) => {
-                Some(items.iter().map(|node| Field { name: self.name, node, key_span: node.head() }).collect())
-            }
+            Kind::List(items) => Some(
+                items
+                    .iter()
+                    .map(|node| Field { name: self.name, node, key_span: node.head(), is_entry: true })
+                    .collect(),
+            ),
             Kind::String(text, _) if !text.contains('\n') => {
                 out.push(self.wrong(&format!("a list of {of}")).help(format!(
                     "write `{}: [{}]`",
@@ -125,8 +131,13 @@ impl<'n> Field<'n> {
 
     /// That the value is not `wanted`.
     fn wrong(&self, wanted: &str) -> Finding {
-        Finding::error("wrong-type", format!("`{}` must be {wanted}, found {}", self.name, self.node.describe()))
-            .at(if self.node.kind == Kind::Null { self.key_span } else { self.node.head() })
+        let entry = if self.is_entry { "an entry of " } else { "" };
+        let message = format!("{entry}`{}` must be {wanted}, found {}", self.name, self.node.describe());
+        Finding::error("wrong-type", message).at(if self.node.kind == Kind::Null {
+            self.key_span
+        } else {
+            self.node.head()
+        })
     }
 
     fn refuse<T>(&self, wanted: &str, out: &mut Findings) -> Option<T> {

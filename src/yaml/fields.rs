@@ -50,7 +50,7 @@ impl<'n> Fields<'n> {
     #[must_use]
     pub fn get(&self, name: &'static str) -> Option<Field<'n>> {
         let entry = self.entries.iter().find(|entry| entry.key == name)?;
-        Some(Field { name, node: &entry.value, key_span: entry.key_span })
+        Some(Field { name, node: &entry.value, key_span: entry.key_span, is_entry: false })
     }
 
     /// The field `name`; reports that it is missing, unless it is there misspelt, which is reported already.

@@ -168,7 +168,7 @@ impl<'de> Visitor<'de> for Place<'_, '_> {
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Node, E> {
         if !value.is_finite() {
             self.context.report(syntax::not_finite(self.span()));
-            return Ok(self.node(Kind::Number(Number::Huge)));
+            return Ok(self.node(Kind::Number(Number::NotFinite)));
         }
         // Digits alone are a whole number that is too long for an integer.
         let whole = self.plain()?.trim_start_matches(['-', '+']).bytes().all(|byte| byte.is_ascii_digit());

@@ -36,6 +36,8 @@ pub enum Number {
     Integer(i64),
     /// A whole number that does not fit into 64 bits.
     Huge,
+    /// Not a number, or infinite; reported already.
+    NotFinite,
     /// A number with a fraction or exponent. Finite.
     Float(f64),
 }
@@ -108,6 +110,7 @@ impl Node {
             Kind::Number(Number::Integer(value)) => format!("the number `{value}`"),
             Kind::Number(Number::Float(value)) => format!("the number `{value}`"),
             Kind::Number(Number::Huge) => "a huge number".to_owned(),
+            Kind::Number(Number::NotFinite) => "no finite number".to_owned(),
             Kind::String(text, _) if text.chars().count() <= 40 && !text.contains('\n') => {
                 format!("the string `{text}`")
             }

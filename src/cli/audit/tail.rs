@@ -10,7 +10,8 @@ use super::{Output, StateArgs};
 use crate::cli::documents::CommandError;
 use crate::cli::exit;
 use crate::cli::style::{DIM, GREEN, RED, RESET, YELLOW};
-use crate::event::{EventError, JournalTail};
+use crate::diag::did_you_mean;
+use crate::event::{EventError, EventType, JournalTail};
 use crate::model::sanitise_reason;
 
 /// How often a followed journal is looked at.
@@ -38,8 +39,8 @@ pub struct TailArgs {
     /// Only records of this tenant.
     #[arg(long)]
     tenant: Option<String>,
-    /// Only records of this subject.
-    #[arg(long, value_name = "ID")]
+    /// Only records of this subject: its id, or `TYPE/ID`.
+    #[arg(long, value_name = "[TYPE/]ID")]
     subject: Option<String>,
     /// Only records of decisions for this action.
     #[arg(long, value_name = "GLOB")]
@@ -52,6 +53,7 @@ pub struct TailArgs {
 /// Shows the newest records, and goes on if asked to.
 pub(super) fn run(args: &TailArgs) -> Result<ExitCode, CommandError> {
     let failed = |error: EventError| CommandError::environment(error.to_string());
+    args.check_types()?;
     let journal = args.state.journal()?;
     let mut tail = JournalTail::open(&journal, args.lines, |line| args.wants(line)).map_err(failed)?;
     let mut out = anstream::stdout().lock();
@@ -83,6 +85,19 @@ pub(super) fn run(args: &TailArgs) -> Result<ExitCode, CommandError> {
 }
 
 impl TailArgs {
+    /// That every `--type` can match something.
+    fn check_types(&self) -> Result<(), CommandError> {
+        let known = EventType::ALL.map(EventType::as_str);
+        let Some(glob) = self.types.iter().find(|glob| !known.iter().any(|kind| matches(glob, kind))) else {
+            return Ok(());
+        };
+        let types = known.join(", ");
+        Err(CommandError::environment(match did_you_mean(glob, known) {
+            Some(meant) => format!("no event is of a type `{glob}`; did you mean `{meant}`? The types are {types}"),
+            None => format!("no event is of a type `{glob}`; the types are {types}"),
+        }))
+    }
+
     fn wants(&self, line: &[u8]) -> bool {
         let Ok(event) = serde_json::from_slice::<Value>(line) else { return false };
         let kind = text(&event, "/type");
@@ -93,9 +108,24 @@ impl TailArgs {
         };
         of_type
             && self.tenant.as_deref().is_none_or(|tenant| text(&event, "/meta/tenant_id") == tenant)
-            && self.subject.as_deref().is_none_or(|subject| text(&event, "/payload/agent_id") == subject)
+            && self.subject.as_deref().is_none_or(|subject| is_subject(&event, subject))
             && self.action.as_deref().is_none_or(|action| matches(action, text(&event, "/payload/action")))
     }
+}
+
+/// Whether the event tells of `wanted`, an id or `TYPE/ID`. Ids may hold slashes themselves. What tells of a decision once
+/// more holds the id only.
+fn is_subject(event: &Value, wanted: &str) -> bool {
+    let (kind, id) = (subject_type(event), text(event, "/payload/agent_id"));
+    if FOLLOW_UPS.contains(&text(event, "/type")) && wanted.split_once('/').is_some_and(|(_, wanted)| wanted == id) {
+        return !id.is_empty();
+    }
+    let rest = wanted.strip_prefix(kind).and_then(|rest| rest.strip_prefix('/'));
+    !id.is_empty() && (id == wanted || (!kind.is_empty() && rest == Some(id)))
+}
+
+fn subject_type(event: &Value) -> &str {
+    text(event, "/payload/inputs/subject/type")
 }
 
 /// Whether `text` matches `glob`, in which `*` stands for any run of characters.
@@ -130,13 +160,18 @@ fn human(event: &Value) -> String {
     if payload.get("agent_id").is_none() {
         return format!("{head} {}", summary(event));
     }
-    let who = shown(event, "/payload/agent_id");
+    let who = match (subject_type(event), text(event, "/payload/agent_id")) {
+        (_, "") => "-".to_owned(),
+        ("", id) => clean(id),
+        (kind, id) => clean(&format!("{kind}/{id}")),
+    };
     let action = shown(event, "/payload/action");
     let kind = text(event, "/payload/inputs/resource/type");
     let resource = match (kind, text(event, "/payload/resource")) {
         ("", "") => "-".to_owned(),
         ("", id) => clean(id),
-        (kind, id) => clean(&format!("{kind}:{id}")),
+        (kind, "") => clean(kind),
+        (kind, id) => clean(&format!("{kind}/{id}")),
     };
     let of = if payload.get("result").is_some() { "/payload/result" } else { "/payload" };
     let rule = match (text(event, &format!("{of}/matched_policy")), text(event, &format!("{of}/matched_rule"))) {
@@ -234,7 +269,17 @@ mod tests {
         let event: Value =
             serde_json::from_str(include_str!("../../../tests/cases/events/policy.evaluated.json")).unwrap();
         let line = anstream::adapter::strip_str(&human(&event)).to_string();
-        insta::assert_snapshot!(line, @"2026-01-02T03:04:05.000003Z acme REQUIRE_APPROVAL support-7 payment.refund order:eu/4711 payments/big-refunds a human looks at big refunds");
+        for (wanted, expected) in [
+            ("support-7", true),
+            ("agent/support-7", true),
+            ("agent", false),
+            ("user/support-7", false),
+            ("agent/", false),
+            ("/support-7", false),
+        ] {
+            assert_eq!(is_subject(&event, wanted), expected, "{wanted}");
+        }
+        insta::assert_snapshot!(line, @"2026-01-02T03:04:05.000003Z acme REQUIRE_APPROVAL agent/support-7 payment.refund order/eu/4711 payments/big-refunds a human looks at big refunds");
         let event: Value = serde_json::from_str(include_str!("../../../tests/cases/events/events.gap.json")).unwrap();
         let line = anstream::adapter::strip_str(&human(&event)).to_string();
         insta::assert_snapshot!(line, @"2026-01-02T03:04:06.000001Z - events.gap ring_full: 7 missing, tickets 1234567/3/15 to 23");

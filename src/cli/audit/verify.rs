@@ -9,6 +9,9 @@ use crate::cli::exit;
 use crate::cli::style::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
 use crate::event::{AuditFinding, AuditReport, ChainKey, audit};
 
+/// Most findings that are shown to people; for machines there are more.
+const MAX_SHOWN: usize = 20;
+
 /// Arguments of `lictor audit verify`.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
@@ -56,12 +59,12 @@ fn show_json(out: &mut impl Write, report: &AuditReport) -> io::Result<()> {
 }
 
 fn show(out: &mut impl Write, report: &AuditReport, keyed: bool) -> io::Result<()> {
-    for finding in &report.findings {
+    for finding in report.findings.iter().take(MAX_SHOWN) {
         show_finding(out, finding)?;
     }
-    let kept = u64::try_from(report.findings.len()).unwrap_or(u64::MAX);
-    if report.findings_total > kept {
-        writeln!(out, "{DIM}… and {} more{RESET}\n", report.findings_total.saturating_sub(kept))?;
+    let shown = u64::try_from(report.findings.len().min(MAX_SHOWN)).unwrap_or(u64::MAX);
+    if report.findings_total > shown {
+        writeln!(out, "{DIM}… and {} more{RESET}\n", report.findings_total.saturating_sub(shown))?;
     }
     let range = match (report.first_sequence, report.last_sequence) {
         (Some(first), Some(last)) => format!(", sequence {first} to {last}"),
@@ -82,8 +85,24 @@ fn show(out: &mut impl Write, report: &AuditReport, keyed: bool) -> io::Result<(
         let claim = if keyed { "untouched, as far as the key is secret" } else { "uncorrupted" };
         writeln!(out, "{GREEN}ok{RESET}        every record follows the one before it; the journal is {claim}")
     } else {
-        writeln!(out, "{RED}damaged{RESET}   {}", counted(report.findings_total, "finding"))
+        writeln!(out, "{RED}damaged{RESET}   {}", counted(report.findings_total, "finding"))?;
+        if !keyed && lacks_key(report) {
+            writeln!(
+                out,
+                "{YELLOW}note{RESET}      the hashes do not verify without a key; was the journal written with one? pass --key FILE"
+            )?;
+        }
+        Ok(())
     }
+}
+
+/// Whether the findings are those of a journal that was written with a key, seen without one: from some record on no hash
+/// holds, although every record names the one before it.
+fn lacks_key(report: &AuditReport) -> bool {
+    let first = report.findings.first().and_then(|finding| finding.sequence);
+    let (Some(first), Some(last)) = (first, report.last_sequence) else { return false };
+    let since = last.saturating_sub(first).saturating_add(1);
+    report.findings.iter().all(|finding| finding.code == "hash") && report.findings_total == since
 }
 
 fn show_finding(out: &mut impl Write, finding: &AuditFinding) -> io::Result<()> {
@@ -120,4 +139,43 @@ fn gaps(report: &AuditReport) -> String {
 
 fn counted(number: u64, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(codes: &[&'static str], records: u64, keyed: bool) -> String {
+        let findings: Vec<_> = (1..)
+            .zip(codes)
+            .map(|(line, code)| AuditFinding {
+                code,
+                file: "j".into(),
+                line,
+                offset: 0,
+                sequence: Some(line),
+                message: String::new(),
+            })
+            .collect();
+        let findings_total = u64::try_from(findings.len()).unwrap();
+        let report = AuditReport { findings, findings_total, last_sequence: Some(records), ..AuditReport::default() };
+        let mut out = Vec::new();
+        show(&mut out, &report, keyed).unwrap();
+        anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string()
+    }
+
+    #[test]
+    fn asks_for_the_key_where_no_hash_holds_and_shows_some_findings() {
+        let text = shown(&["hash"; 50], 50, false);
+        assert!(text.contains("pass --key FILE") && text.contains("… and 30 more"), "{text}");
+        assert_eq!(text.matches("error[hash]").count(), 20);
+        for (codes, records, keyed) in [
+            (&["hash"][..], 50, false),
+            (&["hash", "link"], 2, false),
+            (&["hash"; 50], 50, true),
+            (&["truncated"], 1, false),
+        ] {
+            assert!(!shown(codes, records, keyed).contains("--key"), "{codes:?}");
+        }
+    }
 }

@@ -13,7 +13,7 @@ use crate::api::proto::rpc;
 use crate::api::proto::v1::EvaluateResponse;
 use crate::api::proto::v1::decision_service_client::DecisionServiceClient;
 use crate::api::{to_request, to_response};
-use crate::cli::documents::{self, CommandError};
+use crate::cli::documents::{CommandError, Files};
 use crate::decide;
 use crate::model::{Layer, Limits, Request, Timestamp};
 use crate::snapshot::Snapshot;
@@ -30,8 +30,13 @@ const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 /// # Errors
 /// Nobody answers, the server refuses the question, or the documents have errors.
 pub fn ask(target: &TargetArgs, request: &Request) -> Result<EvaluateResponse, CommandError> {
-    if !target.policies.is_empty() {
-        return in_process(&target.policies, target.now, request);
+    if target.is_in_process() {
+        return in_process(target, request);
+    }
+    if target.now.is_some() {
+        return Err(CommandError::environment(
+            "a server decides as of its own time; `--now` needs `--policies`, which decides in process",
+        ));
     }
     let server = Server::of(target);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -41,13 +46,18 @@ pub fn ask(target: &TargetArgs, request: &Request) -> Result<EvaluateResponse, C
     runtime.block_on(remote(&server, target.timeout(), request))
 }
 
-fn in_process(paths: &[PathBuf], now: Option<Timestamp>, request: &Request) -> Result<EvaluateResponse, CommandError> {
+fn in_process(target: &TargetArgs, request: &Request) -> Result<EvaluateResponse, CommandError> {
     if !request.snapshot.is_empty() {
         return Err(CommandError::environment("`--pin` needs a server; `--policies` names the documents themselves"));
     }
-    let loaded = documents::load(&documents::read(paths, Layer::Organisation)?)?;
+    let layers = [
+        (Layer::System, &target.system_policies),
+        (Layer::Organisation, &target.policies),
+        (Layer::Tenant, &target.tenant_policies),
+    ];
+    let loaded = Files::read(layers)?.load()?;
     let snapshot = Snapshot::build(&loaded.documents, 0);
-    let now = now.unwrap_or_else(|| Timestamp::from_system(SystemTime::now()));
+    let now = target.now.unwrap_or_else(|| Timestamp::from_system(SystemTime::now()));
     let begin = Instant::now();
     let decision = decide::evaluate(Some(&snapshot), request, now, &Limits::default());
     let nanos = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);

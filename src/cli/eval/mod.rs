@@ -35,23 +35,34 @@ pub struct EvalArgs {
 #[derive(Debug, clap::Args)]
 struct TargetArgs {
     /// Ask the server at this Unix socket [default: ./lictor-data/lictor.sock if it exists].
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["address", "policies"])]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["address", "policies", "system_policies", "tenant_policies"])]
     socket: Option<PathBuf>,
     /// Ask the server at this TCP address [default: 127.0.0.1:50151].
-    #[arg(long, value_name = "HOST:PORT", conflicts_with = "policies")]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with_all = ["policies", "system_policies", "tenant_policies"])]
     address: Option<String>,
     /// Ask no server: decide in process with the policy documents at these paths.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     policies: Vec<PathBuf>,
-    /// Decide as of this time, as RFC 3339 [default: now].
-    #[arg(long, value_name = "TIME", requires = "policies", value_parser = question::time)]
+    /// In process: policy documents of the system layer, which no other can overrule.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    system_policies: Vec<PathBuf>,
+    /// In process: policy documents of the tenant layer, which may narrow the others.
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    tenant_policies: Vec<PathBuf>,
+    /// Decide as of this time, as RFC 3339 [default: now]; only in process.
+    #[arg(long, value_name = "TIME", value_parser = question::time)]
     now: Option<crate::model::Timestamp>,
     /// Longest wait for the server's answer, in milliseconds.
-    #[arg(long, value_name = "MS", default_value_t = 5_000, conflicts_with = "policies")]
+    #[arg(long, value_name = "MS", default_value_t = 5_000, conflicts_with_all = ["policies", "system_policies", "tenant_policies"])]
     timeout_ms: u64,
 }
 
 impl TargetArgs {
+    /// Whether no server is asked.
+    fn is_in_process(&self) -> bool {
+        [&self.policies, &self.system_policies, &self.tenant_policies].into_iter().any(|paths| !paths.is_empty())
+    }
+
     fn timeout(&self) -> Duration {
         Duration::from_millis(self.timeout_ms)
     }

@@ -84,7 +84,7 @@ impl QuestionArgs {
             Some(path) => read_file(path)?,
             None => Request::default(),
         };
-        self.lay_over(&mut request);
+        self.lay_over(&mut request)?;
         for (value, what, example) in [
             (&request.subject.id, "subject", "--subject agent/support-7"),
             (&request.action.name, "action", "--action payment.refund"),
@@ -98,15 +98,15 @@ impl QuestionArgs {
         Ok(request)
     }
 
-    fn lay_over(&self, request: &mut Request) {
+    fn lay_over(&self, request: &mut Request) -> Result<(), CommandError> {
         if let Some(subject) = &self.subject {
-            (request.subject.kind, request.subject.id) = kind_and_id(subject, Alone::Id);
+            (request.subject.kind, request.subject.id) = kind_and_id("--subject", subject, Alone::Id)?;
         }
         if !self.roles.is_empty() {
             request.subject.roles = self.roles.iter().map(Text::from).collect();
         }
         if let Some(resource) = &self.resource {
-            (request.resource.kind, request.resource.id) = kind_and_id(resource, Alone::Kind);
+            (request.resource.kind, request.resource.id) = kind_and_id("--resource", resource, Alone::Kind)?;
         }
         if let Some(context) = &self.context_json {
             request.context = context.clone();
@@ -124,19 +124,41 @@ impl QuestionArgs {
                 *field = Text::from(text);
             }
         }
-        for (map, given) in [
-            (&mut request.subject.properties, &self.subject_properties),
-            (&mut request.action.properties, &self.action_properties),
-            (&mut request.resource.properties, &self.resource_properties),
-            (&mut request.context, &self.context),
+        for (flag, map, given) in [
+            ("--subject-property", &mut request.subject.properties, &self.subject_properties),
+            ("--action-property", &mut request.action.properties, &self.action_properties),
+            ("--resource-property", &mut request.resource.properties, &self.resource_properties),
+            ("--context", &mut request.context, &self.context),
         ] {
+            no_conflict(flag, given)?;
             for assignment in given {
                 *map = assigned(map, &assignment.path, &assignment.value);
             }
         }
         request.explain |= self.explain;
         request.want_action_hash |= self.action_hash;
+        Ok(())
     }
+}
+
+/// That no assignment of a command line replaces what another one sets.
+fn no_conflict(flag: &str, given: &[Assignment]) -> Result<(), CommandError> {
+    let dotted = |path: &[Text]| path.iter().map(Text::as_str).collect::<Vec<_>>().join(".");
+    for (number, second) in given.iter().enumerate() {
+        let earlier = given.iter().take(number);
+        let clashes =
+            |first: &&Assignment| first.path.starts_with(&second.path) || second.path.starts_with(&first.path);
+        if let Some(first) = earlier.rev().find(clashes) {
+            let (first, second) = (dotted(&first.path), dotted(&second.path));
+            let conflict = if first == second {
+                format!("`{flag} {first}=…` is given twice")
+            } else {
+                format!("`{flag} {first}=…` and `{flag} {second}=…` exclude each other: one lies within the other")
+            };
+            return Err(CommandError::environment(conflict));
+        }
+    }
+    Ok(())
 }
 
 fn read_file(path: &std::path::Path) -> Result<Request, CommandError> {
@@ -168,11 +190,15 @@ enum Alone {
     Kind,
 }
 
-fn kind_and_id(text: &str, alone: Alone) -> (Text, Text) {
+fn kind_and_id(flag: &str, text: &str, alone: Alone) -> Result<(Text, Text), CommandError> {
+    let empty =
+        |what: &str| Err(CommandError::environment(format!("`{flag} {text}`: {what} is empty; write `TYPE/ID`")));
     match (text.split_once('/'), alone) {
-        (Some((kind, id)), _) => (kind.into(), id.into()),
-        (None, Alone::Id) => (Text::default(), text.into()),
-        (None, Alone::Kind) => (text.into(), Text::default()),
+        (Some(("", _)), _) => empty("the type before `/`"),
+        (Some((_, "")), _) => empty("the id after `/`"),
+        (Some((kind, id)), _) => Ok((kind.into(), id.into())),
+        (None, Alone::Id) => Ok((Text::default(), text.into())),
+        (None, Alone::Kind) => Ok((text.into(), Text::default())),
     }
 }
 

@@ -87,6 +87,14 @@ fn says_what_is_wrong_with_the_question() {
         (&["--action=b"][..], "the question has no subject"),
         (&["--subject=a"], "the question has no action"),
         (&["-f", "/nowhere/q.yaml"], "cannot read `/nowhere/q.yaml`"),
+        (&["--subject=a/", "--action=b"], "`--subject a/`: the id after `/` is empty"),
+        (&["--subject=a", "--action=b", "--resource=/etc/passwd"], "the type before `/` is empty"),
+        (
+            &["--subject=a", "--action=b", "--context=a=1", "--context=a.b=2"],
+            "`--context a=…` and `--context a.b=…` exclude each other",
+        ),
+        (&["--subject=a", "--action=b", "--context=a.b=1", "--context=c=1", "--context=a={}"], "exclude each other"),
+        (&["--subject=a", "--action=b", "--context=a=1", "--context=a=2"], "`--context a=…` is given twice"),
     ] {
         let error = parse(args).unwrap().question.read().unwrap_err();
         let CommandError::Environment(message) = error else { panic!("{error:?}") };
@@ -204,6 +212,19 @@ fn decides_in_process_and_names_a_server_that_does_not_answer() {
         let answer = ask::ask(&args.target, &args.question.read().unwrap()).unwrap();
         assert_eq!(answer.allowed, allowed);
         assert_eq!(answer.decision_id, "", "there is no record that an id could name");
+    }
+    let system = folder.path().join("system");
+    std::fs::create_dir(&system).unwrap();
+    std::fs::write(system.join("s.yaml"), policy.replace("files", "wall").replace("allow", "deny")).unwrap();
+    let layer = format!("--system-policies={}", system.display());
+    let args = parse(&["--subject=a", "--action=file.read", "--policies", &format!("{path}/p.yaml"), &layer]).unwrap();
+    assert!(!ask::ask(&args.target, &args.question.read().unwrap()).unwrap().allowed, "the system layer denies");
+    for server in [&["--socket=s"][..], &["--address=a:1"], &["--timeout-ms=5"], &[]] {
+        let args = [&["--subject=a", "--action=b", "--now=2026-01-01T00:00:00Z"], server].concat();
+        let args = parse(&args).unwrap();
+        let error = ask::ask(&args.target, &args.question.read().unwrap()).unwrap_err();
+        let CommandError::Environment(message) = error else { panic!("{error:?}") };
+        assert!(message.contains("`--now` needs `--policies`"), "{message}");
     }
     let socket = folder.path().join("none.sock");
     let args = parse(&["--subject=a", "--action=b", "--socket", socket.to_str().unwrap()]).unwrap();

@@ -1,5 +1,6 @@
 //! `lictor test`: decides the cases of `Tests` documents and reports what is not as expected, and which rules no case hits.
 
+mod refused;
 mod render;
 mod run;
 
@@ -43,21 +44,32 @@ pub fn run(args: &TestArgs) -> ExitCode {
 }
 
 fn test(args: &TestArgs) -> Result<ExitCode, CommandError> {
-    let loaded = args.documents.load()?;
+    let loaded = match args.documents.load() {
+        Ok(loaded) => loaded,
+        Err(CommandError::Refused { sources, findings }) if !matches!(args.output, Format::Tree) => {
+            match args.output {
+                Format::Junit => anstream::print!("{}", refused::junit(&sources, &findings)),
+                _ => anstream::println!("{:#}", refused::json(&sources, &findings)),
+            }
+            return Ok(ExitCode::from(exit::FAILED));
+        }
+        Err(error) => return Err(error),
+    };
     let snapshot = Snapshot::build(&loaded.documents, 0);
     let tests = &loaded.documents.tests;
     if tests.iter().all(|suite| suite.cases.is_empty()) {
         return Err(CommandError::environment("there is no test case in these files; add a document of kind `Tests`"));
     }
     let report = run::run(&snapshot, tests, Timestamp::from_system(SystemTime::now()));
+    let covered = report.coverage.percent() >= f64::from(args.min_coverage.unwrap_or(0));
+    let good = report.failed() == 0 && covered;
     match args.output {
         Format::Tree => anstream::print!("{}", render::tree(&report, &loaded.sources)),
-        Format::Json => anstream::println!("{:#}", render::json(&report, &loaded.sources)),
+        Format::Json => anstream::println!("{:#}", render::json(&report, &loaded.sources, good)),
         Format::Junit => anstream::print!("{}", render::junit(&report, &loaded.sources)),
     }
-    let covered = report.coverage.percent() >= f64::from(args.min_coverage.unwrap_or(0));
     if !covered {
         anstream::eprintln!("rule coverage is below {} %", args.min_coverage.unwrap_or(0));
     }
-    Ok(if report.failed() == 0 && covered { ExitCode::from(exit::OK) } else { ExitCode::from(exit::FAILED) })
+    Ok(if good { ExitCode::from(exit::OK) } else { ExitCode::from(exit::FAILED) })
 }

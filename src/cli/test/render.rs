@@ -55,8 +55,8 @@ fn place(sources: &Sources, span: crate::diag::Span) -> String {
     format!("{name}:{line}")
 }
 
-/// The report as one JSON object.
-pub fn json(report: &Report, sources: &Sources) -> serde_json::Value {
+/// The report as one JSON object; `ok` says what the exit code says.
+pub fn json(report: &Report, sources: &Sources, good: bool) -> serde_json::Value {
     let suites: Vec<_> = report
         .suites
         .iter()
@@ -83,6 +83,7 @@ pub fn json(report: &Report, sources: &Sources) -> serde_json::Value {
         .collect();
     let failed = report.failed();
     json!({
+        "ok": good,
         "passed": report.cases().count() - failed,
         "failed": failed,
         "suites": suites,
@@ -141,7 +142,7 @@ pub fn junit(report: &Report, sources: &Sources) -> String {
 }
 
 /// Text fit for XML 1.0: markup escaped, characters that XML does not know replaced.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -24,7 +24,7 @@ fn remove(json: &mut Value, part: &str, key: &str) {
 fn value(node: &Node) -> Value {
     match &node.kind {
         // A huge number is an error wherever it stands, and a set with an error has no digest.
-        Kind::Null | Kind::Number(Number::Huge) => Value::Null,
+        Kind::Null | Kind::Number(Number::Huge | Number::NotFinite) => Value::Null,
         Kind::Bool(value) => Value::Bool(*value),
         Kind::Number(Number::Integer(value)) => Value::from(*value),
         Kind::Number(Number::Float(value)) => Value::from(*value),

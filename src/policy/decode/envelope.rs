@@ -101,7 +101,7 @@ fn head(fields: &Fields<'_>, kind: Option<&'static Kind>, names: &mut Names, out
     for key in ["labels", "annotations"] {
         let entries = metadata.get(key).and_then(|field| field.entries(out)).unwrap_or_default();
         for entry in entries {
-            Field { name: key, node: &entry.value, key_span: entry.key_span }.string(out);
+            Field { name: key, node: &entry.value, key_span: entry.key_span, is_entry: false }.string(out);
         }
     }
     if let Some(field) = metadata.require("name", out) {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::model::Effect;
+use crate::condition::{self, ConditionSource, ListClause};
+use crate::model::{self, Effect};
 
 use super::cel;
 use super::read::OldCondition;
@@ -244,6 +245,7 @@ fn contains(
 /// The predecessor's patterns were bound to the start and open at the end.
 fn matches(field: &FieldRef<'_>, condition: &OldCondition, permissive: bool) -> Result<Clause, String> {
     let Some(pattern) = condition.value.as_str() else { return Err("`matches` has no pattern".to_owned()) };
+    check_pattern(pattern)?;
     let bound = match (pattern.starts_with('^'), pattern.contains('|')) {
         (true, false) => pattern.to_owned(),
         (false, false) => format!("^{pattern}"),
@@ -257,6 +259,20 @@ fn matches(field: &FieldRef<'_>, condition: &OldCondition, permissive: bool) -> 
         }
         _ => entry(condition, "matches", &bound),
     })
+}
+
+/// That `pattern` compiles as it is written: with something before it, `*` would, and match everything.
+fn check_pattern(pattern: &str) -> Result<(), String> {
+    if pattern.trim_start_matches('^').starts_with(['*', '+', '?', '{']) {
+        return Err(format!("the pattern `{pattern}` begins with a repetition of nothing"));
+    }
+    let value = Some(model::Value::String(pattern.into()));
+    let clause = ListClause { field: "action".into(), operator: "matches".into(), value };
+    let (_, problems) = condition::compile(&ConditionSource { when: None, list: &[clause] }, Effect::Deny);
+    match problems.into_iter().find(|problem| problem.is_error) {
+        Some(problem) => Err(problem.message),
+        None => Ok(()),
+    }
 }
 
 fn one_of(field: &FieldRef<'_>, condition: &OldCondition) -> Result<Clause, String> {

@@ -25,8 +25,10 @@ use read::OldPolicy;
 /// What came of an import.
 #[derive(Debug, Clone)]
 pub struct Imported {
-    /// The documents as YAML; empty where nothing could be read.
+    /// The documents as YAML; empty where no rule could be imported.
     pub yaml: String,
+    /// How many rules could not be imported.
+    pub left_out: usize,
     /// What could not be imported (errors) and what means something else than before (warnings). Without places.
     pub findings: Findings,
 }
@@ -45,8 +47,19 @@ pub fn import(json: &str) -> Imported {
     let mut documents = Vec::new();
     documents.extend(policy_set(&policies, &mut findings));
     let mut names = Names::default();
+    let (mut written, mut found) = (0_usize, 0_usize);
     for policy in &policies {
-        documents.extend(document(policy, &mut names, &mut findings));
+        let rules = rules(policy, &mut names, &mut findings);
+        found = found.saturating_add(policy.rules.len()).saturating_add(policy.unreadable);
+        written = written.saturating_add(rules.list.len());
+        documents.extend(document(policy, rules, &mut findings));
+    }
+    if written == 0 {
+        documents.clear();
+    }
+    if found == 0 && !findings.has_errors() {
+        let help = "a policy has a list `rules`, a rule an `effect`";
+        findings.push(Finding::error("import-empty", "no rules found").help(help));
     }
     differences::report(&policies, &mut findings);
     let mut yaml = String::new();
@@ -61,14 +74,19 @@ pub fn import(json: &str) -> Imported {
             Err(error) => findings.push(Finding::error("import-unwritable", format!("cannot write YAML: {error}"))),
         }
     }
-    Imported { yaml, findings }
+    Imported { yaml, left_out: found.saturating_sub(written), findings }
 }
 
-/// The default of the first policy that is enabled, which was that of all.
+/// The default of the first policy that is enabled, which was that of all. `None` where no policy says one.
 fn policy_set(policies: &[OldPolicy], out: &mut Findings) -> Option<Value> {
-    let first = policies.iter().find(|policy| policy.enabled && policy.default_effect.is_some())?;
+    if policies.iter().all(|policy| policy.default_effect.is_none()) {
+        return None;
+    }
+    let first = policies.iter().find(|policy| policy.enabled)?;
     let written = first.default_effect.as_deref().unwrap_or("deny");
     let effect = match written {
+        // Which policies are enabled, and so which is the first, is not known.
+        _ if policies.iter().any(|policy| policy.broken) => "deny",
         "allow" | "deny" => written,
         "warn" | "audit" => {
             out.push(Finding::warning(
@@ -103,17 +121,28 @@ fn policy_set(policies: &[OldPolicy], out: &mut Findings) -> Option<Value> {
     }))
 }
 
-fn document(policy: &OldPolicy, names: &mut Names, out: &mut Findings) -> Option<Value> {
+/// What is written of a policy.
+struct Rules {
+    /// Its name here.
+    name: String,
+    /// Those of its rules that can be said here.
+    list: Vec<Value>,
+}
+
+fn rules(policy: &OldPolicy, names: &mut Names, out: &mut Findings) -> Rules {
     let name = names.take(&policy.name, "policy", out);
     let mut rule_names = Names::default();
-    let rules: Vec<Value> =
-        policy.rules.iter().filter_map(|rule| draft::rule(rule, &name, &mut rule_names, out)).collect();
-    if rules.is_empty() {
+    let list = policy.rules.iter().filter_map(|rule| draft::rule(rule, &name, &mut rule_names, out)).collect();
+    Rules { name, list }
+}
+
+fn document(policy: &OldPolicy, rules: Rules, out: &mut Findings) -> Option<Value> {
+    if rules.list.is_empty() {
         out.push(Finding::warning("import-empty", format!("the policy `{}` has no rule and is left out", policy.name)));
         return None;
     }
     let mut metadata = Map::new();
-    metadata.insert("name".to_owned(), json!(name));
+    metadata.insert("name".to_owned(), json!(rules.name));
     if !policy.annotations.is_empty() {
         metadata.insert("annotations".to_owned(), Value::Object(policy.annotations.clone()));
     }
@@ -124,6 +153,6 @@ fn document(policy: &OldPolicy, names: &mut Names, out: &mut Findings) -> Option
     if !policy.description.is_empty() {
         spec.insert("description".to_owned(), json!(policy.description));
     }
-    spec.insert("rules".to_owned(), Value::Array(rules));
+    spec.insert("rules".to_owned(), Value::Array(rules.list));
     Some(json!({"apiVersion": API_VERSION, "kind": "Policy", "metadata": metadata, "spec": spec}))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::diag::{Finding, Findings};
+use crate::diag::{Finding, Findings, did_you_mean};
 
 /// A policy of the predecessor.
 #[derive(Debug)]
@@ -14,6 +14,10 @@ pub(super) struct OldPolicy {
     /// What only people read: id, version, author, times, metadata.
     pub(super) annotations: Map<String, Value>,
     pub(super) rules: Vec<OldRule>,
+    /// How many entries of its rules are no rules at all.
+    pub(super) unreadable: usize,
+    /// Whether something about it could not be read, so that none of its rules must be imported.
+    pub(super) broken: bool,
 }
 
 /// A rule of the predecessor.
@@ -95,6 +99,8 @@ pub(super) fn policies(json: &Value, out: &mut Findings) -> Vec<OldPolicy> {
             default_effect: None,
             annotations: Map::new(),
             rules: loose,
+            unreadable: 0,
+            broken: false,
         });
     }
     policies
@@ -104,30 +110,35 @@ fn policy(object: &Map<String, Value>, number: usize, out: &mut Findings) -> Old
     let name = [text(object, "name"), text(object, "policy_id")].into_iter().find(|name| !name.is_empty());
     let name = name.unwrap_or_else(|| format!("policy-{}", number + 1));
     let what = format!("the policy `{name}`");
-    unknown_keys(object, &POLICY_KEYS, &what, out);
-    let rules = match object.get("rules") {
+    let mut broken = unknown_keys(object, &POLICY_KEYS, &what, out);
+    let listed = match object.get("rules") {
         Some(Value::Array(rules)) => rules.as_slice(),
         _ => {
             out.push(Finding::error("import-shape", format!("the rules of {what} are no list")));
             &[]
         }
     };
-    let rules = rules.iter().enumerate().filter_map(|(number, item)| match item {
+    let rules = listed.iter().enumerate().filter_map(|(number, item)| match item {
         Value::Object(object) => Some(rule(object, number, out)),
         _ => {
             out.push(Finding::error("import-shape", format!("rule {} of {what} is no object", number + 1)));
             None
         }
     });
-    let rules = rules.collect();
+    let mut rules: Vec<OldRule> = rules.collect();
     let enabled = boolean(object, "enabled", &what, out);
+    broken |= enabled.is_none();
+    if broken {
+        rules.iter_mut().for_each(|rule| rule.broken = true);
+    }
     OldPolicy {
         description: text(object, "description"),
-        // A policy that cannot be said to be on or off would be on: the rules in it are reported one by one.
         enabled: enabled.unwrap_or(true),
         default_effect: object.get("default_effect").and_then(Value::as_str).map(str::to_owned),
         annotations: annotations(object),
+        unreadable: listed.len().saturating_sub(rules.len()),
         rules,
+        broken,
         name,
     }
 }
@@ -151,8 +162,7 @@ fn rule(object: &Map<String, Value>, number: usize, out: &mut Findings) -> OldRu
     let shown = [&id, &name].into_iter().find(|text| !text.is_empty()).cloned();
     let shown = shown.unwrap_or_else(|| format!("rule-{}", number + 1));
     let what = format!("the rule `{shown}`");
-    unknown_keys(object, &RULE_KEYS, &what, out);
-    let mut broken = false;
+    let mut broken = unknown_keys(object, &RULE_KEYS, &what, out);
     let mut refuse = |message: String, out: &mut Findings| {
         broken = true;
         out.push(Finding::error("import-shape", message));
@@ -165,14 +175,15 @@ fn rule(object: &Map<String, Value>, number: usize, out: &mut Findings) -> OldRu
         }),
     };
     let conditions = match object.get("conditions") {
-        None | Some(Value::Null) => Vec::new(),
+        None => Vec::new(),
         Some(Value::Array(list)) => {
             let read: Vec<_> = list.iter().filter_map(|item| condition(item, &what, out)).collect();
             if read.len() < list.len() {
-                refuse(format!("{what} has a condition without `field`, `operator` and `value`"), out);
+                refuse(format!("{what} has a condition that is not just `field`, `operator` and `value`"), out);
             }
             read
         }
+        // Null would be no condition at all, so that the rule would match everything.
         Some(_) => {
             refuse(format!("the conditions of {what} are no list"), out);
             Vec::new()
@@ -194,7 +205,9 @@ fn rule(object: &Map<String, Value>, number: usize, out: &mut Findings) -> OldRu
 
 fn condition(item: &Value, what: &str, out: &mut Findings) -> Option<OldCondition> {
     let object = item.as_object()?;
-    unknown_keys(object, &CONDITION_KEYS, &format!("a condition of {what}"), out);
+    if unknown_keys(object, &CONDITION_KEYS, &format!("a condition of {what}"), out) {
+        return None;
+    }
     Some(OldCondition {
         field: object.get("field")?.as_str()?.to_owned(),
         operator: object.get("operator")?.as_str()?.to_owned(),
@@ -202,10 +215,19 @@ fn condition(item: &Value, what: &str, out: &mut Findings) -> Option<OldConditio
     })
 }
 
-fn unknown_keys(object: &Map<String, Value>, known: &[&str], what: &str, out: &mut Findings) {
+/// Whether `object` has keys that are not known, each reported. What they say would be lost, and a rule without, say, its
+/// conditions matches everything.
+fn unknown_keys(object: &Map<String, Value>, known: &[&str], what: &str, out: &mut Findings) -> bool {
+    let mut found = false;
     for key in object.keys().filter(|key| !known.contains(&key.as_str())) {
-        out.push(Finding::warning("import-unknown-key", format!("`{key}` of {what} is left out: it is not known")));
+        found = true;
+        let help = match did_you_mean(key, known.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("the keys are {}; remove `{key}` if it may be lost", known.join(", ")),
+        };
+        out.push(Finding::error("import-unknown-key", format!("the key `{key}` of {what} is not known")).help(help));
     }
+    found
 }
 
 fn text(object: &Map<String, Value>, key: &str) -> String {

@@ -126,6 +126,10 @@ fn what_cannot_be_said_is_an_error() {
     for (effect, field, operator, value, why) in [
         ("allow", "action", "matches", json!("("), "the rule `imported/r` is left out: "),
         ("allow", "action", "matches", json!("(?=a)"), "the rule `imported/r` is left out: "),
+        ("allow", "action", "matches", json!("*"), "begins with a repetition of nothing"),
+        ("allow", "action", "matches", json!("^*"), "begins with a repetition of nothing"),
+        ("allow", "action", "matches", json!("+.txt"), "begins with a repetition of nothing"),
+        ("allow", "action", "matches", json!("a)|(b"), "the rule `imported/r` is left out: "),
         ("deny", "nothing", "==", json!(1), "the field `nothing` names nothing"),
         ("deny", "agent.mood", "!=", json!(1), "the field `agent.mood` names nothing"),
         ("deny", "params.x", "like", json!(1), "the operator `like` is not known"),
@@ -146,9 +150,52 @@ fn what_cannot_be_said_is_an_error() {
 }
 
 #[test]
+fn a_key_that_is_not_known_leaves_the_rule_out() {
+    let condition = json!({"field": "action", "operator": "==", "value": "a"});
+    let negated = json!({"field": "action", "operator": "==", "value": "a", "negate": true});
+    for (rule, message, help) in [
+        (json!({"condition": [condition]}), "`condition` of the rule `r`", "did you mean `conditions`?"),
+        (json!({"Conditions": [condition]}), "`Conditions` of the rule `r`", "did you mean `conditions`?"),
+        (json!({"actions": ["a"]}), "`actions` of the rule `r`", "the keys are rule_id, "),
+        (json!({"conditions": [negated]}), "`negate` of a condition of the rule `r`", "the keys are field, "),
+    ] {
+        let mut bad = rule.as_object().unwrap().clone();
+        bad.extend([("rule_id".to_owned(), json!("r")), ("effect".to_owned(), json!("allow"))]);
+        let imported = import(&json!([bad, {"rule_id": "good", "effect": "deny"}]).to_string());
+        let finding = imported.findings.iter().find(|finding| finding.code == "import-unknown-key").unwrap();
+        assert_eq!(finding.severity, Severity::Error);
+        assert!(finding.message.contains(message), "{}", finding.message);
+        assert!(finding.help.as_ref().unwrap().starts_with(help), "{:?}", finding.help);
+        assert_eq!(imported.left_out, 1);
+        let set = documents(&imported);
+        assert_eq!(set.policies[0].rules.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>(), ["good"]);
+    }
+    let rules = json!([{"rule_id": "r", "effect": "allow"}]);
+    let imported =
+        import(&json!({"name": "p", "Enabled_": false, "default_effect": "allow", "rules": rules}).to_string());
+    assert_eq!((imported.yaml.as_str(), imported.left_out), ("", 1), "a policy that may have been off stays off");
+}
+
+#[test]
+fn no_rules_are_an_error() {
+    for text in ["[]", "{\"policies\": []}", "{\"rules\": []}", "[{\"name\": \"p\", \"rules\": []}]"] {
+        let imported = import(text);
+        assert!(messages(&imported).contains(&"no rules found"), "{text} {:?}", messages(&imported));
+        assert_eq!(imported.yaml, "");
+    }
+}
+
+#[test]
+fn the_default_is_that_of_the_first_policy_also_where_it_says_none() {
+    let rules = json!([{"rule_id": "r", "effect": "deny"}]);
+    let imported = import(&json!([{"rules": rules}, {"rules": rules, "default_effect": "allow"}]).to_string());
+    assert_eq!(documents(&imported).policy_set.unwrap().default_effect, model::Effect::Deny);
+}
+
+#[test]
 fn what_means_something_else_is_noted() {
     let policies = json!({"policies": [
-        {"name": "Erste Regeln!", "default_effect": "warn", "owner": "x", "metadata": {"a": 1}, "rules": [
+        {"name": "Erste Regeln!", "default_effect": "warn", "created_by": "x", "metadata": {"a": 1}, "rules": [
             {"rule_id": "watch", "effect": "warn", "priority": 9, "conditions": []},
             {"rule_id": "open", "effect": "allow", "priority": 5, "conditions": [{"field": "action", "operator": "==", "value": "a"}]},
             {"rule_id": "shut", "effect": "deny", "priority": 5, "conditions": [{"field": "params.a.b", "operator": "not in", "value": [1]}]},
@@ -160,7 +207,6 @@ fn what_means_something_else_is_noted() {
     let imported = import(&policies.to_string());
     let all = messages(&imported).join("\n");
     for note in [
-        "`owner` of the policy `Erste Regeln!` is left out",
         "a default of `warn` denied in the predecessor",
         "the default `allow` of `Erste Regeln?` is left out",
         "the policy `Erste Regeln!` is called `Erste-Regeln` here",
