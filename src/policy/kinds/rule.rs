@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::condition::Condition;
 use crate::diag::{Finding, Findings, Span};
 use crate::model::{Attributes, Effect, Layer, Limits, Obligation, Text};
 use crate::policy::decode::{
@@ -134,9 +133,6 @@ fn read(entry: Field<'_>, policy_priority: i32, context: Context<'_>, out: &mut 
     let effect = fields.require("effect", out).and_then(|field| field.one_of("an effect", &EFFECTS, out));
     let target = target(&fields, context, out);
     let condition = condition(&fields, effect, context, out);
-    if let Ok(Some(condition)) = &condition {
-        never_true(condition, &fields, out);
-    }
     let priority = priority(fields.get("priority"), out).unwrap_or(policy_priority);
     let enabled = fields.get("enabled").and_then(|field| field.boolean(out)).unwrap_or(true);
     let reason = fields.get("reason").and_then(|field| field.string(out)).unwrap_or_default();
@@ -163,18 +159,6 @@ fn read(entry: Field<'_>, policy_priority: i32, context: Context<'_>, out: &mut 
         span,
     };
     (named, Some(rule))
-}
-
-/// Reports a list of conditions that is false for every request; of `when`, the room `condition` says so itself.
-fn never_true(condition: &Condition, fields: &Fields<'_>, out: &mut Findings) {
-    if condition.constant() == Some(false) && fields.get("when").is_none() {
-        let span = fields.get("conditions").map_or_else(|| fields.node().head(), |field| field.node.head());
-        out.push(
-            Finding::warning("never-matches", "the condition is never true, so that the rule never matches")
-                .at(span)
-                .help("correct the condition; to switch a rule off, write `enabled: false`"),
-        );
-    }
 }
 
 /// A priority within 32 bits.
