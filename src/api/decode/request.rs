@@ -6,6 +6,9 @@ use super::reader::{Merged, Reader};
 use super::violation::{Fault, Path, Violation, Violations};
 use crate::model::{Action, Attributes, Limits, Request, Resource, Subject, Text, has_forbidden_character};
 
+/// Hexadecimal digits of a snapshot's digest.
+const DIGEST_DIGITS: usize = 64;
+
 /// A request and what is wrong with it. One with violations must not be decided.
 #[derive(Debug)]
 pub struct Decoded {
@@ -60,7 +63,7 @@ pub fn evaluate_request(message: &[u8], at: Option<&Path<'_>>, limits: &Limits) 
     }
     checks.id("run_id", &request.run_id, limits.id_bytes);
     checks.id("correlation_id", &request.correlation_id, limits.id_bytes);
-    checks.id("snapshot", &request.snapshot, limits.id_bytes);
+    checks.pin(&request.snapshot);
     Ok(Decoded { request, violations: violations.into_vec() })
 }
 
@@ -115,12 +118,12 @@ pub fn batch_request(message: &[u8], limits: &Limits) -> Result<DecodedBatch, Ma
     checks.id("tenant_id", tenant_id, limits.id_bytes);
     checks.id("run_id", run_id, limits.id_bytes);
     checks.id("correlation_id", correlation_id, limits.id_bytes);
-    checks.id("snapshot", snapshot, limits.id_bytes);
+    checks.pin(snapshot);
     if count == 0 {
         violations.add(&list, Fault::InvalidBatch, "a batch needs at least one request");
     } else if count > limits.batch_items {
         let most = limits.batch_items;
-        violations.add(&list, Fault::InvalidBatch, format_args!("{count} requests, a batch may hold {most}"));
+        violations.add(&list, Fault::InvalidBatch, format_args!("{count} requests, a batch may hold at most {most}"));
     }
     for (index, item) in items.iter_mut().enumerate() {
         inherit(&mut item.request.tenant_id, tenant_id);
@@ -176,7 +179,11 @@ impl Checks<'_> {
         self.required_at(&at.field("id"), &subject.id, limits.name_bytes);
         let roles = at.field("roles");
         if subject.roles.len() > limits.roles {
-            self.violations.add(&roles, Fault::TooLong, format_args!("a subject may hold {} roles", limits.roles));
+            self.violations.add(
+                &roles,
+                Fault::TooLong,
+                format_args!("a subject may hold at most {} roles", limits.roles),
+            );
         }
         for (index, role) in subject.roles.iter().enumerate() {
             self.id_at(&roles.index(index), role, limits.id_bytes);
@@ -234,6 +241,21 @@ impl Checks<'_> {
         }
     }
 
+    /// A pin is the digest of a snapshot, or empty.
+    fn pin(&mut self, digest: &str) {
+        let is_digest = digest
+            .strip_prefix("sha256:")
+            .is_some_and(|hex| hex.len() == DIGEST_DIGITS && hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        if !digest.is_empty() && !is_digest {
+            let at = Path::below(self.at, "snapshot");
+            self.violations.add(
+                &at,
+                Fault::InvalidSnapshot,
+                format_args!("a pin is the digest of a snapshot: `sha256:` and {DIGEST_DIGITS} hexadecimal digits"),
+            );
+        }
+    }
+
     fn required_at(&mut self, at: &Path<'_>, text: &str, most: usize) {
         if text.is_empty() {
             self.violations.add(at, Fault::MissingField, "the field is required");
@@ -248,7 +270,7 @@ impl Checks<'_> {
             self.violations.add(
                 at,
                 Fault::ForbiddenCharacter,
-                "control characters and characters that change the direction of text are not allowed in ids",
+                "control characters, hidden characters and characters that change the direction of text are not allowed in ids",
             );
         }
     }

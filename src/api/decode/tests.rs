@@ -123,7 +123,7 @@ impl Oracle {
         let resource = raw.resource.unwrap_or_default();
         let required = [&subject.id, &action.name];
         self.faults.extend(required.iter().filter(|text| text.is_empty()).map(|_| Fault::MissingField));
-        let ids = [&raw.request_id, &raw.tenant_id, &raw.run_id, &raw.correlation_id, &raw.snapshot, &subject.kind];
+        let ids = [&raw.request_id, &raw.tenant_id, &raw.run_id, &raw.correlation_id, &subject.kind];
         let ids = ids.into_iter().chain(&subject.roles).chain([&resource.kind]).map(|text| (text, limits.id_bytes));
         let names = [&subject.id, &subject.on_behalf_of, &action.name].map(|text| (text, limits.name_bytes));
         for (text, most) in ids.chain(names).chain([(&resource.id, limits.resource_id_bytes)]) {
@@ -132,6 +132,10 @@ impl Oracle {
             } else if crate::model::has_forbidden_character(text) {
                 self.faults.push(Fault::ForbiddenCharacter);
             }
+        }
+        let digits = raw.snapshot.strip_prefix("sha256:").filter(|hex| hex.chars().all(|c| c.is_ascii_hexdigit()));
+        if !raw.snapshot.is_empty() && digits.map(str::len) != Some(64) {
+            self.faults.push(Fault::InvalidSnapshot);
         }
         Request {
             request_id: Text::from(raw.request_id),
@@ -244,7 +248,7 @@ fn request() -> impl Strategy<Value = raw::Request> {
     let action = (id(), properties()).prop_map(|(name, properties)| raw::Action { name, properties });
     let resource = (id(), id(), properties()).prop_map(|(kind, id, properties)| raw::Resource { kind, id, properties });
     (
-        (id(), id(), id(), id(), id()),
+        (id(), id(), id(), id(), prop_oneof![id(), "sha256:[0-9a-fA-Fg]{63,65}", "(sha256:[0-9a-f]{64})?"]),
         prop::option::weighted(0.9, subject),
         prop::option::weighted(0.9, action),
         prop::option::of(resource),
@@ -473,18 +477,18 @@ fn a_batch_fills_in_what_its_items_leave_out() {
     let items = vec![
         v1::EvaluateRequest { request_id: "1".into(), ..good() },
         v1::EvaluateRequest { request_id: "2".into(), tenant_id: "other".into(), ..good() },
-        v1::EvaluateRequest { request_id: "3".into(), snapshot: "sha256:1".into(), ..good() },
+        v1::EvaluateRequest { request_id: "3".into(), snapshot: format!("sha256:{:064}", 1), ..good() },
     ];
     let batch = v1::EvaluateBatchRequest {
         tenant_id: "acme".into(),
         requests: items,
         run_id: "run".into(),
         correlation_id: "corr".into(),
-        snapshot: "sha256:0".into(),
+        snapshot: format!("sha256:{:064}", 0),
     };
     let decoded = batch_request(&batch.encode_to_vec(), &Limits::default()).unwrap();
     assert_eq!(decoded.violations, []);
-    assert_eq!(decoded.snapshot, "sha256:0");
+    assert_eq!(decoded.snapshot, batch.snapshot);
     let tenants: Vec<&str> = decoded.items.iter().map(|item| item.request.tenant()).collect();
     assert_eq!(tenants, ["acme", "other", "acme"]);
     assert!(decoded.items.iter().all(|item| item.request.run_id == "run" && item.request.correlation_id == "corr"));

@@ -24,6 +24,8 @@ pub enum Fault {
     UnsetValue,
     /// Attributes are nested too deeply.
     TooDeep,
+    /// A pin that is not the digest of a snapshot.
+    InvalidSnapshot,
     /// A batch has no items, too many, or one that pins a snapshot of its own.
     InvalidBatch,
 }
@@ -39,6 +41,7 @@ impl Fault {
             Self::NotFinite => "NUMBER_NOT_FINITE",
             Self::UnsetValue => "UNSET_VALUE",
             Self::TooDeep => "TOO_DEEP",
+            Self::InvalidSnapshot => "INVALID_SNAPSHOT",
             Self::InvalidBatch => "INVALID_BATCH",
         }
     }
