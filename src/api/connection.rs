@@ -21,9 +21,14 @@ use crate::model::Text;
 
 /// Bytes that a client has sent once it has introduced itself: the preface and the header of its settings.
 const INTRODUCTION_BYTES: usize = 24 + 9;
-/// Unread bytes that a client may send on one call, and on one connection.
-const STREAM_WINDOW: u32 = 128 * 1_024;
-const CONNECTION_WINDOW: u32 = 512 * 1_024;
+/// Unread bytes that a client may send on one call. A client that does not take its answers is not read from, and waits
+/// once its window is full.
+const STREAM_WINDOW: u32 = 32 * 1_024;
+/// Unread bytes that a client may send on one connection. More than its calls can fill: a call that stands still must not
+/// take the window of the others. What counts is half of this: the HTTP/2 library closes a connection whose unread frames,
+/// each counted as what it lacks to 256 bytes, exceed it. Half is enough for 256 calls that all stand still with requests
+/// of 60 bytes, each in a frame of its own.
+const CONNECTION_WINDOW: u32 = 64 * 1_024 * 1_024;
 /// Bytes that may wait to be sent on one call.
 const SEND_BUFFER: usize = 128 * 1_024;
 

@@ -37,4 +37,4 @@ pub use health::Readiness;
 pub use http::HttpServer;
 pub use options::{ConnectionLimits, ServerOptions};
 pub use server::{Server, ServerError, State};
-pub use wire::{to_request, to_response};
+pub use wire::{check_request, to_request, to_response};

@@ -12,6 +12,8 @@ use super::proto::rpc;
 
 /// Whose reasons they are.
 const DOMAIN: &str = "lictor.dev";
+/// Longest name of an unknown method that an answer repeats.
+const MAX_METHOD_CHARS: usize = 200;
 
 /// A question that could not be asked.
 #[derive(Debug, Clone)]
@@ -82,6 +84,13 @@ impl Refusal {
     pub fn compressed() -> Self {
         let message = "compressed messages are not accepted; send `grpc-encoding: identity`";
         Self::new(Code::Unimplemented, "COMPRESSION_UNSUPPORTED", message)
+    }
+
+    /// No service has the method that `path` names.
+    pub fn unknown_method(path: &str) -> Self {
+        let shown: String = path.trim_start_matches('/').chars().take(MAX_METHOD_CHARS).collect();
+        let message = format!("the server has no method `{shown}`");
+        Self::new(Code::Unimplemented, "UNKNOWN_METHOD", message)
     }
 
     /// The frame of a message is broken, or a unary call holds none or several messages.

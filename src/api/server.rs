@@ -82,10 +82,23 @@ pub enum ServerError {
         /// The path.
         path: PathBuf,
     },
-    /// The socket cannot be made.
+    /// Nobody could connect to the socket: the kernel bounds its path.
     #[error(
-        "cannot make the socket `{path}`; check that its folder exists, is writable, and that the path is shorter than 108 bytes: {source}"
+        "the path of the socket `{path}` has {bytes} bytes; a Unix socket's may have at most {most}, and its folder's \
+         {most_of_folder}: choose a shorter one with `--socket`"
     )]
+    SocketPathTooLong {
+        /// The path.
+        path: PathBuf,
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        most: usize,
+        /// How long its folder's may be.
+        most_of_folder: usize,
+    },
+    /// The socket cannot be made.
+    #[error("cannot make the socket `{path}`; check that its folder exists and is writable: {source}")]
     Socket {
         /// The path.
         path: PathBuf,

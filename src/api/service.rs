@@ -79,6 +79,7 @@ impl Calls {
         let worker = self.connection.worker();
         let mut routes = worker.routes.clone();
         let drained = worker.drained();
+        let path = request.uri().path().to_owned();
         Call::later(async move {
             let answer = routes.call(request);
             let response = match deadline {
@@ -86,9 +87,11 @@ impl Calls {
                 None => Ok(answer.await),
             };
             let response = response.map_err(|_| Refusal::deadline_exceeded())?;
-            Ok(response
-                .unwrap_or_else(|never| match never {})
-                .map(|body| Reply::Routed(Box::new(RoutedBody::new(body, drained, permit)))))
+            let response = response.unwrap_or_else(|never| match never {});
+            if is_unknown_method(response.headers()) {
+                return Err(Refusal::unknown_method(&path));
+            }
+            Ok(response.map(|body| Reply::Routed(Box::new(RoutedBody::new(body, drained, permit)))))
         })
     }
 }
@@ -108,6 +111,12 @@ impl hyper::service::Service<Request<Incoming>> for Calls {
         };
         Answered { connection: self.connection.clone(), call }
     }
+}
+
+/// How tonic answers where no service has the method: UNIMPLEMENTED, and not a word.
+fn is_unknown_method(headers: &HeaderMap) -> bool {
+    let unimplemented = headers.get(tonic::Status::GRPC_STATUS).is_some_and(|code| code == "12");
+    unimplemented && !headers.contains_key(tonic::Status::GRPC_MESSAGE)
 }
 
 fn is_grpc(headers: &HeaderMap) -> bool {

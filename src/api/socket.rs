@@ -34,6 +34,12 @@ impl Drop for BoundSocket {
     }
 }
 
+/// Most bytes of a socket's path, for the kernel and for every client.
+const MAX_PATH_BYTES: usize = 107;
+/// Bytes of the path of the private folder and the socket in it, beyond the folder that they are in: `/.l` with eight
+/// digits, and `/s`.
+const PRIVATE_BYTES: usize = 13;
+
 /// Listens at `path` with permissions `mode`.
 ///
 /// The socket is bound in a private folder beside `path` and moved there once its permissions are set, so that nobody can
@@ -42,10 +48,10 @@ impl Drop for BoundSocket {
 /// # Errors
 /// Somebody listens there, something else than a socket is there, or the folder cannot be written.
 pub fn bind(path: &Path, mode: u32) -> Result<(UnixListener, BoundSocket), ServerError> {
+    refuse_long(path)?;
     refuse_occupied(path)?;
     let failed = |source| ServerError::Socket { path: path.to_owned(), source };
-    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let private = PrivateFolder::create(folder).map_err(failed)?;
+    let private = PrivateFolder::create(folder_of(path)).map_err(failed)?;
     let hidden = private.path.join("s");
     let listener = UnixListener::bind(&hidden).map_err(failed)?;
     fs::set_permissions(&hidden, Permissions::from_mode(mode)).map_err(failed)?;
@@ -53,6 +59,19 @@ pub fn bind(path: &Path, mode: u32) -> Result<(UnixListener, BoundSocket), Serve
     fs::rename(&hidden, path).map_err(failed)?;
     listener.set_nonblocking(true).map_err(failed)?;
     Ok((listener, BoundSocket { path: path.to_owned(), device: found.dev(), inode: found.ino() }))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn refuse_long(path: &Path) -> Result<(), ServerError> {
+    let bytes = path.as_os_str().len();
+    let most_of_folder = MAX_PATH_BYTES - PRIVATE_BYTES;
+    if bytes <= MAX_PATH_BYTES && folder_of(path).as_os_str().len() <= most_of_folder {
+        return Ok(());
+    }
+    Err(ServerError::SocketPathTooLong { path: path.to_owned(), bytes, most: MAX_PATH_BYTES, most_of_folder })
 }
 
 fn refuse_occupied(path: &Path) -> Result<(), ServerError> {

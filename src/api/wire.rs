@@ -2,10 +2,12 @@
 
 use prost::Message;
 
+use super::decode;
 use super::encode::{Answer, Writer, evaluate_response};
 use super::proto::v1;
+use super::refusal::Refusal;
 use crate::decide;
-use crate::model::{Attributes, Decision, Outcome, Request, Text, Value};
+use crate::model::{Attributes, Decision, Limits, Outcome, Request, Text, Value};
 
 /// A question, ready to be sent.
 #[must_use]
@@ -56,6 +58,24 @@ fn to_value(value: &Value) -> prost_types::Value {
         Value::Map(map) => Kind::StructValue(to_filled_struct(map)),
     };
     prost_types::Value { kind: Some(kind) }
+}
+
+/// Judges a question as a server does that is sent it.
+///
+/// # Errors
+/// The status with which the server would refuse it, with the fields that are wrong.
+pub fn check_request(request: &Request, limits: &Limits) -> Result<(), Box<tonic::Status>> {
+    let message = to_request(request).encode_to_vec();
+    let refusal = if message.len() > limits.message_bytes {
+        Refusal::message_too_large(message.len(), limits.message_bytes)
+    } else {
+        match decode::evaluate_request(&message, None, limits) {
+            Ok(decoded) if decoded.violations.is_empty() => return Ok(()),
+            Ok(decoded) => Refusal::invalid(decoded.violations),
+            Err(why) => Refusal::malformed(why),
+        }
+    };
+    Err(Box::new(refusal.to_status()))
 }
 
 /// The answer that a server would give, for a decision that was made in process and has no id and no record.

@@ -6,12 +6,17 @@ pub use compact_str::CompactString as Text;
 /// Longest `reason` in an answer, in characters.
 const MAX_REASON_CHARS: usize = 512;
 
-/// Whether `text` holds a character that no id may hold: a control character, or one that changes the direction of
-/// text and can make an id look like another.
+/// Whether `text` holds a character that no id may hold: a control character, a line or paragraph separator, or one that
+/// changes the direction of text or is never seen (byte order mark, tags) and can make an id look like another. Joiners
+/// are allowed, because words and emoji need them.
 ///
 /// ```
 /// assert!(lictor::model::has_forbidden_character("a\u{202e}b"));
+/// for hidden in ['\u{2028}', '\u{2029}', '\u{feff}', '\u{e0000}', '\u{e0041}', '\u{e007f}'] {
+///     assert!(lictor::model::has_forbidden_character(&format!("a{hidden}b")));
+/// }
 /// assert!(!lictor::model::has_forbidden_character("größe/1"));
+/// assert!(!lictor::model::has_forbidden_character("می\u{200c}خواهم/👩\u{200d}🌾"));
 /// ```
 #[must_use]
 pub fn has_forbidden_character(text: &str) -> bool {
@@ -23,7 +28,11 @@ pub fn has_forbidden_character(text: &str) -> bool {
 
 fn is_forbidden(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(
+            c,
+            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 /// A reason fit to be shown to people and models: control and bidirectional characters become blanks and the length is

@@ -11,7 +11,7 @@ async fn items_are_independent_and_inherit() {
     let running = Running::start(|_| {});
     let mut bad = question("file.read");
     bad.subject.as_mut().unwrap().id.clear();
-    let pinned = EvaluateRequest { snapshot: "sha256:0".into(), ..question("file.read") };
+    let pinned = EvaluateRequest { snapshot: format!("sha256:{:064}", 0), ..question("file.read") };
     let requests = [question("file.read"), bad, question("file.write"), pinned]
         .into_iter()
         .zip(1..)
@@ -49,7 +49,7 @@ async fn a_batch_that_cannot_be_asked_is_refused_whole() {
             "FORBIDDEN_CHARACTER",
         ),
         (
-            EvaluateBatchRequest { requests: of(1), snapshot: "sha256:0".into(), ..Default::default() },
+            EvaluateBatchRequest { requests: of(1), snapshot: format!("sha256:{:064}", 0), ..Default::default() },
             Code::NotFound,
             "SNAPSHOT_NOT_RESIDENT",
         ),

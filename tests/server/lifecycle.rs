@@ -54,6 +54,28 @@ async fn a_socket_in_use_is_left_alone() {
 }
 
 #[tokio::test]
+async fn a_socket_that_nobody_could_connect_to_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let used = folder.path().as_os_str().len() + 1;
+    let of_length = |length: usize| ServerOptions {
+        socket: Some(folder.path().join("s".repeat(length - used))),
+        ..Default::default()
+    };
+    let error = start(&of_length(108)).unwrap_err();
+    assert!(matches!(*error, ServerError::SocketPathTooLong { .. }), "{error}");
+    assert!(error.to_string().contains("107"), "{error}");
+    let deep = folder.path().join("d".repeat(95 - used));
+    std::fs::create_dir(&deep).unwrap();
+    let error = start(&ServerOptions { socket: Some(deep.join("s")), ..Default::default() }).unwrap_err();
+    assert!(matches!(*error, ServerError::SocketPathTooLong { .. }), "{error}");
+
+    let longest = of_length(107);
+    let server = start(&longest).unwrap();
+    tokio::net::UnixStream::connect(longest.socket.as_ref().unwrap()).await.unwrap();
+    assert!(server.shutdown(Duration::from_secs(10)).await);
+}
+
+#[tokio::test]
 async fn only_a_socket_is_ever_replaced_or_removed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lictor.sock");

@@ -11,5 +11,6 @@ mod raw;
 mod records;
 mod refusals;
 mod services;
+mod slow_reader;
 mod stream;
 mod unary;

@@ -29,6 +29,13 @@ impl Answer {
 /// A request body that goes on until its sender is dropped.
 pub struct Open(mpsc::UnboundedReceiver<Bytes>);
 
+impl Open {
+    /// The body that `receiver` receives, a frame each.
+    pub fn new(receiver: mpsc::UnboundedReceiver<Bytes>) -> Self {
+        Self(receiver)
+    }
+}
+
 impl Body for Open {
     type Data = Bytes;
     type Error = std::convert::Infallible;

@@ -35,6 +35,7 @@ async fn each_kind_of_bad_request_has_its_reason_and_fields() {
         (many_roles, "FIELD_TOO_LONG", vec!["subject.roles"]),
         (odd_role, "FORBIDDEN_CHARACTER", vec!["subject.roles[1]"]),
         (EvaluateRequest { tenant_id: "a\u{202e}b".into(), ..good() }, "FORBIDDEN_CHARACTER", vec!["tenant_id"]),
+        (EvaluateRequest { tenant_id: "a\u{feff}b".into(), ..good() }, "FORBIDDEN_CHARACTER", vec!["tenant_id"]),
         (EvaluateRequest { request_id: "x".repeat(129), ..good() }, "FIELD_TOO_LONG", vec!["request_id"]),
         (
             EvaluateRequest { context: context(vec![("x", NumberValue(f64::INFINITY))]), ..good() },
@@ -110,8 +111,12 @@ async fn what_is_not_grpc_is_told_so() {
         let post = http::Request::post(path).header("content-type", kind);
         assert_eq!(raw.call(post, "").await.http, http::StatusCode::UNSUPPORTED_MEDIA_TYPE, "{kind}");
     }
-    let answer = raw.call(grpc("Guess"), framed(&[])).await;
-    assert_eq!(answer.grpc_status().code(), Code::Unimplemented);
+    for method in ["lictor.v1.DecisionService/Guess", "grpc.health.v1.Health/Guess", "other.Service/Evaluate"] {
+        let post = http::Request::post(format!("http://lictor/{method}")).header("content-type", "application/grpc");
+        let status = raw.call(post, framed(&[])).await.grpc_status();
+        assert_eq!((status.code(), reason(status.details()).0.as_str()), (Code::Unimplemented, "UNKNOWN_METHOD"));
+        assert!(status.message().contains(method), "{status:?}");
+    }
     let body = framed(&question("file.read").encode_to_vec());
     let post = http::Request::post(path).header("content-type", "application/grpc+proto");
     assert_eq!(raw.call(post, body).await.grpc_status().code(), Code::Ok);

@@ -44,7 +44,7 @@ async fn errors_of_items_leave_the_stream_open() {
     let mut invalid = numbered("file.read", 1);
     invalid.request.as_mut().unwrap().subject = None;
     let mut pinned = numbered("file.read", 2);
-    pinned.request.as_mut().unwrap().snapshot = "sha256:0".into();
+    pinned.request.as_mut().unwrap().snapshot = format!("sha256:{:064}", 0);
     let mut large = numbered("file.read", 3);
     large.request.as_mut().unwrap().resource =
         Some(lictor::api::proto::v1::Resource { id: "x".repeat(60_000), ..Default::default() });

@@ -154,7 +154,7 @@ fn is_too_deep(depth: usize, at: &Path<'_>, limits: &Limits, violations: &mut Vi
     let too_deep = depth > limits.attribute_depth;
     if too_deep {
         let limit = limits.attribute_depth;
-        violations.add(at, Fault::TooDeep, format_args!("attributes may be nested {limit} levels deep"));
+        violations.add(at, Fault::TooDeep, format_args!("attributes may be nested at most {limit} levels deep"));
     }
     too_deep
 }

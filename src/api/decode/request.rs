@@ -120,7 +120,7 @@ pub fn batch_request(message: &[u8], limits: &Limits) -> Result<DecodedBatch, Ma
         violations.add(&list, Fault::InvalidBatch, "a batch needs at least one request");
     } else if count > limits.batch_items {
         let most = limits.batch_items;
-        violations.add(&list, Fault::InvalidBatch, format_args!("{count} requests, a batch may hold {most}"));
+        violations.add(&list, Fault::InvalidBatch, format_args!("{count} requests, a batch may hold at most {most}"));
     }
     for (index, item) in items.iter_mut().enumerate() {
         inherit(&mut item.request.tenant_id, tenant_id);
@@ -176,7 +176,11 @@ impl Checks<'_> {
         self.required_at(&at.field("id"), &subject.id, limits.name_bytes);
         let roles = at.field("roles");
         if subject.roles.len() > limits.roles {
-            self.violations.add(&roles, Fault::TooLong, format_args!("a subject may hold {} roles", limits.roles));
+            self.violations.add(
+                &roles,
+                Fault::TooLong,
+                format_args!("a subject may hold at most {} roles", limits.roles),
+            );
         }
         for (index, role) in subject.roles.iter().enumerate() {
             self.id_at(&roles.index(index), role, limits.id_bytes);
@@ -248,7 +252,7 @@ impl Checks<'_> {
             self.violations.add(
                 at,
                 Fault::ForbiddenCharacter,
-                "control characters and characters that change the direction of text are not allowed in ids",
+                "control characters, hidden characters and characters that change the direction of text are not allowed in ids",
             );
         }
     }

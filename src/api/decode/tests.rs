@@ -244,7 +244,7 @@ fn request() -> impl Strategy<Value = raw::Request> {
     let action = (id(), properties()).prop_map(|(name, properties)| raw::Action { name, properties });
     let resource = (id(), id(), properties()).prop_map(|(kind, id, properties)| raw::Resource { kind, id, properties });
     (
-        (id(), id(), id(), id(), id()),
+        (id(), id(), id(), id(), prop_oneof![id(), "sha256:[0-9a-fA-Fg]{63,65}", "(sha256:[0-9a-f]{64})?"]),
         prop::option::weighted(0.9, subject),
         prop::option::weighted(0.9, action),
         prop::option::of(resource),
@@ -473,18 +473,18 @@ fn a_batch_fills_in_what_its_items_leave_out() {
     let items = vec![
         v1::EvaluateRequest { request_id: "1".into(), ..good() },
         v1::EvaluateRequest { request_id: "2".into(), tenant_id: "other".into(), ..good() },
-        v1::EvaluateRequest { request_id: "3".into(), snapshot: "sha256:1".into(), ..good() },
+        v1::EvaluateRequest { request_id: "3".into(), snapshot: format!("sha256:{:064}", 1), ..good() },
     ];
     let batch = v1::EvaluateBatchRequest {
         tenant_id: "acme".into(),
         requests: items,
         run_id: "run".into(),
         correlation_id: "corr".into(),
-        snapshot: "sha256:0".into(),
+        snapshot: format!("sha256:{:064}", 0),
     };
     let decoded = batch_request(&batch.encode_to_vec(), &Limits::default()).unwrap();
     assert_eq!(decoded.violations, []);
-    assert_eq!(decoded.snapshot, "sha256:0");
+    assert_eq!(decoded.snapshot, batch.snapshot);
     let tenants: Vec<&str> = decoded.items.iter().map(|item| item.request.tenant()).collect();
     assert_eq!(tenants, ["acme", "other", "acme"]);
     assert!(decoded.items.iter().all(|item| item.request.run_id == "run" && item.request.correlation_id == "corr"));

@@ -12,10 +12,10 @@ use super::TargetArgs;
 use crate::api::proto::rpc;
 use crate::api::proto::v1::EvaluateResponse;
 use crate::api::proto::v1::decision_service_client::DecisionServiceClient;
-use crate::api::{to_request, to_response};
+use crate::api::{check_request, to_request, to_response};
 use crate::cli::documents::{CommandError, Files};
 use crate::decide;
-use crate::model::{Layer, Limits, Request, Timestamp};
+use crate::model::{Layer, Limits, Request, Timestamp, has_forbidden_character};
 use crate::snapshot::Snapshot;
 
 /// Where a server's socket is unless configured otherwise, seen from the folder that it was started in.
@@ -50,6 +50,8 @@ fn in_process(target: &TargetArgs, request: &Request) -> Result<EvaluateResponse
     if !request.snapshot.is_empty() {
         return Err(CommandError::environment("`--pin` needs a server; `--policies` names the documents themselves"));
     }
+    let limits = Limits::default();
+    check_request(request, &limits).map_err(|status| CommandError::environment(describe(None, &status)))?;
     let layers = [
         (Layer::System, &target.system_policies),
         (Layer::Organisation, &target.policies),
@@ -59,7 +61,7 @@ fn in_process(target: &TargetArgs, request: &Request) -> Result<EvaluateResponse
     let snapshot = Snapshot::build(&loaded.documents, 0);
     let now = target.now.unwrap_or_else(|| Timestamp::from_system(SystemTime::now()));
     let begin = Instant::now();
-    let decision = decide::evaluate(Some(&snapshot), request, now, &Limits::default());
+    let decision = decide::evaluate(Some(&snapshot), request, now, &limits);
     let nanos = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
     Ok(to_response(request, &decision, nanos))
 }
@@ -129,14 +131,21 @@ async fn remote(server: &Server, timeout: Duration, request: &Request) -> Result
     call.set_timeout(timeout);
     match client.evaluate(call).await {
         Ok(answer) => Ok(answer.into_inner()),
-        Err(status) => Err(CommandError::environment(describe(server, &status))),
+        Err(status) => Err(CommandError::environment(describe(Some(server), &status))),
     }
 }
 
-/// What a refusal says, with every field that is wrong.
-fn describe(server: &Server, status: &tonic::Status) -> String {
-    let mut text = format!("the server at {} did not answer: {} ({})", server.name(), status.message(), status.code());
+/// What a refusal says, with every field that is wrong; `server` is `None` where the question was not sent.
+fn describe(server: Option<&Server>, status: &tonic::Status) -> String {
     let details = rpc::Status::decode(status.details()).map(|status| status.details).unwrap_or_default();
+    let at = server.map(|server| format!("the server at {} ", server.name())).unwrap_or_default();
+    // Only who has answered gives details.
+    let outcome = match (server, details.is_empty()) {
+        (None, _) => "the question is refused",
+        (Some(_), false) => "refused the question",
+        (Some(_), true) => "did not answer",
+    };
+    let mut text = format!("{at}{outcome}: {} ({})", status.message(), status.code());
     for detail in details {
         if detail.type_url.ends_with("/google.rpc.BadRequest")
             && let Ok(bad) = rpc::BadRequest::decode(&*detail.value)
@@ -147,5 +156,8 @@ fn describe(server: &Server, status: &tonic::Status) -> String {
             }
         }
     }
-    text
+    // Whoever answers has no say over the terminal.
+    text.chars()
+        .map(|c| if c != '\n' && has_forbidden_character(c.encode_utf8(&mut [0; 4])) { '\u{fffd}' } else { c })
+        .collect()
 }

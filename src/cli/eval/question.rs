@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::cli::documents::CommandError;
 use crate::diag::{Findings, Sources};
-use crate::model::{Attributes, Request, Text, Timestamp, Value};
+use crate::model::{Attributes, Limits, Request, Text, Timestamp, Value};
 use crate::policy;
 
 /// What is asked.
@@ -174,6 +174,7 @@ fn read_file(path: &std::path::Path) -> Result<Request, CommandError> {
     outcome.map_err(|error| CommandError::environment(format!("cannot read `{name}`: {error}")))?;
     let text =
         String::from_utf8(bytes).map_err(|_| CommandError::environment(format!("`{name}` is not UTF-8 text")))?;
+    check_range(&text).map_err(|why| CommandError::environment(format!("cannot read `{name}`: {why}")))?;
     let mut sources = Sources::default();
     let mut findings = Findings::default();
     let source = sources.add(name, text.as_str());
@@ -221,14 +222,43 @@ fn assignment(text: &str) -> Result<Assignment, String> {
     if key.is_empty() || key.split('.').any(str::is_empty) {
         return Err(format!("`{key}` is not a key; write for example `amount=20` or `params.amount=20`"));
     }
+    let most = Limits::default().attribute_depth;
+    if key.split('.').count() > most {
+        return Err(format!(
+            "the key has more than {most} parts, and attributes may be nested at most {most} levels deep"
+        ));
+    }
     let value = match serde_json::from_str::<serde_json::Value>(value) {
         Ok(json) => Value::try_from(&json).map_err(|error| error.to_string())?,
+        Err(error) if is_beyond_range(value, &error) => {
+            return Err(format!(
+                "`{value}` is or holds a number beyond the range of a double; quote it to make it text"
+            ));
+        }
         Err(_) => Value::String(value.into()),
     };
     Ok(Assignment { path: key.split('.').map(Text::from).collect(), value })
 }
 
+/// Refuses JSON with a number that YAML, which everything else is read as, would take for text.
+fn check_range(text: &str) -> Result<(), String> {
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Err(error) if is_beyond_range(text, &error) => {
+            Err(format!("a number is beyond the range of a double (line {}, column {})", error.line(), error.column()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether `text` is JSON but for a number that is too large. A text such as `1e999f`, which only begins like one, is not.
+fn is_beyond_range(text: &str, error: &serde_json::Error) -> bool {
+    let text = text.trim();
+    error.to_string().starts_with("number out of range")
+        && (text.starts_with(['[', '{']) || text.parse::<f64>().is_ok_and(f64::is_infinite))
+}
+
 fn json_object(text: &str) -> Result<Attributes, String> {
+    check_range(text)?;
     let mut sources = Sources::default();
     let mut findings = Findings::default();
     let source = sources.add("--context-json", text);

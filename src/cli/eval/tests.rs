@@ -80,6 +80,10 @@ fn says_what_is_wrong_with_the_question() {
     let text = crate::diag::render_text(&sources, findings.iter().next().unwrap(), false);
     assert!(text.contains("misspelt.yaml:2:1") && text.contains("did you mean `action`?"), "{text}");
 
+    let huge = write("huge.json", "{\"subject\": {\"id\": \"a\"}, \"context\": {\"n\": -1e999}}");
+    let error = parse(&["-f", &huge]).unwrap().question.read().unwrap_err();
+    assert!(matches!(&error, CommandError::Environment(why) if why.contains("beyond the range")), "{error:?}");
+
     let several = write("several.yaml", "subject: {id: a}\n---\nsubject: {id: b}\n");
     assert!(matches!(parse(&["-f", &several]).unwrap().question.read(), Err(CommandError::Refused { .. })));
 
@@ -104,6 +108,9 @@ fn says_what_is_wrong_with_the_question() {
         (&["--context=amount"][..], "write `KEY=VALUE`"),
         (&["--context=.a=1"], "`.a` is not a key"),
         (&["--context=a=9007199254740993"], "beyond 2^53"),
+        (&["--context=a=1e999"], "beyond the range of a double"),
+        (&["--context=a={\"b\": [-1e999]}"], "beyond the range of a double"),
+        (&["--context-json={\"a\": 1e999}"], "--context-json"),
         (&["--context-json=[1]"], "--context-json"),
         (&["--context-json={\"a\": 1, \"a\": 2}"], "--context-json"),
         (&["--now=today", "--policies=p"], "RFC 3339"),
@@ -111,6 +118,37 @@ fn says_what_is_wrong_with_the_question() {
     ] {
         let error = parse(args).unwrap_err();
         assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_text_that_begins_like_a_number_is_a_text() {
+    for text in ["1e999f", "\"1e999\"", "12e34567ab", "inf", "NaN"] {
+        let request = question(&["--subject=a", "--action=b", &format!("--context=a={text}")]);
+        assert_eq!(request.context.get("a"), Some(&Value::String(text.trim_matches('"').into())));
+    }
+}
+
+#[test]
+fn a_question_is_judged_in_process_as_by_a_server() {
+    let roles: Vec<String> = (0..65).map(|number| format!("--role=r{number}")).collect();
+    let roles: Vec<&str> = roles.iter().map(String::as_str).collect();
+    let deep = format!("--context={}=1", ["a"; 33].join("."));
+    let deep_json = format!("--context-json={}1{}", "{\"a\":".repeat(33), "}".repeat(33));
+    let long = format!("--tenant={}", "x".repeat(129));
+    assert!(parse(&[&deep]).unwrap_err().contains("at most 32 levels"));
+    for (args, expected) in [
+        (&["--tenant=a\u{202e}b"][..], "tenant_id"),
+        (&["--run-id=a\u{1b}[2J"], "run_id"),
+        (&[&long], "tenant_id"),
+        (&roles, "subject.roles"),
+        (&[&deep_json], "context.a"),
+    ] {
+        let args = [&["--subject=a", "--action=b", "--policies=/nowhere"], args].concat();
+        let args = parse(&args).unwrap();
+        let error = ask::ask(&args.target, &args.question.read().unwrap()).unwrap_err();
+        let CommandError::Environment(message) = error else { panic!("{error:?}") };
+        assert!(message.starts_with("the question is refused: `") && message.contains(expected), "{message}");
     }
 }
 
