@@ -102,7 +102,7 @@ fn wherever_the_tail_is_torn_whole_lines_stay_and_the_rest_goes() {
     let start = ends[ends.len() - 3];
     for length in start..=whole.len() {
         fs::write(&path, &whole[..length]).unwrap();
-        let recovered = crate::event::recovery::recover(&journal_dir(directory.path()), None).unwrap();
+        let recovered = crate::event::recovery::recover(directory.path(), None).unwrap();
         let lines = ends.iter().filter(|end| **end <= length).count();
         let good = ends[lines - 1];
         assert_eq!(recovered.faults, [], "{length}");
