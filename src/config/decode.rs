@@ -196,13 +196,17 @@ fn exporters(field: Field<'_>, out: &mut Findings) -> Vec<Exporter> {
 fn masked_path(entry: Field<'_>, out: &mut Findings) -> Option<String> {
     let text = entry.string(out)?;
     let rest = MASKABLE.iter().find_map(|root| text.strip_prefix(root));
-    if rest.is_some_and(|rest| rest.split('.').all(|part| !part.is_empty())) {
+    let is_root = MASKABLE.iter().any(|root| root.strip_suffix('.') == Some(text));
+    if is_root || rest.is_some_and(|rest| rest.split('.').all(|part| !part.is_empty() && !part.contains('*'))) {
         return Some(text.to_owned());
     }
     out.push(
-        Finding::error("bad-value", format!("`{text}` is not the path of an attribute"))
-            .at(entry.node.span)
-            .help(format!("a path starts with one of {}", MASKABLE.map(|root| format!("`{root}`")).join(", "))),
+        Finding::error("bad-value", format!("`{text}` is not the path of an attribute")).at(entry.node.span).help(
+            format!(
+                "a path is literal (no `*`; naming a value masks all below it) and starts with one of {}",
+                MASKABLE.map(|root| format!("`{root}`")).join(", ")
+            ),
+        ),
     );
     None
 }

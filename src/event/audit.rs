@@ -11,7 +11,9 @@ use serde::Serialize;
 
 use super::chain::{self, ChainKey, GENESIS, Hash};
 use super::error::EventError;
+use super::gap::GapReason;
 use super::line::{GapLine, Line, Verified};
+use super::seal::{KeyedSince, Protection};
 use super::segment::{self, Lines, RawLine, Segment};
 use super::state::{JournalState, Watermark};
 
@@ -21,7 +23,8 @@ const MAX_FINDINGS: usize = 1_000;
 /// Something that does not verify.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AuditFinding {
-    /// Stable code: `unreadable`, `sequence`, `link`, `hash`, `unkeyed`, `missing_segment` or `truncated`.
+    /// Stable code: `unreadable`, `sequence`, `link`, `hash`, `unkeyed`, `missing_segment`, `truncated`, `keyed_since` or
+    /// `forged` (files beside the lines do not carry the key), `corrupt_journal` (the server says so).
     pub code: &'static str,
     /// File.
     pub file: PathBuf,
@@ -65,6 +68,11 @@ pub struct AuditReport {
     pub head: Option<String>,
     /// Records whose hash holds under the key.
     pub keyed: u64,
+    /// Sequence number from which on the journal is keyed, as its authenticated mark (or the caller) says; `None` without
+    /// a key or a mark.
+    pub keyed_since: Option<u64>,
+    /// First and last sequence number of the records that the key does not cover.
+    pub not_covered: Option<(u64, u64)>,
     /// Records that are missing by the server's own account.
     pub gaps: GapSummary,
     /// What is worth knowing and not wrong.
@@ -83,17 +91,31 @@ impl AuditReport {
     }
 }
 
-/// Audits the journal in `directory`. With a key, lines before the first keyed one may be without, which is how a key is
-/// introduced; none after it.
+/// Audits the journal in `directory`, which is `journal` in a state directory. With a key, only lines before the mark that
+/// the server made when it first used the key may be without it.
 ///
 /// # Errors
 /// [`EventError::Io`] if the directory or a file cannot be read.
 pub fn audit(directory: &Path, key: Option<&ChainKey>) -> Result<AuditReport, EventError> {
+    audit_keyed_from(directory, key, None)
+}
+
+/// As [`audit`]; the caller knows that the journal must be keyed from the sequence number `keyed_from` on, also where the
+/// mark is missing or says that it was later.
+///
+/// # Errors
+/// As [`audit`].
+pub fn audit_keyed_from(
+    directory: &Path,
+    key: Option<&ChainKey>,
+    keyed_from: Option<u64>,
+) -> Result<AuditReport, EventError> {
     // The hints first: what is written meanwhile can only put the journal ahead of them.
     let before = JournalState::load(directory)?;
     let watermark = Watermark::load(directory)?;
     let segments = segment::list(directory)?;
     let mut auditor = Auditor { key, ..Auditor::default() };
+    auditor.protection(directory, keyed_from)?;
     for (index, segment) in segments.iter().enumerate() {
         let is_last = index.saturating_add(1) == segments.len();
         auditor.segment(directory, segment, is_last, before.as_ref().is_some_and(|state| state.clean))?;
@@ -105,6 +127,10 @@ pub fn audit(directory: &Path, key: Option<&ChainKey>) -> Result<AuditReport, Ev
 #[derive(Default)]
 struct Auditor<'a> {
     key: Option<&'a ChainKey>,
+    /// The mark that says since when the journal is keyed.
+    mark: Option<KeyedSince>,
+    /// From which sequence number on every line must be keyed.
+    required_from: u64,
     report: AuditReport,
     /// Sequence number that should come next; `None` before the first record.
     expected: Option<u64>,
@@ -114,6 +140,25 @@ struct Auditor<'a> {
 }
 
 impl Auditor<'_> {
+    /// Settles which lines must be keyed.
+    fn protection(&mut self, directory: &Path, keyed_from: Option<u64>) -> Result<(), EventError> {
+        let (Some(key), Some(state_dir)) = (self.key, directory.parent()) else { return Ok(()) };
+        let protection = Protection::load(state_dir, key)?;
+        let missing = protection == Protection::Unmarked && keyed_from.is_none();
+        if missing || protection == Protection::Forged {
+            let message = if missing {
+                "the mark that says since when the journal is keyed is missing: it was removed, or no server used this key here"
+            } else {
+                "the mark that says since when the journal is keyed does not verify: it was changed, or the key is another"
+            };
+            self.whole_file("keyed_since", KeyedSince::path(state_dir), message.to_owned());
+        }
+        self.mark = protection.mark().cloned();
+        self.report.keyed_since = self.mark.as_ref().map(|mark| mark.sequence).into_iter().chain(keyed_from).min();
+        self.required_from = self.report.keyed_since.unwrap_or(0);
+        Ok(())
+    }
+
     fn segment(&mut self, directory: &Path, segment: &Segment, is_last: bool, clean: bool) -> Result<(), EventError> {
         let file = match File::open(&segment.path) {
             Ok(file) => file,
@@ -185,7 +230,7 @@ impl Auditor<'_> {
         let sequence = Some(line.sequence);
         self.report.records = self.report.records.saturating_add(1);
         self.report.first_sequence.get_or_insert(line.sequence);
-        self.count_gap(&line, raw.bytes);
+        self.count_gap(segment, raw, &line);
         self.check_hash(segment, raw, &line);
         if line.sequence < expected {
             let message = format!(
@@ -203,6 +248,9 @@ impl Auditor<'_> {
                 line.sequence
             );
             self.find(segment, Some(raw), "sequence", sequence, message);
+        } else if self.mark.as_ref().is_some_and(|mark| !mark.agrees(line.sequence, &line.prev)) {
+            let message = "the record does not follow what the journal held when it became keyed: the records before were changed, or the mark is another journal's";
+            self.find(segment, Some(raw), "link", sequence, message.to_owned());
         } else if let Some(previous) = self.previous.filter(|previous| *previous != line.prev) {
             let message = format!(
                 "`prev` is {} but the hash of the record before is {}: one of the two was changed",
@@ -223,34 +271,46 @@ impl Auditor<'_> {
                 self.report.keyed = self.report.keyed.saturating_add(1);
                 return;
             }
-            Verified::Plain if self.report.keyed == 0 => return,
-            Verified::Plain => (
-                "unkeyed",
-                "the line is not keyed, and lines before it are: it was replaced by someone without the key",
-            ),
+            Verified::Plain if self.key.is_none() => return,
+            Verified::Plain => {
+                let (first, last) = self.report.not_covered.unwrap_or((line.sequence, line.sequence));
+                self.report.not_covered = Some((first.min(line.sequence), last.max(line.sequence)));
+                if line.sequence < self.required_from && self.report.keyed == 0 {
+                    return;
+                }
+                let why = match self.report.keyed_since {
+                    Some(since) => format!("although the journal is keyed since sequence {since}"),
+                    None => "and nothing proves that the journal was without one then".to_owned(),
+                };
+                ("unkeyed", format!("the record is not protected by the key, {why}"))
+            }
             Verified::No if self.key.is_some() => (
                 "hash",
-                "the line does not hash to what it states, neither under the key nor without one: its bytes were changed, or the key is another",
+                "the line does not hash to what it states, neither under the key nor without one: its bytes were changed, or the key is another".to_owned(),
             ),
             Verified::No => (
                 "hash",
-                "the line does not hash to what it states: its bytes were changed, or it is keyed and `--key` is needed",
+                "the line does not hash to what it states: its bytes were changed, or it is keyed and `--key` is needed".to_owned(),
             ),
         };
-        self.find(segment, Some(raw), code, Some(line.sequence), message.to_owned());
+        self.find(segment, Some(raw), code, Some(line.sequence), message);
     }
 
-    fn count_gap(&mut self, line: &Line<'_>, bytes: &[u8]) {
+    fn count_gap(&mut self, segment: &Segment, raw: &RawLine<'_>, line: &Line<'_>) {
         if line.kind != "events.gap" {
             return;
         }
         let gaps = &mut self.report.gaps;
         gaps.records = gaps.records.saturating_add(1);
-        if let Ok(GapLine { payload }) = serde_json::from_slice(bytes) {
+        if let Ok(GapLine { payload }) = serde_json::from_slice(raw.bytes) {
             gaps.tickets = gaps.tickets.saturating_add(payload.count);
             gaps.open = gaps.open.saturating_add(u64::from(!payload.exact));
-            let of_reason = gaps.by_reason.entry(payload.reason).or_default();
+            let of_reason = gaps.by_reason.entry(payload.reason.clone()).or_default();
             *of_reason = of_reason.saturating_add(payload.count);
+            if payload.reason == GapReason::CorruptJournal.as_str() {
+                let message = format!("a server found the journal damaged when it wrote this: {}", payload.detail);
+                self.find(segment, Some(raw), "corrupt_journal", Some(line.sequence), message);
+            }
         }
     }
 
@@ -262,18 +322,10 @@ impl Auditor<'_> {
         before: Option<JournalState>,
         watermark: Option<Watermark>,
     ) -> Result<(), EventError> {
-        if self.report.keyed == 0 && self.key.is_some() && self.report.records > 0 {
-            let file = self.last_file.clone();
-            self.add(AuditFinding {
-                code: "unkeyed",
-                file,
-                line: 0,
-                offset: 0,
-                sequence: None,
-                message: "no line is keyed, although a key was given".to_owned(),
-            });
-        }
         let now = JournalState::load(directory)?;
+        if let Some(key) = self.key {
+            self.beside(directory, key, now.as_ref(), watermark.as_ref());
+        }
         let Some(state) = now else {
             if !segments.is_empty() {
                 self.report.notes.push("`state.json` is missing or unreadable: whether the first or last records were removed cannot be told".to_owned());
@@ -323,6 +375,41 @@ impl Auditor<'_> {
             message,
         });
         Ok(())
+    }
+
+    /// What the key says of the files beside the lines.
+    fn beside(
+        &mut self,
+        directory: &Path,
+        key: &ChainKey,
+        state: Option<&JournalState>,
+        watermark: Option<&Watermark>,
+    ) {
+        let ended_at = self.report.last_sequence.unwrap_or(0);
+        if let Some(since) =
+            self.mark.as_ref().map(|mark| mark.sequence).filter(|since| *since > ended_at.saturating_add(1))
+        {
+            let message = format!(
+                "the journal ends with the record {ended_at}, but is keyed since {since}: its records were removed"
+            );
+            self.whole_file("truncated", directory.to_path_buf(), message);
+        }
+        // Where no key was ever used this is said once already.
+        if self.mark.is_none() && self.report.keyed == 0 {
+            return;
+        }
+        if !state.is_some_and(|state| state.is_authentic(key)) {
+            let message = "is not what the server wrote with the key, or is missing".to_owned();
+            self.whole_file("forged", JournalState::path(directory), message);
+        }
+        if watermark.is_some_and(|watermark| !watermark.is_authentic(key)) {
+            let message = "is not what the server wrote with the key".to_owned();
+            self.whole_file("forged", Watermark::path(directory), message);
+        }
+    }
+
+    fn whole_file(&mut self, code: &'static str, file: PathBuf, message: String) {
+        self.add(AuditFinding { code, file, line: 0, offset: 0, sequence: None, message });
     }
 
     fn find(

@@ -35,7 +35,7 @@ pub enum EventError {
     },
     /// A path to be masked that no record has.
     #[error(
-        "cannot mask `{path}`: a path starts with `context.`, `subject.properties.`, `resource.properties.` or `action.properties.` and names an attribute below it"
+        "cannot mask `{path}`: a path starts with `context.`, `subject.properties.`, `resource.properties.` or `action.properties.` and names an attribute literally, without `*`; to mask all below a value or root, name it: `context.params`, `context`"
     )]
     MaskPath {
         /// The path.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::chain::ChainKey;
 use super::error::EventError;
 use super::files;
 use super::segment::{self, Segment};
@@ -23,6 +24,8 @@ pub(super) struct Journal {
     active: Option<Active>,
     /// The journal's memory of itself; the cap notes in it what it deletes.
     state: JournalState,
+    /// Key that vouches for that memory.
+    key: Option<ChainKey>,
     stats: Arc<Stats>,
 }
 
@@ -51,7 +54,7 @@ impl Journal {
         total_bytes: u64,
         closed: Vec<Segment>,
         active: Option<Segment>,
-        state: JournalState,
+        memory: (JournalState, Option<ChainKey>),
         stats: Arc<Stats>,
     ) -> Result<Self, EventError> {
         let active = match active {
@@ -64,6 +67,7 @@ impl Journal {
             }
             None => None,
         };
+        let (state, key) = memory;
         let journal = Self {
             directory: directory.to_path_buf(),
             segment_bytes,
@@ -71,6 +75,7 @@ impl Journal {
             closed: closed.into(),
             active,
             state,
+            key,
             stats,
         };
         journal.publish_size();
@@ -166,7 +171,7 @@ impl Journal {
         self.state.clean = true;
         self.state.sequence = sequence;
         self.state.head = head;
-        self.state.save(&self.directory)
+        self.state.save(&self.directory, self.key.as_ref())
     }
 
     fn size(&self) -> u64 {
@@ -181,7 +186,7 @@ impl Journal {
             let Some(oldest) = self.closed.pop_front() else { return };
             let next = self.closed.front().or(self.active.as_ref().map(|active| &active.segment));
             self.state.forget_before(next.map_or(0, |segment| segment.first));
-            let deleted = self.state.save(&self.directory).and_then(|()| {
+            let deleted = self.state.save(&self.directory, self.key.as_ref()).and_then(|()| {
                 fs::remove_file(&oldest.path).map_err(|error| EventError::io("remove", &oldest.path, &error))
             });
             match deleted {

@@ -128,6 +128,8 @@ pub(super) struct GapPayload {
     pub(super) reason: String,
     #[serde(default)]
     pub(super) ranges: Vec<(u64, u64)>,
+    #[serde(default)]
+    pub(super) detail: String,
 }
 
 /// The sequence number of a complete line, without reading all of it: what follows the number is of fixed form, so that

@@ -77,7 +77,7 @@ impl EventLog {
         let lock = lock(&journal_dir)?;
         let masker = masker(&options)?;
         check_names(&options)?;
-        let mut recovered = recovery::recover(&journal_dir, options.key.as_ref())?;
+        let mut recovered = recovery::recover(&options.state_dir, options.key.as_ref())?;
         if recovered.cut_bytes > 0 {
             tracing::warn!(bytes = recovered.cut_bytes, "cut a torn tail of the journal");
         }
@@ -86,7 +86,7 @@ impl EventLog {
         }
         let surroundings = options.surroundings.clone();
         let boot = new_boot(&recovered.boots, &*surroundings)?;
-        let last = begin_start(&mut recovered, boot, &journal_dir)?;
+        let last = begin_start(&mut recovered, boot, &options)?;
         let recovery = Recovery {
             cut_bytes: recovered.cut_bytes,
             faults: recovered.faults,
@@ -111,9 +111,10 @@ impl EventLog {
             options.journal_bytes,
             recovered.closed,
             recovered.active,
-            recovered.state,
+            (recovered.state, options.key.clone()),
             stats.clone(),
         )?;
+        let watermark = WatermarkFile::create(&journal_dir, boot.to_string(), options.key.clone())?;
         let encoder = Encoder::new(
             options.producer,
             options.key,
@@ -134,7 +135,7 @@ impl EventLog {
             journal,
             ledger: Ledger::new(boot, options.gap_grace),
             masker,
-            watermark: WatermarkFile::create(&journal_dir, boot.to_string())?,
+            watermark,
             written: last,
             gaps: recovered.gaps,
             lock,
@@ -305,7 +306,7 @@ impl WriterParts {
 
 /// Notes the new start in the journal's memory of itself, durably, before anything is written. Gives the sequence number
 /// of the last event.
-fn begin_start(recovered: &mut Recovered, boot: BootId, journal_dir: &Path) -> Result<u64, EventError> {
+fn begin_start(recovered: &mut Recovered, boot: BootId, options: &EventOptions) -> Result<u64, EventError> {
     let last = recovered.next_sequence.saturating_sub(1);
     let state = &mut recovered.state;
     if let Some(oldest) = recovered.closed.first().or(recovered.active.as_ref()) {
@@ -315,11 +316,21 @@ fn begin_start(recovered: &mut Recovered, boot: BootId, journal_dir: &Path) -> R
     state.sequence = last;
     state.head = super::chain::hex(&recovered.head);
     state.boots.push(BootEntry { boot: boot.to_string(), first_sequence: recovered.next_sequence });
-    state.save(journal_dir)?;
+    state.save(&options.journal_dir(), options.key.as_ref())?;
     if let Some(active) = &recovered.active {
         // Lines that a killed process left in the page cache become durable before anything relies on them.
         let synced = File::open(&active.path).and_then(|file| file.sync_all());
         synced.map_err(|error| EventError::io("sync", &active.path, &error))?;
+    }
+    // Last: without it, an end in between leaves a journal whose key was not used yet.
+    if let (Some(mark), Some(key)) = (&recovered.new_mark, &options.key) {
+        if mark.sequence > 1 {
+            tracing::warn!(
+                keyed_since = mark.sequence,
+                "the journal is keyed from here on; the key does not cover the records before"
+            );
+        }
+        mark.save(&options.state_dir, key)?;
     }
     Ok(last)
 }

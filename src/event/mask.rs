@@ -36,6 +36,7 @@ const WITHHELD: &str = "the text is withheld because it quotes a masked value";
 /// Replaces the values of named attributes.
 #[derive(Debug)]
 pub(super) struct Masker {
+    /// Where it starts and the rest of the path, empty for all below the root.
     paths: Vec<(Root, String)>,
     key: Option<ChainKey>,
 }
@@ -59,6 +60,16 @@ impl Masker {
                 Root::Resource => &mut record.request.resource.properties,
                 Root::Action => &mut record.request.action.properties,
             };
+            if path.is_empty() {
+                if map.iter().next().is_some() {
+                    let whole = Value::Map(std::mem::take(map));
+                    if let Value::Map(masked) = masked(key, &tenant, &whole) {
+                        *map = masked;
+                    }
+                    clear.push(whole);
+                }
+                continue;
+            }
             mask_in(map, path, &mut |value| {
                 let masked = masked(key, &tenant, value);
                 clear.push(std::mem::replace(value, masked));
@@ -73,8 +84,14 @@ impl Masker {
 }
 
 fn parse(path: &str) -> Result<(Root, String), EventError> {
+    // The attributes of one kind as a whole: the root without its dot.
+    let whole = ROOTS.iter().find(|(prefix, _)| prefix.strip_suffix('.') == Some(path));
+    if let Some((_, root)) = whole {
+        return Ok((*root, String::new()));
+    }
     let found = ROOTS.iter().find_map(|(prefix, root)| Some((*root, path.strip_prefix(prefix)?.to_owned())));
-    let valid = |(_, rest): &(Root, String)| rest.split('.').all(|segment| !segment.is_empty());
+    let valid =
+        |(_, rest): &(Root, String)| rest.split('.').all(|segment| !segment.is_empty() && !segment.contains('*'));
     found.filter(valid).ok_or_else(|| EventError::MaskPath { path: path.to_owned() })
 }
 

@@ -30,14 +30,16 @@ mod record;
 mod recorder;
 mod recovery;
 mod ring;
+mod seal;
 mod segment;
 mod state;
 mod stats;
 mod sync;
 mod tail;
+mod trust;
 mod writer;
 
-pub use audit::{AuditFinding, AuditReport, GapSummary, audit};
+pub use audit::{AuditFinding, AuditReport, GapSummary, audit, audit_keyed_from};
 pub use catalogue::{EventType, Severity};
 pub use chain::ChainKey;
 pub use clock::{Machine, Surroundings};

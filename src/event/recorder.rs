@@ -78,16 +78,27 @@ impl Recorder {
     /// without a record is named by a gap. `JournalFailing` only comes for decisions with the audit obligation.
     pub fn record(&self, record: Box<DecisionRecord>) -> Result<(), (NotQueued, Box<DecisionRecord>)> {
         if record.decision.reason_code == ReasonCode::AuditUnavailable {
-            return self.ring.push_refusal(record).map_err(|(reason, record)| self.refused(reason, record));
+            return self.ring.push_refusal(record).map_err(|(reason, record)| self.refused(reason, record, true));
         }
         if self.stats.refusing_audited.load(Relaxed) && record.decision.requires_audit() {
-            return Err(self.refused(DropReason::JournalFailing, record));
+            return Err(self.refused(DropReason::JournalFailing, record, false));
         }
-        self.ring.push(record).map_err(|(reason, record)| self.refused(reason, record))
+        self.ring.push(record).map_err(|(reason, record)| {
+            // What must be audited is refused and comes again, as the record of that refusal.
+            let lost = !record.decision.requires_audit();
+            self.refused(reason, record, lost)
+        })
     }
 
-    fn refused(&self, reason: DropReason, record: Box<DecisionRecord>) -> (NotQueued, Box<DecisionRecord>) {
-        self.stats.dropped(reason);
+    fn refused(&self, reason: DropReason, record: Box<DecisionRecord>, lost: bool) -> (NotQueued, Box<DecisionRecord>) {
+        if lost {
+            let failing = reason == DropReason::RingFull && self.stats.refusing_audited.load(Relaxed);
+            self.stats.dropped(if failing && record.decision.requires_audit() {
+                DropReason::JournalFailing
+            } else {
+                reason
+            });
+        }
         self.slot.refused.fetch_add(1, Release);
         let why = if reason == DropReason::JournalFailing { NotQueued::JournalFailing } else { NotQueued::Full };
         (why, record)

@@ -14,8 +14,11 @@ use super::gap::{Gap, GapReason, JournalFault};
 use super::json;
 use super::line::{self, Line, Verified};
 use super::lost;
+use super::options::journal_dir;
+use super::seal::KeyedSince;
 use super::segment::{self, Lines, RawLine, Segment};
-use super::state::{JournalState, Watermark};
+use super::state::JournalState;
+use super::trust::Trust;
 use crate::model::BootId;
 
 /// Most faults that are kept; the auditor finds them all.
@@ -42,17 +45,22 @@ pub(super) struct Recovered {
     pub(super) state: JournalState,
     /// All starts that the journal may still hold records of.
     pub(super) boots: Vec<BootId>,
+    /// The mark that says since when the journal is keyed, where it is to be made.
+    pub(super) new_mark: Option<KeyedSince>,
 }
 
-/// Recovers the journal in `directory`, which exists and which nobody else writes.
-pub(super) fn recover(directory: &Path, key: Option<&ChainKey>) -> Result<Recovered, EventError> {
-    let known = JournalState::load(directory)?;
-    let watermark = Watermark::load(directory)?;
+/// Recovers the journal in the state directory `state_dir`; it exists and nobody else writes it.
+pub(super) fn recover(state_dir: &Path, key: Option<&ChainKey>) -> Result<Recovered, EventError> {
+    let directory = &journal_dir(state_dir);
+    let trust = Trust::load(state_dir, key)?;
+    let mut forged = Vec::new();
+    let known = trust.state(directory, &mut forged)?;
+    let watermark = trust.watermark(directory, &mut forged)?;
     let mut segments = segment::list(directory)?;
     let mut cut_bytes = 0_u64;
     let last = loop {
         let Some(last) = segments.last_mut() else { break None };
-        let scan = scan(last, key)?;
+        let scan = scan(last, &trust)?;
         if let Some(offset) = scan.torn_at {
             cut_bytes = cut_bytes.saturating_add(last.bytes.saturating_sub(offset));
             cut(&last.path, offset)?;
@@ -64,7 +72,10 @@ pub(super) fn recover(directory: &Path, key: Option<&ChainKey>) -> Result<Recove
         fs::remove_file(&last.path).map_err(|error| EventError::io("remove", &last.path, &error))?;
         segments.pop();
     };
-    let end = End::of(directory, last, known.as_ref(), &segments);
+    let first_keyed = last.as_ref().and_then(|scan| scan.first_keyed.clone());
+    let mut end = End::of(directory, last, known.as_ref(), &segments);
+    end.faults.append(&mut forged);
+    let new_mark = trust.settle(first_keyed, &mut end);
     let boots = known_boots(known.as_ref(), &segments)?;
     let clean = known.as_ref().is_some_and(|state| state.clean);
     let fresh = known.is_none() && segments.is_empty();
@@ -88,6 +99,7 @@ pub(super) fn recover(directory: &Path, key: Option<&ChainKey>) -> Result<Recove
         oldest,
         sequence: 0,
         head: chain::hex(&GENESIS),
+        mac: None,
     });
     let active = if end.faults.is_empty() { segments.pop() } else { None };
     Ok(Recovered {
@@ -100,15 +112,16 @@ pub(super) fn recover(directory: &Path, key: Option<&ChainKey>) -> Result<Recove
         gaps,
         state,
         boots,
+        new_mark,
     })
 }
 
 /// Where the journal ends.
-struct End {
-    head: Hash,
-    next_sequence: u64,
+pub(super) struct End {
+    pub(super) head: Hash,
+    pub(super) next_sequence: u64,
     last_boot: Option<BootId>,
-    faults: Vec<JournalFault>,
+    pub(super) faults: Vec<JournalFault>,
 }
 
 impl End {
@@ -149,6 +162,8 @@ struct Scan {
     /// Where a torn tail starts.
     torn_at: Option<u64>,
     faults: Vec<JournalFault>,
+    /// The first line that is keyed.
+    first_keyed: Option<KeyedSince>,
     /// Hash of the last record.
     last: Option<Hash>,
     highest: u64,
@@ -161,7 +176,7 @@ fn open(segment: &Segment) -> Result<Lines<BufReader<File>>, EventError> {
 }
 
 /// Reads and verifies one segment.
-fn scan(segment: &Segment, key: Option<&ChainKey>) -> Result<Scan, EventError> {
+fn scan(segment: &Segment, trust: &Trust<'_>) -> Result<Scan, EventError> {
     let mut lines = open(segment)?;
     let mut scan = Scan::default();
     let mut expected = segment.first;
@@ -188,13 +203,14 @@ fn scan(segment: &Segment, key: Option<&ChainKey>) -> Result<Scan, EventError> {
             scan.fault(fault_at(segment, &raw, message));
         } else if scan.last.is_some_and(|last| last != line.prev) {
             scan.fault(fault_at(segment, &raw, "does not follow the line before it".to_owned()));
-        } else if line.verify(key) == Verified::No {
-            let message = if key.is_some() {
-                "the hash is not that of the line, nor that of the line under the configured key"
-            } else {
-                "the hash is not that of the line (or the line is keyed and no key is configured)"
-            };
-            scan.fault(fault_at(segment, &raw, message.to_owned()));
+        } else {
+            let verified = line.verify(trust.key());
+            if verified == Verified::Keyed && scan.first_keyed.is_none() {
+                scan.first_keyed = Some(KeyedSince::new(line.sequence, &line.prev));
+            }
+            if let Some(message) = trust.objection(&line, verified, scan.first_keyed.is_some()) {
+                scan.fault(fault_at(segment, &raw, message));
+            }
         }
         expected = line.sequence.saturating_add(1);
         scan.highest = scan.highest.max(line.sequence);

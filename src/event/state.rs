@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::chain::ChainKey;
 use super::error::EventError;
 use super::files;
 use super::ledger::Standing;
+use super::seal::seal;
 
 /// One start of a server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +39,9 @@ pub(super) struct JournalState {
     pub(super) sequence: u64,
     /// Its hash, 64 hexadecimal digits.
     pub(super) head: String,
+    /// Keyed hash of the rest; `None` where no key is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) mac: Option<String>,
 }
 
 /// The layout that this version writes.
@@ -52,8 +57,19 @@ impl JournalState {
         Ok(files::read(&Self::path(directory))?.and_then(|content| serde_json::from_slice(&content).ok()))
     }
 
-    pub(super) fn save(&self, directory: &Path) -> Result<(), EventError> {
-        let mut content = serde_json::to_vec_pretty(self).unwrap_or_default();
+    fn unsealed(&self) -> Self {
+        Self { mac: None, ..self.clone() }
+    }
+
+    /// Whether it was written by someone with the key.
+    pub(super) fn is_authentic(&self, key: &ChainKey) -> bool {
+        self.mac.is_some() && self.mac == seal(Some(key), "state", &self.unsealed())
+    }
+
+    /// Writes the state, durably, under the key if there is one.
+    pub(super) fn save(&self, directory: &Path, key: Option<&ChainKey>) -> Result<(), EventError> {
+        let sealed = Self { mac: seal(key, "state", &self.unsealed()), ..self.clone() };
+        let mut content = serde_json::to_vec_pretty(&sealed).unwrap_or_default();
         content.push(b'\n');
         files::replace(&Self::path(directory), &content)
     }
@@ -77,11 +93,20 @@ pub(super) struct Watermark {
     pub(super) sequence: u64,
     /// How far the tickets of each worker were accounted for.
     pub(super) workers: Vec<Standing>,
+    /// Keyed hash of the rest; `None` where no key is configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) mac: Option<String>,
 }
 
 impl Watermark {
-    fn path(directory: &Path) -> PathBuf {
+    pub(super) fn path(directory: &Path) -> PathBuf {
         directory.join("watermark")
+    }
+
+    /// Whether it was written by someone with the key.
+    pub(super) fn is_authentic(&self, key: &ChainKey) -> bool {
+        let unsealed = Self { mac: None, ..self.clone() };
+        self.mac.is_some() && self.mac == seal(Some(key), "watermark", &unsealed)
     }
 
     /// Reads the watermark; `None` where there is none or it cannot be understood.
@@ -97,14 +122,15 @@ impl Watermark {
 #[derive(Debug)]
 pub(super) struct WatermarkFile {
     file: File,
+    key: Option<ChainKey>,
+    written: Option<Watermark>,
     boot: String,
     line: Vec<u8>,
-    written: Vec<u8>,
 }
 
 impl WatermarkFile {
     /// Starts a new watermark for the start `boot`.
-    pub(super) fn create(directory: &Path, boot: String) -> Result<Self, EventError> {
+    pub(super) fn create(directory: &Path, boot: String, key: Option<ChainKey>) -> Result<Self, EventError> {
         let path = Watermark::path(directory);
         let file = OpenOptions::new()
             .write(true)
@@ -113,20 +139,25 @@ impl WatermarkFile {
             .mode(0o600)
             .open(&path)
             .map_err(|error| EventError::io("open", &path, &error))?;
-        Ok(Self { file, boot, line: Vec::new(), written: Vec::new() })
+        Ok(Self { file, key, written: None, boot, line: Vec::new() })
     }
 
     /// Overwrites the watermark where it has changed. Numbers only grow within one start, so that the new line covers the
     /// old one; a page at most, so that the end of the process cannot tear it. Failure costs the hint and nothing else.
     pub(super) fn update(&mut self, sequence: u64, workers: impl Iterator<Item = Standing>) {
-        let watermark = Watermark { boot: self.boot.clone(), sequence, workers: workers.collect() };
+        let watermark = Watermark { boot: self.boot.clone(), sequence, workers: workers.collect(), mac: None };
+        if self.written.as_ref() == Some(&watermark) {
+            return;
+        }
+        let mac = seal(self.key.as_ref(), "watermark", &watermark);
+        let sealed = Watermark { mac, ..watermark };
         self.line.clear();
-        if serde_json::to_writer(&mut self.line, &watermark).is_err() {
+        if serde_json::to_writer(&mut self.line, &sealed).is_err() {
             return;
         }
         self.line.push(b'\n');
-        if self.line != self.written && self.file.write_all_at(&self.line, 0).is_ok() {
-            std::mem::swap(&mut self.line, &mut self.written);
+        if self.file.write_all_at(&self.line, 0).is_ok() {
+            self.written = Some(Watermark { mac: None, ..sealed });
         }
     }
 }

@@ -10,7 +10,7 @@ pub enum DropReason {
     RingFull,
     /// The records in the ring owned as much memory as they may.
     RingBytes,
-    /// The journal cannot be written and the decision had to be audited.
+    /// The journal cannot be written and no more refusals for want of audit can wait.
     JournalFailing,
 }
 
@@ -61,7 +61,8 @@ pub struct Stats {
     pub durable_sequence: AtomicU64,
     /// Gauge: events that are encoded and wait for a write to succeed.
     pub pending_events: AtomicU64,
-    /// Gauge: microseconds from the oldest decision of the last drain until it was written.
+    /// Gauge: microseconds from the oldest decision of the last drain until it was written; while it cannot be written,
+    /// until now.
     pub lag_micros: AtomicU64,
     /// Gauge: bytes of all segments.
     pub journal_bytes: AtomicU64,
@@ -102,8 +103,8 @@ impl Stats {
         Occupancy(self.occupancy.load(Relaxed)).bytes()
     }
 
-    /// Records that were refused for `reason`. A record that was later recorded as a
-    /// refusal for want of audit counts as well.
+    /// Records that were lost for `reason`; gap records name them. A decision with the audit obligation that could not be
+    /// queued counts only if the record of its refusal is lost as well.
     #[must_use]
     pub fn drops(&self, reason: DropReason) -> u64 {
         self.drops[reason as usize].load(Relaxed)

@@ -237,6 +237,9 @@ impl Writer {
     /// is taken from the ring.
     fn write(&mut self) {
         let now = self.surroundings.monotonic();
+        if self.progress.write_failed_at.is_some() {
+            self.note_lag();
+        }
         if self.progress.write_failed_at.is_some_and(|at| now.saturating_sub(at) < RETRY) {
             return;
         }
@@ -266,12 +269,18 @@ impl Writer {
             }
         }
         self.shared.stats.pending_events.store(0, Relaxed);
-        if let Some(oldest) = self.progress.oldest_micros.take() {
+        self.note_lag();
+        self.progress.oldest_micros = None;
+        let standings = self.ledger.standings(self.encoder.next_sequence());
+        self.watermark.update(self.progress.written, standings);
+    }
+
+    /// Time since the oldest decision that was taken from the ring and is not written.
+    fn note_lag(&self) {
+        if let Some(oldest) = self.progress.oldest_micros {
             let lag = self.surroundings.now().as_micros().saturating_sub(oldest);
             self.shared.stats.lag_micros.store(u64::try_from(lag).unwrap_or(0), Relaxed);
         }
-        let standings = self.ledger.standings(self.encoder.next_sequence());
-        self.watermark.update(self.progress.written, standings);
     }
 
     fn pending_events(&self) -> u64 {

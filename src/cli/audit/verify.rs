@@ -7,7 +7,7 @@ use super::{Output, StateArgs};
 use crate::cli::documents::CommandError;
 use crate::cli::exit;
 use crate::cli::style::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
-use crate::event::{AuditFinding, AuditReport, ChainKey, audit};
+use crate::event::{AuditFinding, AuditReport, ChainKey, audit_keyed_from};
 
 /// Most findings that are shown to people; for machines there are more.
 const MAX_SHOWN: usize = 20;
@@ -20,6 +20,10 @@ pub struct VerifyArgs {
     /// Key of the chain: a file, or `env:NAME` for an environment variable.
     #[arg(long, value_name = "FILE|env:NAME")]
     key: Option<String>,
+    /// Sequence number from which on every record must be keyed, where you know it: also if the server's own mark is
+    /// missing or says later.
+    #[arg(long, value_name = "SEQUENCE", requires = "key")]
+    keyed_from: Option<u64>,
     /// How the result is shown.
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -29,13 +33,20 @@ pub struct VerifyArgs {
 pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
     let key = args.key.as_deref().map(read_key).transpose()?;
     let journal = args.state.journal()?;
-    let report = audit(&journal, key.as_ref()).map_err(|error| CommandError::environment(error.to_string()))?;
+    let report = audit_keyed_from(&journal, key.as_ref(), args.keyed_from)
+        .map_err(|error| CommandError::environment(error.to_string()))?;
     let mut out = anstream::stdout().lock();
-    // Whoever closed the pipe has seen enough; the exit code still tells.
-    let _ = match args.output {
+    let shown = match args.output {
         Output::Text => show(&mut out, &report, key.is_some()),
         Output::Json => show_json(&mut out, &report),
     };
+    match shown.and_then(|()| out.flush()) {
+        // Whoever closed the pipe has seen enough; the exit code still tells.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            return Err(CommandError::environment(format!("cannot write the result: {error}")));
+        }
+        Ok(()) | Err(_) => {}
+    }
     Ok(ExitCode::from(if report.is_good() { exit::OK } else { exit::FAILED }))
 }
 
@@ -82,8 +93,12 @@ fn show(out: &mut impl Write, report: &AuditReport, keyed: bool) -> io::Result<(
         writeln!(out, "{YELLOW}note{RESET}      {note}")?;
     }
     if report.is_good() {
-        let claim = if keyed { "untouched, as far as the key is secret" } else { "uncorrupted" };
-        writeln!(out, "{GREEN}ok{RESET}        every record follows the one before it; the journal is {claim}")
+        let claim = match report.not_covered {
+            Some((first, last)) => format!("records {first} to {last} are not covered by the key"),
+            None if keyed => "the journal is untouched, as far as the key is secret".to_owned(),
+            None => "the journal is uncorrupted".to_owned(),
+        };
+        writeln!(out, "{GREEN}ok{RESET}        every record follows the one before it; {claim}")
     } else {
         writeln!(out, "{RED}damaged{RESET}   {}", counted(report.findings_total, "finding"))?;
         if !keyed && lacks_key(report) {

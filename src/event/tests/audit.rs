@@ -116,12 +116,12 @@ fn a_key_shows_tampering_that_recomputes_the_hashes() {
     let key = ChainKey::from_text(format!("{}\n", "07".repeat(32)).as_bytes()).unwrap();
     let report = audit(&journal, Some(&key)).unwrap();
     assert!(report.is_good(), "{:?}", report.findings);
-    assert_eq!((report.records, report.keyed), (4, 2));
+    assert_eq!((report.records, report.keyed, report.not_covered), (4, 2, Some((1, 2))));
     let codes = |key: Option<&ChainKey>| -> Vec<&'static str> {
         audit(&journal, key).unwrap().findings.iter().map(|finding| finding.code).collect()
     };
     assert_eq!(codes(None), ["hash", "hash"]);
-    assert_eq!(codes(Some(&ChainKey::new(&[8; 32]).unwrap())), ["hash", "hash", "unkeyed"]);
+    assert_eq!(codes(Some(&ChainKey::new(&[8; 32]).unwrap())), ["keyed_since", "unkeyed", "unkeyed", "hash", "hash"]);
 
     // Someone without the key writes the third line anew, with a plain hash.
     let path = segment::list(&journal).unwrap().remove(0).path;
@@ -141,6 +141,72 @@ fn a_key_shows_tampering_that_recomputes_the_hashes() {
         .collect();
     fs::write(&path, forged.concat()).unwrap();
     assert_eq!(codes(Some(&key)), ["unkeyed", "truncated"]);
+}
+
+/// Opens the journal under the key, decides once, and ends in order or not.
+fn keyed_run(directory: &Path, kill: bool) -> Recovery {
+    let mut options = EventOptions::new(directory);
+    options.key = Some(ChainKey::new(&[7; 32]).unwrap());
+    let log = EventLog::open(options).unwrap();
+    decide(&log.recorder(0), 1).unwrap();
+    log.publish(published(1)).unwrap().wait(LONG).unwrap();
+    if kill {
+        log.crash();
+    } else {
+        log.close(LONG).unwrap();
+    }
+    log.recovery().clone()
+}
+
+#[test]
+fn a_journal_whose_key_was_stripped_is_noticed_at_start_and_by_the_auditor() {
+    let key = ChainKey::new(&[7; 32]).unwrap();
+    for (kill, forge_state, forge_mark) in
+        [(false, false, false), (false, true, false), (true, false, false), (false, true, true)]
+    {
+        let directory = tempfile::tempdir().unwrap();
+        assert_eq!(keyed_run(directory.path(), kill).faults, []);
+        let journal = journal_dir(directory.path());
+        let good = audit(&journal, Some(&key)).unwrap();
+        assert!(good.is_good() && good.not_covered.is_none() && good.keyed_since == Some(1), "{good:?}");
+        // Everything anew without the key.
+        let path = segment::list(&journal).unwrap().remove(0).path;
+        let (mut previous, mut forged) = (crate::event::chain::GENESIS, Vec::new());
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            let old = crate::event::line::Line::parse(line.as_bytes()).unwrap().prev;
+            let line = line.replace("support-7", "support-8");
+            let line = line.replace(&crate::event::chain::hex(&old), &crate::event::chain::hex(&previous));
+            let prefix = line.rsplit_once(",\"hash\":").unwrap().0.as_bytes();
+            previous = crate::event::chain::link(None, &previous, prefix);
+            forged.extend_from_slice(prefix);
+            crate::event::chain::close_line(&mut forged, &previous);
+        }
+        fs::write(&path, &forged).unwrap();
+        if forge_state {
+            let path = journal.join("state.json");
+            let mut state: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+            state["head"] = crate::event::chain::hex(&previous).into();
+            fs::write(&path, state.to_string()).unwrap();
+        }
+        if forge_mark {
+            let text = "{\"sequence\":1000,\"prev\":\"00\"}";
+            fs::write(directory.path().join("keys/keyed-since.json"), text).unwrap();
+        }
+        assert!(!audit(&journal, Some(&key)).unwrap().is_good());
+        let recovery = keyed_run(directory.path(), false);
+        assert!(recovery.faults.iter().any(|fault| fault.message.contains("not protected by the key")), "{recovery:?}");
+        let report = audit(&journal, Some(&key)).unwrap();
+        let codes: Vec<_> = report.findings.iter().map(|finding| finding.code).collect();
+        assert!(codes.contains(&"unkeyed") && codes.contains(&"corrupt_journal"), "{codes:?}");
+        assert_eq!(codes.contains(&"keyed_since"), forge_mark);
+    }
+    // Without the mark nothing is taken on trust, unless the caller says since when.
+    let directory = tempfile::tempdir().unwrap();
+    keyed_run(directory.path(), false);
+    fs::remove_file(directory.path().join("keys/keyed-since.json")).unwrap();
+    let journal = journal_dir(directory.path());
+    assert_eq!(audit(&journal, Some(&key)).unwrap().findings[0].code, "keyed_since");
+    assert!(audit_keyed_from(&journal, Some(&key), Some(1)).unwrap().is_good());
 }
 
 #[test]

@@ -66,10 +66,25 @@ fn no_clear_value_reaches_the_disk_and_equal_values_stay_equal() {
 
 #[test]
 fn paths_that_no_record_has_are_refused() {
-    for path in ["context", "context.", "subject.id", "params.card", "context..a", "resource.properties."] {
+    for path in
+        ["context.*", "context.params.*", "context.", "subject.id", "params.card", "context..a", "resource.properties."]
+    {
         let directory = tempfile::tempdir().unwrap();
         let mut options = EventOptions::new(directory.path());
         options.mask = vec![path.to_owned()];
         assert!(matches!(EventLog::open(options), Err(EventError::MaskPath { .. })), "{path}");
     }
+}
+
+#[test]
+fn a_root_is_masked_as_a_whole() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = EventOptions::new(directory.path());
+    options.mask = vec!["context".to_owned(), "resource.properties".to_owned()];
+    let log = EventLog::open(options).unwrap();
+    decide(&log.recorder(0), 1).unwrap();
+    log.close(LONG).unwrap();
+    let event = of_type(directory.path(), "policy.evaluated").pop().unwrap();
+    let context = event["payload"]["inputs"]["context"].as_object().unwrap();
+    assert_eq!(context.keys().collect::<Vec<_>>(), ["masked"]);
 }

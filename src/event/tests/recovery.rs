@@ -102,7 +102,7 @@ fn wherever_the_tail_is_torn_whole_lines_stay_and_the_rest_goes() {
     let start = ends[ends.len() - 3];
     for length in start..=whole.len() {
         fs::write(&path, &whole[..length]).unwrap();
-        let recovered = crate::event::recovery::recover(&journal_dir(directory.path()), None).unwrap();
+        let recovered = crate::event::recovery::recover(directory.path(), None).unwrap();
         let lines = ends.iter().filter(|end| **end <= length).count();
         let good = ends[lines - 1];
         assert_eq!(recovered.faults, [], "{length}");
@@ -144,7 +144,7 @@ fn an_unreadable_last_line_is_cut_and_one_in_the_middle_is_not() {
     // The auditor goes on finding that line, and nothing else.
     let report = audit(&journal_dir(directory.path()), None).unwrap();
     let found: Vec<_> = report.findings.iter().map(|finding| (finding.code, finding.line)).collect();
-    assert_eq!(found, [("unreadable", 2)]);
+    assert_eq!(found, [("unreadable", 2), ("corrupt_journal", 2)]);
 }
 
 #[test]
@@ -166,7 +166,10 @@ fn records_removed_after_a_clean_stop_are_noticed_and_their_numbers_stay_used() 
     let sequences: Vec<_> = events(directory.path()).iter().map(|event| event["meta"]["sequence"].as_u64()).collect();
     assert_eq!(sequences, [Some(1), Some(2), Some(4)]);
     let report = audit(&journal_dir(directory.path()), None).unwrap();
-    assert_eq!(report.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["missing_segment"]);
+    assert_eq!(
+        report.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(),
+        ["missing_segment", "corrupt_journal"]
+    );
 }
 
 #[test]
