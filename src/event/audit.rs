@@ -24,7 +24,7 @@ const MAX_FINDINGS: usize = 1_000;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AuditFinding {
     /// Stable code: `unreadable`, `sequence`, `link`, `hash`, `unkeyed`, `missing_segment`, `truncated`, `keyed_since` or
-    /// `forged` (files beside the lines do not carry the key), `corrupt_journal` (the server says so).
+    /// `forged` (files beside the lines do not carry the key), `corrupt_journal` or `journal_lost` (the server says so).
     pub code: &'static str,
     /// File.
     pub file: PathBuf,
@@ -307,9 +307,13 @@ impl Auditor<'_> {
             gaps.open = gaps.open.saturating_add(u64::from(!payload.exact));
             let of_reason = gaps.by_reason.entry(payload.reason.clone()).or_default();
             *of_reason = of_reason.saturating_add(payload.count);
-            if payload.reason == GapReason::CorruptJournal.as_str() {
+            if let Some(code) = [GapReason::CorruptJournal, GapReason::JournalLost]
+                .map(|reason| reason.as_str())
+                .into_iter()
+                .find(|code| *code == payload.reason)
+            {
                 let message = format!("a server found the journal damaged when it wrote this: {}", payload.detail);
-                self.find(segment, Some(raw), "corrupt_journal", Some(line.sequence), message);
+                self.find(segment, Some(raw), code, Some(line.sequence), message);
             }
         }
     }

@@ -19,6 +19,8 @@ pub enum GapReason {
     UncleanShutdown,
     /// A part of the journal does not verify, or is gone.
     CorruptJournal,
+    /// The journal, or its end, is gone.
+    JournalLost,
 }
 
 impl GapReason {
@@ -30,6 +32,7 @@ impl GapReason {
             Self::NotRecorded => "not_recorded",
             Self::UncleanShutdown => "unclean_shutdown",
             Self::CorruptJournal => "corrupt_journal",
+            Self::JournalLost => "journal_lost",
         }
     }
 }

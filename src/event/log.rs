@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::clock::Surroundings;
 use super::control::{Ack, ControlQueue};
 use super::encoder::Encoder;
+use super::end_mark::EndMark;
 use super::error::EventError;
 use super::export::Driver;
 use super::files;
@@ -115,6 +116,7 @@ impl EventLog {
             stats.clone(),
         )?;
         let watermark = WatermarkFile::create(&journal_dir, boot.to_string(), options.key.clone())?;
+        let key = options.key.clone();
         let encoder = Encoder::new(
             options.producer,
             options.key,
@@ -138,6 +140,7 @@ impl EventLog {
             watermark,
             written: last,
             gaps: recovered.gaps,
+            end_mark: EndMark::new(&options.state_dir, key.as_ref()),
             lock,
         };
         let running = Mutex::new(Running { writer: Some(parts.start()?), exporters: Vec::new() });
@@ -272,6 +275,7 @@ struct WriterParts {
     watermark: WatermarkFile,
     written: u64,
     gaps: Vec<super::gap::Gap>,
+    end_mark: EndMark,
     lock: File,
 }
 
@@ -279,7 +283,7 @@ impl WriterParts {
     fn start(self) -> Result<JoinHandle<Result<(), EventError>>, EventError> {
         let name = "lictor-journal";
         let run = move || {
-            let syncer = Syncer::start(self.shared.stats.clone(), thread::current())?;
+            let syncer = Syncer::start(self.shared.stats.clone(), thread::current(), self.end_mark.clone())?;
             let mut writer = Writer {
                 shared: self.shared,
                 surroundings: self.surroundings,
@@ -290,6 +294,7 @@ impl WriterParts {
                 masker: self.masker,
                 watermark: self.watermark,
                 syncer,
+                end_mark: self.end_mark,
                 progress: Progress::after(self.written),
             };
             for gap in &self.gaps {
@@ -322,6 +327,9 @@ fn begin_start(recovered: &mut Recovered, boot: BootId, options: &EventOptions) 
         let synced = File::open(&active.path).and_then(|file| file.sync_all());
         synced.map_err(|error| EventError::io("sync", &active.path, &error))?;
     }
+    // The number stays: what an unclean stop left behind it is judged by its lines alone.
+    let end_mark = EndMark::new(&options.state_dir, options.key.as_ref());
+    end_mark.save(end_mark.load()?.0)?;
     // Last: without it, an end in between leaves a journal whose key was not used yet.
     if let (Some(mark), Some(key)) = (&recovered.new_mark, &options.key) {
         if mark.sequence > 1 {

@@ -12,6 +12,7 @@ mod clock;
 mod cloudevents;
 mod control;
 mod encoder;
+mod end_mark;
 mod error;
 mod export;
 mod files;

@@ -75,6 +75,7 @@ pub(super) fn recover(state_dir: &Path, key: Option<&ChainKey>) -> Result<Recove
     let first_keyed = last.as_ref().and_then(|scan| scan.first_keyed.clone());
     let mut end = End::of(directory, last, known.as_ref(), &segments);
     end.faults.append(&mut forged);
+    let lost = trust.lost(&mut end)?;
     let new_mark = trust.settle(first_keyed, &mut end);
     let boots = known_boots(known.as_ref(), &segments)?;
     let clean = known.as_ref().is_some_and(|state| state.clean);
@@ -91,7 +92,15 @@ pub(super) fn recover(state_dir: &Path, key: Option<&ChainKey>) -> Result<Recove
         };
     }
     gaps.extend(end.faults.first().map(|fault| Gap::unnamed(GapReason::CorruptJournal, fault.to_string())));
-    let oldest = segments.first().map_or(end.next_sequence, |segment| segment.first);
+    let oldest = match (segments.first(), &lost) {
+        (Some(segment), _) => segment.first,
+        (None, Some(_)) => 1,
+        (None, None) => end.next_sequence,
+    };
+    if let Some(lost) = lost {
+        gaps.push(Gap::unnamed(GapReason::JournalLost, lost.message.clone()));
+        end.faults.push(lost);
+    }
     let state = known.unwrap_or(JournalState {
         format: super::state::FORMAT,
         clean: false,

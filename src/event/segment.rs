@@ -44,7 +44,8 @@ pub(super) fn list(directory: &Path) -> Result<Vec<Segment>, EventError> {
     Ok(segments)
 }
 
-fn first_of(path: &Path) -> Option<u64> {
+/// The number in the name of a segment.
+pub(super) fn first_of(path: &Path) -> Option<u64> {
     if path.extension()? != EXTENSION {
         return None;
     }

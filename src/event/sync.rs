@@ -7,9 +7,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::Duration;
 
+use super::end_mark::EndMark;
 use super::error::EventError;
 use super::files;
 use super::journal::ToSync;
+use super::segment;
 use super::stats::Stats;
 
 /// Wait between attempts to sync after a failure.
@@ -34,13 +36,13 @@ pub(super) struct Syncer {
 
 impl Syncer {
     /// Starts the thread. `wake` is unparked each time that something became durable.
-    pub(super) fn start(stats: Arc<Stats>, wake: Thread) -> Result<Self, EventError> {
+    pub(super) fn start(stats: Arc<Stats>, wake: Thread, end: EndMark) -> Result<Self, EventError> {
         let (requests, inbox) = channel();
         let shared = Arc::new(Shared::default());
         let theirs = shared.clone();
         let thread = thread::Builder::new()
             .name("lictor-fsync".to_owned())
-            .spawn(move || run(&inbox, &theirs, &stats, &wake))
+            .spawn(move || run(&inbox, &theirs, &stats, &wake, &end))
             .map_err(|error| EventError::Thread { thread: "lictor-fsync".to_owned(), reason: error.to_string() })?;
         Ok(Self { requests: Some(requests), thread: Some(thread), shared })
     }
@@ -74,14 +76,23 @@ impl Drop for Syncer {
     }
 }
 
-fn run(inbox: &Receiver<ToSync>, shared: &Shared, stats: &Stats, wake: &Thread) {
+fn run(inbox: &Receiver<ToSync>, shared: &Shared, stats: &Stats, wake: &Thread, end: &EndMark) {
     let mut synced_directory_for = None;
+    let mut marked = end.load().map_or(0, |(sequence, _)| sequence);
     while let Ok(request) = inbox.recv() {
         loop {
             match sync(&request, &mut synced_directory_for) {
                 Ok(()) => {
                     stats.fsyncs.fetch_add(1, Relaxed);
                     shared.failing.store(false, Release);
+                    // Once a segment: when it begins, all before it is durable.
+                    let before = segment::first_of(&request.path).unwrap_or(0).saturating_sub(1);
+                    if before > marked {
+                        match end.save(before) {
+                            Ok(()) => marked = before,
+                            Err(error) => tracing::warn!(%error, "cannot note how far the journal is durable"),
+                        }
+                    }
                     stats.durable_sequence.fetch_max(request.sequence, Release);
                     break;
                 }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::chain::ChainKey;
+use super::end_mark::EndMark;
 use super::error::EventError;
 use super::gap::JournalFault;
 use super::line::{Line, Verified};
@@ -98,6 +99,25 @@ impl<'a> Trust<'a> {
                 Some("the hash is not that of the line (or the line is keyed and no key is configured)".to_owned())
             }
         }
+    }
+
+    /// Compares the journal's end with the last one known for sure, and goes on behind that. Where records are gone, which.
+    pub(super) fn lost(&self, end: &mut End) -> Result<Option<JournalFault>, EventError> {
+        let mark = EndMark::new(self.state_dir, self.key());
+        let (sequence, authentic) = mark.load()?;
+        if self.demanding().is_some() && !authentic {
+            let message = "is not what the server wrote with the key, or is missing";
+            end.faults.push(fault(mark.path().to_path_buf(), message));
+        }
+        if sequence < end.next_sequence {
+            return Ok(None);
+        }
+        let message = format!(
+            "the journal was written up to sequence {sequence}, and ends with {}: the records between are gone",
+            end.next_sequence.saturating_sub(1)
+        );
+        end.next_sequence = sequence.saturating_add(1);
+        Ok(Some(fault(mark.path().to_path_buf(), &message)))
     }
 
     /// Compares the mark with the journal's end, and makes one where there is none: from the first keyed line on, or else

@@ -11,6 +11,7 @@ use super::chain;
 use super::clock::Surroundings;
 use super::control::{Ack, ControlQueue};
 use super::encoder::Encoder;
+use super::end_mark::EndMark;
 use super::error::EventError;
 use super::gap::{Gap, GapReason, JournalFault};
 use super::journal::Journal;
@@ -74,6 +75,7 @@ pub(super) struct Writer {
     pub(super) masker: Masker,
     pub(super) watermark: WatermarkFile,
     pub(super) syncer: Syncer,
+    pub(super) end_mark: EndMark,
     pub(super) progress: Progress,
 }
 
@@ -369,6 +371,7 @@ impl Writer {
             thread::park_timeout(self.pace.poll_busy);
         }
         self.acknowledge();
+        self.end_mark.save(self.progress.written)?;
         self.journal.save_closed(self.encoder.last_sequence(), chain::hex(&self.encoder.head()))
     }
 

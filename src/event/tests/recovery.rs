@@ -213,6 +213,23 @@ fn holes_that_no_gap_named_yet_are_named_after_a_kill() {
     }
 }
 
+#[test]
+fn a_journal_that_is_gone_is_noticed_and_its_numbers_stay_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = open(directory.path());
+    decide(&log.recorder(0), 1).unwrap();
+    log.close(LONG).unwrap();
+    fs::remove_dir_all(journal_dir(directory.path())).unwrap();
+    let log = open(directory.path());
+    assert_eq!((log.recovery().sequence, log.recovery().faults.len()), (2, 1));
+    log.close(LONG).unwrap();
+    let first = events(directory.path()).remove(0);
+    assert_eq!((&first["payload"]["reason"], &first["meta"]["sequence"]), (&"journal_lost".into(), &3.into()));
+    let report = audit(&journal_dir(directory.path()), None).unwrap();
+    let codes: Vec<_> = report.findings.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, ["journal_lost", "missing_segment"]);
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
 
