@@ -39,13 +39,13 @@ pub const PROCESS_FDS: &str = "process_open_fds";
 pub const RING_RECORDS: &str = "lictor_event_ring_records";
 /// Bytes that those records own.
 pub const RING_BYTES: &str = "lictor_event_ring_bytes";
-/// Decision records that were not queued, by `reason`.
+/// Decision records that were lost before the journal, by `reason`.
 pub const EVENTS_DROPPED: &str = "lictor_events_dropped_total";
 /// Events written to the journal.
 pub const JOURNAL_EVENTS: &str = "lictor_journal_events_total";
 /// Sequence number of the last event of the journal.
 pub const JOURNAL_SEQUENCE: &str = "lictor_journal_sequence";
-/// Time between a decision and its record in the journal, as of the last write.
+/// Time between a decision and its record in the journal; grows while the journal cannot be written.
 pub const JOURNAL_LAG: &str = "lictor_journal_lag_seconds";
 /// Records that are decided and not yet in the journal.
 pub const JOURNAL_LAG_RECORDS: &str = "lictor_journal_lag_records";
@@ -90,10 +90,14 @@ pub const DESCRIBED: [(&str, Kind, &str); 31] = [
     (SNAPSHOT_RULES, Kind::Gauge, "Rules of the live snapshot"),
     (RING_RECORDS, Kind::Gauge, "Decision records waiting for the journal's writer"),
     (RING_BYTES, Kind::Gauge, "Bytes owned by the records waiting for the writer"),
-    (EVENTS_DROPPED, Kind::Counter, "Decision records that were not queued, by reason; gap records name them"),
+    (
+        EVENTS_DROPPED,
+        Kind::Counter,
+        "Decision records that were lost before the journal, by reason; gap records name them",
+    ),
     (JOURNAL_EVENTS, Kind::Counter, "Events written to the journal"),
     (JOURNAL_SEQUENCE, Kind::Gauge, "Sequence number of the journal's last event"),
-    (JOURNAL_LAG, Kind::Gauge, "Seconds between a decision and its record, as of the last write"),
+    (JOURNAL_LAG, Kind::Gauge, "Seconds between a decision and its record; grows while the journal cannot be written"),
     (JOURNAL_LAG_RECORDS, Kind::Gauge, "Records decided and not yet in the journal"),
     (JOURNAL_BYTES, Kind::Gauge, "Size of the journal in bytes"),
     (JOURNAL_SEGMENTS_DELETED, Kind::Counter, "Journal segments deleted by the cap"),
