@@ -1,5 +1,6 @@
 //! `lictor check`: what is wrong with policy documents.
 
+use crate::cli::output;
 use std::process::ExitCode;
 
 use super::documents::{DocumentArgs, MAX_SHOWN, findings_json, first, print_findings};
@@ -57,9 +58,9 @@ fn print_text(loaded: &Loaded, files: usize, digest: Option<&str>, failed: bool)
         (false, false) => ("ok, with warnings", YELLOW),
         (false, true) => ("ok", GREEN),
     };
-    anstream::println!("{BOLD}{colour}{verdict}{RESET}: {}", summary(loaded, files));
+    output::print(format_args!("{BOLD}{colour}{verdict}{RESET}: {}\n", summary(loaded, files)));
     if let Some(digest) = digest {
-        anstream::println!("{DIM}digest {digest}{RESET}");
+        output::print(format_args!("{DIM}digest {digest}{RESET}\n"));
     }
 }
 
@@ -72,7 +73,7 @@ fn print_json(loaded: &Loaded, files: usize, digest: Option<&str>, failed: bool)
         ("digest".to_owned(), digest.into()),
     ]);
     let report = serde_json::Value::Object(report);
-    anstream::println!("{report:#}");
+    output::print(format_args!("{report:#}\n"));
 }
 
 /// For example "3 files, 12 documents, 2 errors, 1 warning".

@@ -1,5 +1,6 @@
 //! `lictor import`: policies of the predecessor as documents.
 
+use crate::cli::output;
 use std::fs;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -88,7 +89,7 @@ fn read(path: &Path) -> Result<String, CommandError> {
 
 fn write(path: Option<&Path>, yaml: &str) -> Result<(), CommandError> {
     let Some(path) = path else {
-        anstream::print!("{yaml}");
+        output::print(format_args!("{yaml}"));
         return Ok(());
     };
     let written = fs::File::create_new(path).and_then(|mut file| file.write_all(yaml.as_bytes()));

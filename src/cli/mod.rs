@@ -8,6 +8,7 @@ mod documents;
 mod eval;
 pub mod exit;
 mod import;
+mod output;
 mod schema;
 mod serve;
 mod style;

@@ -1,5 +1,6 @@
 //! `lictor schema`: the JSON Schema of the documents and of the configuration, for editors.
 
+use crate::cli::output;
 use std::process::ExitCode;
 
 use super::documents::CommandError;
@@ -26,7 +27,7 @@ pub fn run(args: &SchemaArgs) -> ExitCode {
     };
     match schema {
         Some(schema) => {
-            anstream::println!("{schema:#}");
+            output::print(format_args!("{schema:#}\n"));
             ExitCode::from(exit::OK)
         }
         None => unknown_kind(args.kind.as_deref().unwrap_or_default()).report(),

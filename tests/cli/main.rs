@@ -130,3 +130,17 @@ fn a_type_that_no_event_has_is_refused() {
     assert_eq!(code, 2);
     assert!(error.contains("did you mean `policy.denied`?") && error.contains("events.gap"), "{error}");
 }
+
+/// A report that could not be written is an error of the environment, not a report.
+#[test]
+fn a_full_standard_output_is_an_error_and_no_panic() {
+    let policies = concat!(env!("CARGO_MANIFEST_DIR"), "/policies/default");
+    for arguments in [vec!["schema"], vec!["check", policies], vec!["test", policies]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output =
+            std::process::Command::new(env!("CARGO_BIN_EXE_lictor")).args(&arguments).stdout(full).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {errors}");
+        assert!(errors.contains("standard output") && !errors.contains("panicked"), "{arguments:?}: {errors}");
+    }
+}

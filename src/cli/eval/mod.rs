@@ -12,6 +12,7 @@ mod render;
 #[cfg(test)]
 mod tests;
 
+use crate::cli::output;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -92,8 +93,8 @@ fn eval(args: &EvalArgs) -> Result<ExitCode, CommandError> {
     let request = args.question.read()?;
     let answer = ask::ask(&args.target, &request)?;
     match args.output {
-        Format::Text => anstream::print!("{}", render::text(&request, &answer)),
-        Format::Json => anstream::println!("{:#}", json::answer(&answer)),
+        Format::Text => output::print(format_args!("{}", render::text(&request, &answer))),
+        Format::Json => output::print(format_args!("{:#}\n", json::answer(&answer))),
     }
     Ok(ExitCode::from(if answer.allowed { exit::OK } else { exit::FAILED }))
 }

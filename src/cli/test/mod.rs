@@ -4,6 +4,7 @@ mod refused;
 mod render;
 mod run;
 
+use crate::cli::output;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
@@ -48,8 +49,8 @@ fn test(args: &TestArgs) -> Result<ExitCode, CommandError> {
         Ok(loaded) => loaded,
         Err(CommandError::Refused { sources, findings }) if !matches!(args.output, Format::Tree) => {
             match args.output {
-                Format::Junit => anstream::print!("{}", refused::junit(&sources, &findings)),
-                _ => anstream::println!("{:#}", refused::json(&sources, &findings)),
+                Format::Junit => output::print(format_args!("{}", refused::junit(&sources, &findings))),
+                _ => output::print(format_args!("{:#}\n", refused::json(&sources, &findings))),
             }
             return Ok(ExitCode::from(exit::FAILED));
         }
@@ -64,9 +65,9 @@ fn test(args: &TestArgs) -> Result<ExitCode, CommandError> {
     let covered = report.coverage.percent() >= f64::from(args.min_coverage.unwrap_or(0));
     let good = report.failed() == 0 && covered;
     match args.output {
-        Format::Tree => anstream::print!("{}", render::tree(&report, &loaded.sources)),
-        Format::Json => anstream::println!("{:#}", render::json(&report, &loaded.sources, good)),
-        Format::Junit => anstream::print!("{}", render::junit(&report, &loaded.sources)),
+        Format::Tree => output::print(format_args!("{}", render::tree(&report, &loaded.sources))),
+        Format::Json => output::print(format_args!("{:#}\n", render::json(&report, &loaded.sources, good))),
+        Format::Junit => output::print(format_args!("{}", render::junit(&report, &loaded.sources))),
     }
     if !covered {
         anstream::eprintln!("rule coverage is below {} %", args.min_coverage.unwrap_or(0));
