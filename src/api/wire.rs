@@ -43,11 +43,13 @@ fn to_struct(map: &Attributes) -> Option<prost_types::Struct> {
     (!map.is_empty()).then(|| to_filled_struct(map))
 }
 
-fn to_filled_struct(map: &Attributes) -> prost_types::Struct {
+/// The map as protobuf's own type has it.
+pub(super) fn to_filled_struct(map: &Attributes) -> prost_types::Struct {
     prost_types::Struct { fields: map.iter().map(|(key, value)| (key.to_string(), to_value(value))).collect() }
 }
 
-fn to_value(value: &Value) -> prost_types::Value {
+/// The value as protobuf's own type has it.
+pub(super) fn to_value(value: &Value) -> prost_types::Value {
     use prost_types::value::Kind;
     let kind = match value {
         Value::Null => Kind::NullValue(0),

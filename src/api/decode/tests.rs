@@ -3,6 +3,7 @@ use prost::Message;
 
 use super::*;
 use crate::api::proto::v1;
+use crate::api::wire::to_filled_struct;
 use crate::model::{Attributes, Limits, Request, Text, Value};
 
 /// The messages as prost reads them, with maps as the lists of entries that they are on the wire, so that repeated keys
@@ -314,26 +315,6 @@ fn sorted(mut faults: Vec<Fault>) -> Vec<&'static str> {
     faults.into_iter().map(Fault::as_str).collect()
 }
 
-/// Attributes as protobuf's own map has them, for comparing with what prost generates.
-fn to_prost(map: &Attributes) -> prost_types::Struct {
-    prost_types::Struct { fields: map.iter().map(|(key, value)| (key.to_string(), to_prost_value(value))).collect() }
-}
-
-fn to_prost_value(value: &Value) -> prost_types::Value {
-    use prost_types::value::Kind;
-    let kind = match value {
-        Value::Null => Kind::NullValue(0),
-        Value::Bool(truth) => Kind::BoolValue(*truth),
-        Value::Number(number) => Kind::NumberValue(*number),
-        Value::String(text) => Kind::StringValue(text.to_string()),
-        Value::List(items) => {
-            Kind::ListValue(prost_types::ListValue { values: items.iter().map(to_prost_value).collect() })
-        }
-        Value::Map(map) => Kind::StructValue(to_prost(map)),
-    };
-    prost_types::Value { kind: Some(kind) }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, ..ProptestConfig::default() })]
 
@@ -516,5 +497,5 @@ fn attributes_compare_with_what_prost_generates() {
         raw::Struct { fields: vec![entry("n", raw::Kind::Number(-0.5)), entry("t", raw::Kind::String("é".into()))] };
     let bytes = question(map).encode_to_vec();
     let ours = evaluate_request(&bytes, None, &Limits::default()).unwrap().request;
-    assert_eq!(Some(to_prost(&ours.context)), v1::EvaluateRequest::decode(&*bytes).unwrap().context);
+    assert_eq!(Some(to_filled_struct(&ours.context)), v1::EvaluateRequest::decode(&*bytes).unwrap().context);
 }

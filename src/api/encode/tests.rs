@@ -5,6 +5,7 @@ use prost::Message;
 
 use super::*;
 use crate::api::proto::v1;
+use crate::api::wire::{to_filled_struct, to_value};
 use crate::model::*;
 
 fn text() -> impl Strategy<Value = Text> {
@@ -126,25 +127,6 @@ fn decision() -> impl Strategy<Value = Decision> {
         })
 }
 
-fn to_prost(map: &Attributes) -> prost_types::Struct {
-    prost_types::Struct { fields: map.iter().map(|(key, value)| (key.to_string(), to_prost_value(value))).collect() }
-}
-
-fn to_prost_value(value: &Value) -> prost_types::Value {
-    use prost_types::value::Kind;
-    let kind = match value {
-        Value::Null => Kind::NullValue(0),
-        Value::Bool(truth) => Kind::BoolValue(*truth),
-        Value::Number(number) => Kind::NumberValue(*number),
-        Value::String(text) => Kind::StringValue(text.to_string()),
-        Value::List(items) => {
-            Kind::ListValue(prost_types::ListValue { values: items.iter().map(to_prost_value).collect() })
-        }
-        Value::Map(map) => Kind::StructValue(to_prost(map)),
-    };
-    prost_types::Value { kind: Some(kind) }
-}
-
 fn to_effect(effect: Effect) -> v1::Effect {
     v1::Effect::from_str_name(&format!("EFFECT_{}", effect.as_str().to_uppercase())).unwrap()
 }
@@ -171,7 +153,7 @@ fn to_explanation(explanation: &Explanation) -> v1::Explanation {
                 .iter()
                 .map(|read| v1::ExplainedValue {
                     path: read.path.to_string(),
-                    value: read.value.as_ref().map(to_prost_value),
+                    value: read.value.as_ref().map(to_value),
                 })
                 .collect(),
             error: rule.error.to_string(),
@@ -213,7 +195,7 @@ fn expected(answer: &Answer<'_>) -> v1::EvaluateResponse {
                     id: obligation.id.to_string(),
                     policy: rule.policy.to_string(),
                     rule: rule.rule.to_string(),
-                    properties: (!obligation.properties.is_empty()).then(|| to_prost(&obligation.properties)),
+                    properties: (!obligation.properties.is_empty()).then(|| to_filled_struct(&obligation.properties)),
                 })
             })
             .collect(),

@@ -93,7 +93,8 @@ impl Drop for TinyDisk {
 #[test]
 fn a_full_disk() {
     let Some(disk) = TinyDisk::mount() else {
-        eprintln!("not tried: a file system cannot be mounted here");
+        assert!(std::env::var_os("CI").is_none(), "a small file system must be mountable in CI: run it as root");
+        eprintln!("not tried: mounting a small file system needs root");
         return;
     };
     let directory = disk.0.path();

@@ -1,4 +1,4 @@
-//! The wire contract: one event of each type, as it has always been written. `LICTOR_BLESS=1` writes the files anew.
+//! The wire contract: one event of each type, as it has always been written. `LICTOR_UPDATE_CASES=1` writes the files anew.
 
 use std::path::PathBuf;
 
@@ -52,7 +52,7 @@ fn case(name: &str) -> PathBuf {
 
 fn assert_golden(name: &str, actual: &Json) {
     let actual = format!("{actual:#}\n");
-    if std::env::var_os("LICTOR_BLESS").is_some() {
+    if std::env::var_os("LICTOR_UPDATE_CASES").is_some() {
         std::fs::create_dir_all(case(name).parent().unwrap()).unwrap();
         std::fs::write(case(name), &actual).unwrap();
     }
