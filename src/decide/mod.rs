@@ -44,7 +44,7 @@ fn decide(snapshot: &Snapshot, request: &Request, now: Timestamp, limits: &Limit
     if !snapshot.has_policies() {
         return tally::no_policy(snapshot.label());
     }
-    let bindings = Bindings { request, now };
+    let bindings = Bindings::of_request(request, now);
     let mut budget = Budget { remaining: evaluation_cost(snapshot, limits) };
     let mut tally = Tally::default();
     for number in snapshot.candidates(request) {

@@ -11,6 +11,7 @@ mod import;
 mod kinds;
 mod lint;
 mod load;
+mod params_schema;
 mod pattern;
 mod schema;
 
@@ -25,6 +26,7 @@ pub use governance::{
 pub use import::{Imported, import};
 pub use kinds::read_request;
 pub use load::{Loaded, SourceText, load};
+pub use params_schema::{BadParam, BadSchema, ParamsSchema};
 pub use pattern::{BadPattern, MAX_PATTERN_BYTES, MAX_WILDCARDS, Pattern};
 pub use schema::{json_schema, kind_names};
 
