@@ -90,6 +90,31 @@ fn the_number_sample_of_rfc_8785() {
     }
 }
 
+/// The ES6 number sample of RFC 8785, appendix B: its first 10 000 lines, by their published checksum. The doubles are a
+/// fixed list, 2 000 that follow each other, and blocks of a chain of SHA-256.
+#[test]
+fn the_es6_number_sample() {
+    use sha2::{Digest, Sha256};
+
+    let fixed = include_str!("../../../tests/cases/ir/canonical/es6-numbers.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| u64::from_str_radix(line, 16).expect("hexadecimal"));
+    let series = (0..2000).map(|i| 0x0010_0000_0000_0000 + i);
+    let chain = std::iter::successors(Some([0_u8; 32]), |block| Some(Sha256::digest(block).into()))
+        .skip(1)
+        .flat_map(|block| {
+            block.chunks_exact(8).map(|chunk| u64::from_le_bytes(chunk.try_into().expect("8"))).collect::<Vec<_>>()
+        })
+        .filter(|bits| f64::from_bits(*bits).is_finite() && f64::from_bits(*bits) != 0.0);
+    let mut hasher = Sha256::new();
+    for bits in fixed.chain(series).chain(chain).take(10_000) {
+        hasher.update(format!("{bits:x},{}\n", number(f64::from_bits(bits))));
+    }
+    let hash: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hash, "b9f7a8e75ef22a835685a52ccba7f7d6bdc99e34b010992cbc5864cd12be6892");
+}
+
 #[test]
 fn strings_escape_what_they_must() {
     let mut out = Vec::new();
