@@ -7,8 +7,8 @@ use crate::model::{Attributes, ExplainedValue, Request, Step, Subject, Text, Tim
 
 use super::ast::{Ast, Kind, NodeId};
 use super::checker::{Checked, NodeMeaning};
-use super::plan::PlanBindings;
 use super::error::{Budget, ConditionError, FIELD_OF, MissingKey, Overload};
+use super::plan::PlanBindings;
 use super::scope::Slot;
 use super::time::Instant;
 use super::value::{Const, List, Map, TypeName, Val};

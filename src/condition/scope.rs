@@ -204,29 +204,29 @@ pub(super) static DECISION: Scope = Scope {
 };
 
 const STEP_FIELDS: Meaning = Meaning::Entity(&[
-        field("step_id", Slot::StepId),
-        field("index", Slot::StepIndex),
-        field("action", Slot::StepAction),
-        field("provider", Slot::StepProvider),
-        field("resource", Slot::StepResource),
-        field("params", Slot::StepParams),
-        field("constraints", Slot::StepConstraints),
-        field("idempotency_key", Slot::StepIdempotencyKey),
-        field("budget_cents", Slot::StepBudget),
-        field("depends_on", Slot::StepDependsOn),
-        field("description", Slot::StepDescription),
-        field("labels", Slot::StepLabels),
+    field("step_id", Slot::StepId),
+    field("index", Slot::StepIndex),
+    field("action", Slot::StepAction),
+    field("provider", Slot::StepProvider),
+    field("resource", Slot::StepResource),
+    field("params", Slot::StepParams),
+    field("constraints", Slot::StepConstraints),
+    field("idempotency_key", Slot::StepIdempotencyKey),
+    field("budget_cents", Slot::StepBudget),
+    field("depends_on", Slot::StepDependsOn),
+    field("description", Slot::StepDescription),
+    field("labels", Slot::StepLabels),
 ]);
 
 const IR_FIELDS: Meaning = Meaning::Entity(&[
-        field("tenant", Slot::IrTenant),
-        field("subject", Slot::IrSubject),
-        field("ordering", Slot::IrOrdering),
-        field("steps", Slot::IrSteps),
-        field("total_budget_cents", Slot::IrTotalBudget),
-        field("intent_summary", Slot::IrIntent),
-        field("user_messages", Slot::IrUserMessages),
-        field("labels", Slot::IrLabels),
+    field("tenant", Slot::IrTenant),
+    field("subject", Slot::IrSubject),
+    field("ordering", Slot::IrOrdering),
+    field("steps", Slot::IrSteps),
+    field("total_budget_cents", Slot::IrTotalBudget),
+    field("intent_summary", Slot::IrIntent),
+    field("user_messages", Slot::IrUserMessages),
+    field("labels", Slot::IrLabels),
 ]);
 
 /// Names that people bring to the conditions of a risk policy, and what they are there.

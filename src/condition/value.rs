@@ -313,9 +313,10 @@ impl<'a> Map<'a> {
             Self::Step(step) => {
                 STEP.fields.get(index).and_then(|field| Some((Val::Str(field.name), step.get(field.name)?)))
             }
-            Self::Subject(subject) => {
-                SUBJECT.fields.get(index).and_then(|field| Some((Val::Str(field.name), subject_field(subject, field.name)?)))
-            }
+            Self::Subject(subject) => SUBJECT
+                .fields
+                .get(index)
+                .and_then(|field| Some((Val::Str(field.name), subject_field(subject, field.name)?))),
             Self::Labels(entries) => entries.get(index).map(|(key, value)| (Val::Str(key), Val::Str(value))),
             Self::Constant(entries) => entries.get(index).map(|(key, value)| (key.val(), value.val())),
             Self::Computed(entries) => entries.get(index).cloned(),
@@ -348,9 +349,7 @@ impl<'a> Map<'a> {
             Self::Attributes(map) => map.get(wanted).map(Val::of_attribute),
             Self::Step(step) => step.get(wanted),
             Self::Subject(subject) => subject_field(subject, wanted),
-            Self::Labels(entries) => {
-                entries.iter().find(|(key, _)| key == wanted).map(|(_, value)| Val::Str(value))
-            }
+            Self::Labels(entries) => entries.iter().find(|(key, _)| key == wanted).map(|(_, value)| Val::Str(value)),
             Self::Constant(entries) => entries
                 .iter()
                 .find(|(key, _)| matches!(key, Const::Str(text) if text == wanted))

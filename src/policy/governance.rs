@@ -198,6 +198,8 @@ pub struct PlanRule {
 /// What may not flow where.
 #[derive(Debug, Clone)]
 pub struct FlowRule {
+    /// The risk policy.
+    pub document: Text,
     /// Unique within its risk policy.
     pub name: Text,
     /// Label of the source.

@@ -74,25 +74,28 @@ impl ParamsSchema {
         }
     }
 
-    /// What of `params` does not fit. What lies at or below a path for which `is_open` holds is not known yet and is
-    /// taken to fit.
+    /// What of `params` does not fit. What is not known yet is taken to fit: that is asked by the JSON Pointer to the
+    /// value, and whether it is missing.
     #[must_use]
-    pub fn check(&self, params: &Value, is_open: &dyn Fn(&str) -> bool) -> Vec<BadParam> {
+    pub fn check(&self, params: &Value, is_open: &IsOpen<'_>) -> Vec<BadParam> {
         let errors = self.validator.iter_errors(params).filter(|error| !is_excused(error, is_open));
         errors.take(MAX_PROBLEMS).map(|error| bad_param(&error)).collect()
     }
 }
 
+/// Whether the value at a JSON Pointer is not known yet; the second argument says that nothing is there.
+pub type IsOpen<'a> = dyn Fn(&str, bool) -> bool + 'a;
+
 /// Whether a value that is not known yet could make `error` go away.
-fn is_excused(error: &ValidationError<'_>, is_open: &dyn Fn(&str) -> bool) -> bool {
-    if is_open(error.instance_path().as_str()) {
+fn is_excused(error: &ValidationError<'_>, is_open: &IsOpen<'_>) -> bool {
+    if is_open(error.instance_path().as_str(), false) {
         return true;
     }
     let some_branch = |branches: &[Vec<ValidationError<'static>>]| {
         branches.iter().any(|errors| !errors.is_empty() && errors.iter().all(|error| is_excused(error, is_open)))
     };
     match error.kind() {
-        ValidationErrorKind::Required { .. } => is_open(&place(error)),
+        ValidationErrorKind::Required { .. } => is_open(&place(error), true),
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => some_branch(context),
         _ => false,
     }

@@ -103,7 +103,8 @@ fn action_name<'n>(field: Field<'n>, context: Context<'_>, out: &mut Findings) -
     } else if text.len() > longest {
         (format!("the name has more than {longest} bytes"), "no step may name it; choose a shorter one")
     } else if context.layer != Layer::System && (text == "lictor" || text.starts_with("lictor.")) {
-        let finding = Finding::error("reserved-action", "actions that start with `lictor.` belong to the administration");
+        let finding =
+            Finding::error("reserved-action", "actions that start with `lictor.` belong to the administration");
         out.push(finding.at(field.node.span).help("choose another name for your action"));
         return None;
     } else {

@@ -3,6 +3,8 @@
 mod action_catalog;
 mod catalog_action;
 mod expectation;
+mod plan;
+mod plan_expectation;
 mod policy;
 mod policy_set;
 mod request;
@@ -11,6 +13,7 @@ mod risk_rules;
 mod rule;
 mod test_cases;
 
+pub use plan::read as read_plan;
 pub use request::read as read_request;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -61,21 +64,31 @@ pub(super) const KINDS: &[Kind] = &[
 ];
 
 /// Fields that authors put beside `spec` instead of into it.
-pub(super) const SPEC_FIELDS: &[&str] =
-    &[
-    "rules", "tenants", "enabled", "priority", "cases", "fixtures", "version", "defaultEffect", "limits", "providers",
-    "actions", "approvalTier", "maxSteps", "maxBudgetCents", "scopes", "bulk", "tiers", "plan", "flows",
+pub(super) const SPEC_FIELDS: &[&str] = &[
+    "rules",
+    "tenants",
+    "enabled",
+    "priority",
+    "cases",
+    "fixtures",
+    "version",
+    "defaultEffect",
+    "limits",
+    "providers",
+    "actions",
+    "approvalTier",
+    "maxSteps",
+    "maxBudgetCents",
+    "scopes",
+    "bulk",
+    "tiers",
+    "plan",
+    "flows",
 ];
 
 /// The kinds that the format has, but this version does not load.
-pub(super) const LATER: &[&str] = &[
-    "ApprovalPolicy",
-    "WebhookEndpoint",
-    "Classifier",
-    "Budget",
-    "RateLimit",
-    "ThreatRule",
-];
+pub(super) const LATER: &[&str] =
+    &["ApprovalPolicy", "WebhookEndpoint", "Classifier", "Budget", "RateLimit", "ThreatRule"];
 
 fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()

@@ -97,7 +97,7 @@ pub(super) fn decode(spec: Field<'_>, head: &Head, context: Context<'_>, set: &m
         bulk: fields.get("bulk").and_then(|field| bulk(field, out)),
         tiers: risk_rules::tiers(fields.get("tiers"), context, &mut names, out),
         plan: risk_rules::plan(fields.get("plan"), context, &mut names, out),
-        flows: risk_rules::flows(fields.get("flows"), &mut names, out),
+        flows: risk_rules::flows(fields.get("flows"), &head.name, &mut names, out),
         span: head.span,
     });
 }

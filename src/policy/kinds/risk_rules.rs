@@ -118,7 +118,12 @@ pub(super) fn plan(
     entries.into_iter().filter_map(read).collect()
 }
 
-pub(super) fn flows(field: Option<Field<'_>>, names: &mut RuleNames, out: &mut Findings) -> Vec<FlowRule> {
+pub(super) fn flows(
+    field: Option<Field<'_>>,
+    document: &Text,
+    names: &mut RuleNames,
+    out: &mut Findings,
+) -> Vec<FlowRule> {
     let entries = entries(field, out);
     let read = |entry: Field<'_>| {
         let fields = entry.fields("a flow", FlowRuleSpec::FIELDS, out)?;
@@ -128,7 +133,7 @@ pub(super) fn flows(field: Option<Field<'_>>, names: &mut RuleNames, out: &mut F
         let (effect, required_level) = effect(&fields, out);
         let reason = reason(&fields, out);
         let (from, to) = (from?.into(), to?.into());
-        Some(FlowRule { name: rule?, from, to, effect: effect?, required_level, reason, span })
+        Some(FlowRule { document: document.clone(), name: rule?, from, to, effect: effect?, required_level, reason, span })
     };
     entries.into_iter().filter_map(read).collect()
 }

@@ -222,7 +222,7 @@ fn scopes(policies: &[&RiskPolicy]) -> Vec<GovernedScope> {
     let mut scopes: Vec<GovernedScope> = Vec::new();
     for policy in policies {
         for scope in policy.scopes.iter().flatten() {
-            let word: Text = scope.word.to_ascii_lowercase().into();
+            let word: Text = scope.word.to_ascii_lowercase();
             let document = policy.name.clone();
             match scopes.iter_mut().find(|known| known.word == word) {
                 Some(known) if known.tier < scope.tier => (known.tier, known.document) = (scope.tier, document),
@@ -257,4 +257,3 @@ fn plan_rules(policy: &RiskPolicy) -> impl Iterator<Item = GovernedPlanRule> {
         reason: rule.reason.clone(),
     })
 }
-
