@@ -97,6 +97,22 @@ impl Lictor {
         assert!(status.success(), "kill {signal} {id}");
     }
 
+    fn process_file(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{name}", self.child.as_ref().expect("running").id()))
+    }
+
+    /// Forgets what the program's resident memory has been at most.
+    pub fn reset_peak_memory(&self) {
+        std::fs::write(self.process_file("clear_refs"), "5").expect("reset of the peak");
+    }
+
+    /// What the program's resident memory has been at most, in KiB.
+    pub fn peak_memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(self.process_file("status")).expect("status of the program");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        peak.and_then(|peak| peak.parse().ok()).expect("a peak")
+    }
+
     /// Waits until the program has ended.
     pub fn wait(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("running");
