@@ -33,6 +33,7 @@ mod recovery;
 mod ring;
 mod seal;
 mod segment;
+mod sequence;
 mod state;
 mod stats;
 mod sync;
