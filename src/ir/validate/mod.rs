@@ -29,6 +29,7 @@ use crate::model::{
 use crate::policy::DocumentSet;
 use crate::snapshot::{Governance, GovernedAction, Snapshot};
 
+use super::flow;
 use super::hash::{PlanHashes, plan_hashes};
 use report::Report;
 
@@ -86,6 +87,14 @@ pub fn validate(snapshot: Option<&Snapshot>, plan: &Plan, now: Timestamp, limits
     if spent.remaining == 0 {
         plan_rules::out_of_budget(&mut report);
     }
+
+    let entries: Vec<_> = actions.iter().map(|action| action.map(GovernedAction::entry)).collect();
+    let flows: Vec<_> = governance.flows().iter().collect();
+    let found = flow::check(plan, &entries, &flows);
+    if found.required_level.is_some() {
+        report.escalate(found.required_level);
+    }
+    found.violations.into_iter().for_each(|violation| report.add(violation));
 
     let PlanHashes { ir_hash, step_hashes, refusals } = plan_hashes(plan);
     refused::report(plan, &refusals, &mut report);
