@@ -4,6 +4,8 @@
 
 mod bound;
 mod canonical;
+#[cfg_attr(not(test), expect(dead_code, reason = "called by plan validation"))]
+mod flow;
 mod hash;
 mod refusal;
 

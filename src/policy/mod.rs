@@ -22,7 +22,7 @@ pub use governance::{
     ActionCatalog, BulkRule, CatalogAction, FlowRule, LabelledPath, PathPattern, PlanRule, RiskPolicy, ScopeWord,
     TierRule,
 };
-pub use import::{Imported, import};
+pub use import::{Imported, import, import_mcp};
 pub use kinds::read_request;
 pub use load::{Loaded, SourceText, load};
 pub use pattern::{BadPattern, MAX_PATTERN_BYTES, MAX_WILDCARDS, Pattern};

@@ -87,7 +87,7 @@ fn may_flow(actions: &[Option<&CatalogAction>], rules: &[&FlowRule], labels: &[&
 /// All sinks that a label reaches against a rule, in the order of the plan.
 fn offences<'a>(
     reporter: &Reporter<'a>, rules: &[&'a FlowRule], labels: &[&Text]) -> Vec<Offence<'a>> {
-    let mut offences = Vec::new();
+    let mut offences: Vec<Offence<'a>> = Vec::new();
     for (rank, origins) in reporter.origins.iter().enumerate() {
         let Some(action) = reporter.actions[reporter.order.position(rank)] else { continue };
         // Of the rules and sinks of this step: the offence, by both.
