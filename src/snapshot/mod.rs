@@ -5,11 +5,15 @@
 
 mod build;
 mod digest;
+mod governance;
 mod holder;
 mod index;
 
 use std::sync::Arc;
 
+pub use governance::{
+    Ceiling, Governance, GovernedAction, GovernedBulk, GovernedPlanRule, GovernedScope, GovernedTier,
+};
 pub use holder::{Holder, MAX_RESIDENTS, Residents};
 pub use index::Candidates;
 
@@ -26,6 +30,7 @@ pub struct Snapshot {
     index: Index,
     has_policies: bool,
     evaluation_cost: Option<u64>,
+    governance: Governance,
 }
 
 impl Snapshot {
@@ -78,6 +83,12 @@ impl Snapshot {
     #[must_use]
     pub fn evaluation_cost(&self) -> Option<u64> {
         self.evaluation_cost
+    }
+
+    /// What catalogues and risk policies say of plans.
+    #[must_use]
+    pub fn governance(&self) -> &Governance {
+        &self.governance
     }
 
     /// The enabled rules of enabled policies, in order of precedence.

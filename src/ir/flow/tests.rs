@@ -41,6 +41,7 @@ fn catalogue() -> Vec<CatalogAction> {
 
 fn rules() -> Vec<FlowRule> {
     let rule = |name: &str, from: &str, to: &str, effect, level| FlowRule {
+        document: "risk".into(),
         name: name.into(),
         from: from.into(),
         to: to.into(),
@@ -70,18 +71,14 @@ fn action(name: &str, entry: &Json) -> CatalogAction {
         parameters: labelled(&entry["parameters"]),
         count_paths: Vec::new(),
         params_schema: entry.get("schema").map(|schema| Arc::new(schema.clone())),
+        params_check: None,
         span: span(),
     }
 }
 
 fn labelled(entries: &Json) -> Vec<LabelledPath> {
     let entries = entries.as_object().into_iter().flatten();
-    entries.map(|(path, labels)| LabelledPath { path: pattern(path), labels: texts(labels) }).collect()
-}
-
-fn pattern(path: &str) -> PathPattern {
-    let segments = path.split('/').skip(1).map(|segment| (segment != "*").then(|| segment.into())).collect();
-    PathPattern { text: path.into(), segments }
+    entries.map(|(path, labels)| LabelledPath { path: PathPattern::parse(path).expect("a path"), labels: texts(labels) }).collect()
 }
 
 fn texts(list: &Json) -> Vec<Text> {
@@ -136,7 +133,7 @@ fn findings(plan: &Plan) -> FlowFindings {
     let (catalogue, rules) = (catalogue(), rules());
     let actions: Vec<Option<&CatalogAction>> =
         plan.steps.iter().map(|step| catalogue.iter().find(|action| action.name == step.action)).collect();
-    check(plan, &actions, &rules.iter().collect::<Vec<_>>())
+    check(plan, &actions, &rules)
 }
 
 /// `step/path severity rule`, sorted.
@@ -149,9 +146,8 @@ fn summary(violations: &[Violation]) -> Vec<String> {
                 ViolationSeverity::Error => "rejects",
                 ViolationSeverity::Warning => "escalates",
             };
-            let rules = rules();
-            let rule = rules.iter().find(|rule| violation.message.contains(&format!("flow `{}`", rule.name)));
-            format!("{}{path} {severity} {}", violation.step_id, rule.map_or("?", |rule| rule.name.as_str()))
+            let rule = violation.rule.strip_prefix("risk/").expect("a rule of ours");
+            format!("{}{path} {severity} {rule}", violation.step_id)
         })
         .collect();
     lines.sort();
