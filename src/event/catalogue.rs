@@ -1,7 +1,7 @@
 //! The types of events, where each comes from and how severe it is.
 
 use super::record::{ControlBody, DecisionRecord};
-use crate::model::{Outcome, ReasonCode};
+use crate::model::{Outcome, ReasonCode, ValidationStatus};
 
 /// How much an event should worry its reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,13 +44,19 @@ pub enum EventType {
     PolicySnapshotPublished,
     /// Documents were refused; the last good snapshot stays live.
     PolicyReloadFailed,
+    /// A plan may run.
+    IrValidatedPass,
+    /// A plan waits for a human.
+    IrValidatedEscalate,
+    /// A plan must not run.
+    IrValidatedReject,
     /// Records are missing, and which.
     EventsGap,
 }
 
 impl EventType {
     /// All types.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::PolicyEvaluated,
         Self::PolicyDenied,
         Self::PolicyApprovalRequired,
@@ -58,6 +64,9 @@ impl EventType {
         Self::PolicyAuditRequired,
         Self::PolicySnapshotPublished,
         Self::PolicyReloadFailed,
+        Self::IrValidatedPass,
+        Self::IrValidatedEscalate,
+        Self::IrValidatedReject,
         Self::EventsGap,
     ];
 
@@ -72,6 +81,9 @@ impl EventType {
             Self::PolicyAuditRequired => "policy.audit_required",
             Self::PolicySnapshotPublished => "policy.snapshot_published",
             Self::PolicyReloadFailed => "policy.reload_failed",
+            Self::IrValidatedPass => "ir.validated_pass",
+            Self::IrValidatedEscalate => "ir.validated_escalate",
+            Self::IrValidatedReject => "ir.validated_reject",
             Self::EventsGap => "events.gap",
         }
     }
@@ -80,6 +92,7 @@ impl EventType {
     #[must_use]
     pub const fn source(self) -> &'static str {
         match self {
+            Self::IrValidatedPass | Self::IrValidatedEscalate | Self::IrValidatedReject => "ir_governance",
             Self::EventsGap => "control",
             _ => "policy_engine",
         }
@@ -90,6 +103,7 @@ impl EventType {
     pub const fn source_module(self) -> &'static str {
         match self {
             Self::PolicySnapshotPublished | Self::PolicyReloadFailed => "reload",
+            Self::IrValidatedPass | Self::IrValidatedEscalate | Self::IrValidatedReject => "ir",
             Self::EventsGap => "event",
             _ => "decide",
         }
@@ -99,8 +113,15 @@ impl EventType {
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::PolicyEvaluated | Self::PolicyAuditRequired | Self::PolicySnapshotPublished => Severity::Info,
-            Self::PolicyDenied | Self::PolicyApprovalRequired | Self::PolicyWarningTriggered => Severity::Warning,
+            Self::PolicyEvaluated
+            | Self::PolicyAuditRequired
+            | Self::PolicySnapshotPublished
+            | Self::IrValidatedPass => Severity::Info,
+            Self::PolicyDenied
+            | Self::PolicyApprovalRequired
+            | Self::PolicyWarningTriggered
+            | Self::IrValidatedEscalate
+            | Self::IrValidatedReject => Severity::Warning,
             Self::PolicyReloadFailed | Self::EventsGap => Severity::Error,
         }
     }
@@ -124,6 +145,15 @@ pub(super) fn severity_of_decision(kind: EventType, record: &DecisionRecord) -> 
     match (kind, record.decision.reason_code) {
         (EventType::PolicyDenied, ReasonCode::AuditUnavailable) => Severity::Error,
         _ => kind.severity(),
+    }
+}
+
+/// The type of a validation's event.
+pub(super) const fn type_of_validation(status: ValidationStatus) -> EventType {
+    match status {
+        ValidationStatus::Pass => EventType::IrValidatedPass,
+        ValidationStatus::Escalate => EventType::IrValidatedEscalate,
+        ValidationStatus::Reject => EventType::IrValidatedReject,
     }
 }
 

@@ -7,6 +7,8 @@ use super::chain::{self, ChainKey, Hash};
 use super::gap::Gap;
 use super::json::{self, TimeFormat};
 use super::payload;
+use super::plan_payload;
+use super::plan_record::PlanRecord;
 use super::record::{ControlBody, ControlRecord, DecisionRecord};
 use crate::model::{SEMANTICS, Ticket, Timestamp};
 
@@ -85,6 +87,24 @@ impl Encoder {
             };
             self.event(out, &header, |out, times| payload::write(out, times, kind, record, id));
         }
+    }
+
+    /// Appends the event of a validation.
+    pub(super) fn validation(&mut self, out: &mut Vec<u8>, record: &PlanRecord) {
+        let mut id_buffer = Uuid::encode_buffer();
+        let id = &*record.ticket.decision_id(record.validated_at).hyphenated().encode_lower(&mut id_buffer);
+        let kind = catalogue::type_of_validation(record.validation.status);
+        let header = Header {
+            kind,
+            at: record.validated_at,
+            severity: kind.severity(),
+            tenant: Some(record.plan.tenant()),
+            correlation: record.plan.correlation_or(id),
+            actor: &record.actor,
+            ticket: Some(record.ticket),
+            snapshot: &record.validation.snapshot.digest,
+        };
+        self.event(out, &header, |out, times| plan_payload::write(out, times, record, id));
     }
 
     /// Appends the event of a control record.

@@ -26,6 +26,9 @@ mod lost;
 mod mask;
 mod options;
 mod payload;
+mod plan_payload;
+mod plan_queue;
+mod plan_record;
 mod reader;
 mod record;
 mod recorder;
@@ -52,6 +55,8 @@ pub use export::{Delivered, Exporter, NamedExporter, StdoutExporter};
 pub use gap::{GapReason, JournalFault};
 pub use log::{EventLog, Recovery};
 pub use options::{EventOptions, journal_dir};
+pub use plan_queue::PlanEvent;
+pub use plan_record::PlanRecord;
 pub use reader::Batch;
 pub use record::{
     ControlBody, ControlRecord, DecisionRecord, ReloadFailed, ReloadFinding, SnapshotName, SnapshotPublished,

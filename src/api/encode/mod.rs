@@ -2,10 +2,12 @@
 
 mod answer;
 mod attributes;
+mod plan;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
 pub use answer::{Answer, evaluate_response, snapshot_ref};
+pub use plan::{PlanAnswer, validate_ir_response};
 pub use writer::Writer;
