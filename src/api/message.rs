@@ -32,7 +32,16 @@ pub struct OneMessage {
 impl OneMessage {
     /// Reads `body`, whose message may have `limit` bytes, until the caller's deadline and for no longer than `patience`.
     pub fn new(body: Incoming, limit: usize, deadline: Option<Instant>, patience: Duration) -> Self {
-        Self { body, frames: Frames::new(limit), message: None, deadline, patience, timer: None, claims: None, claimed: None }
+        Self {
+            body,
+            frames: Frames::new(limit),
+            message: None,
+            deadline,
+            patience,
+            timer: None,
+            claims: None,
+            claimed: None,
+        }
     }
 
     /// Claims memory from `compute` as soon as the message turns out to have more than `free` bytes.

@@ -33,6 +33,7 @@ mod service;
 mod socket;
 mod stream;
 mod wire;
+mod wire_plan;
 mod worker;
 
 pub use health::Readiness;
@@ -40,3 +41,4 @@ pub use http::HttpServer;
 pub use options::{ConnectionLimits, ServerOptions};
 pub use server::{Server, ServerError, State};
 pub use wire::{check_request, to_request, to_response};
+pub use wire_plan::{check_plan, to_plan_request, to_plan_response};

@@ -8,11 +8,14 @@ mod documents;
 mod eval;
 pub mod exit;
 mod import;
+mod input;
 mod output;
 mod schema;
 mod serve;
 mod style;
+mod target;
 mod test;
+mod validate_ir;
 
 use std::process::ExitCode;
 
@@ -40,6 +43,8 @@ enum Command {
     Import(import::ImportArgs),
     /// Ask whether an action may happen: a running server, or policies in process.
     Eval(Box<eval::EvalArgs>),
+    /// Validate a whole plan before it runs: ask a running server, or policies in process.
+    ValidateIr(validate_ir::ValidateIrArgs),
     /// Run the test cases of policy documents.
     Test(test::TestArgs),
 }
@@ -54,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Schema(args) => schema::run(&args),
         Command::Import(args) => import::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::ValidateIr(args) => validate_ir::run(&args),
         Command::Test(args) => test::run(&args),
     }
 }

@@ -75,7 +75,8 @@ impl Bytes {
     }
 
     pub(super) fn plan(&mut self, plan: &Plan) {
-        let Plan { request_id, tenant_id, subject, intent_summary, run_id, correlation_id, snapshot, audience, .. } = plan;
+        let Plan { request_id, tenant_id, subject, intent_summary, run_id, correlation_id, snapshot, audience, .. } =
+            plan;
         for text in [request_id, tenant_id, intent_summary, run_id, correlation_id, snapshot, audience] {
             self.text(text);
         }

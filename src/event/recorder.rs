@@ -107,7 +107,8 @@ impl Recorder {
     /// Queues the record of a plan, whose ticket is one of this worker's. Any thread may. Where there is no room the record
     /// is dropped, and a gap names its ticket.
     pub fn record_plan(&self, event: PlanEvent) {
-        if let Err(reason) = self.ring.plans.push(event) {
+        let Some(ring) = &self.ring else { return };
+        if let Err(reason) = ring.plans.push(event) {
             self.stats.dropped(reason);
             self.slot.refused.fetch_add(1, Release);
         }

@@ -8,8 +8,7 @@ use super::histogram::{self, Histogram};
 use super::names;
 use crate::model::{Validation, ValidationStatus, ViolationCode};
 
-const STATUSES: [ValidationStatus; 3] =
-    [ValidationStatus::Pass, ValidationStatus::Escalate, ValidationStatus::Reject];
+const STATUSES: [ValidationStatus; 3] = [ValidationStatus::Pass, ValidationStatus::Escalate, ValidationStatus::Reject];
 const TIERS: [&str; 4] = ["0", "1", "2", "3"];
 
 /// Counters of validations and verifications.

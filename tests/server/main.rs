@@ -7,6 +7,7 @@ mod harness;
 mod http_side;
 mod lifecycle;
 mod limits;
+mod plans;
 mod raw;
 mod records;
 mod refusals;

@@ -173,7 +173,9 @@ fn input(message: &[u8], at: &Path<'_>, violations: &mut Violations) -> Result<O
     while let Some((number, raw)) = reader.next()? {
         match (number, &mut kind) {
             (1, _) => path = Text::from(raw.string()?),
-            (2, Kind::User(parts)) | (3, Kind::Constant(parts)) | (4, Kind::Step(parts)) => parts.add(raw.message()?)?,
+            (2, Kind::User(parts)) | (3, Kind::Constant(parts)) | (4, Kind::Step(parts)) => {
+                parts.add(raw.message()?)?
+            }
             (2..=4, _) => {
                 // What is replaced counts for nothing, but must be well-formed like everything else.
                 origin(&kind)?;
