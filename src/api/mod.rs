@@ -20,6 +20,7 @@ mod encode;
 mod frame;
 mod health;
 mod http;
+mod listeners;
 mod message;
 mod options;
 mod plans;
@@ -38,7 +39,8 @@ mod worker;
 
 pub use health::Readiness;
 pub use http::HttpServer;
+pub use listeners::{HttpListener, Listeners};
 pub use options::{ConnectionLimits, ServerOptions};
 pub use server::{Server, ServerError, State};
-pub use wire::{check_request, to_request, to_response};
+pub use wire::{check_request, read_request, to_request, to_response};
 pub use wire_plan::{check_plan, to_plan_request, to_plan_response};
