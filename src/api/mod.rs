@@ -12,6 +12,7 @@ mod authority;
 mod batch;
 mod compute;
 mod connection;
+mod dag;
 mod deadline;
 mod decode;
 mod desk;

@@ -69,6 +69,14 @@ impl Calls {
                     plans.validate(message, deadline, actor).await.map(Reply::message)
                 })
             }
+            "/lictor.v1.DecisionService/VerifyDag" => {
+                let message = self.plan_message(request, deadline);
+                let (plans, actor) = (worker.plans.clone(), self.connection.actor().clone());
+                Call::later(async move {
+                    let _permit = permit;
+                    plans.verify(message, deadline, actor).await.map(Reply::message)
+                })
+            }
             "/lictor.v1.DecisionService/EvaluateStream" => {
                 let stream = DecisionStream::new(self.connection.clone(), request.into_body(), deadline, permit);
                 Call::Ready(Some(Reply::stream(stream)))

@@ -50,13 +50,17 @@ pub enum EventType {
     IrValidatedEscalate,
     /// A plan must not run.
     IrValidatedReject,
+    /// What was made of a plan is the plan.
+    IrDagDiffOk,
+    /// What was made of a plan is not the plan.
+    IrDagDiffFailed,
     /// Records are missing, and which.
     EventsGap,
 }
 
 impl EventType {
     /// All types.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::PolicyEvaluated,
         Self::PolicyDenied,
         Self::PolicyApprovalRequired,
@@ -67,6 +71,8 @@ impl EventType {
         Self::IrValidatedPass,
         Self::IrValidatedEscalate,
         Self::IrValidatedReject,
+        Self::IrDagDiffOk,
+        Self::IrDagDiffFailed,
         Self::EventsGap,
     ];
 
@@ -84,6 +90,8 @@ impl EventType {
             Self::IrValidatedPass => "ir.validated_pass",
             Self::IrValidatedEscalate => "ir.validated_escalate",
             Self::IrValidatedReject => "ir.validated_reject",
+            Self::IrDagDiffOk => "ir.dag_diff_ok",
+            Self::IrDagDiffFailed => "ir.dag_diff_failed",
             Self::EventsGap => "events.gap",
         }
     }
@@ -92,7 +100,7 @@ impl EventType {
     #[must_use]
     pub const fn source(self) -> &'static str {
         match self {
-            Self::IrValidatedPass | Self::IrValidatedEscalate | Self::IrValidatedReject => "ir_governance",
+            kind if kind.is_of_plans() => "ir_governance",
             Self::EventsGap => "control",
             _ => "policy_engine",
         }
@@ -103,10 +111,21 @@ impl EventType {
     pub const fn source_module(self) -> &'static str {
         match self {
             Self::PolicySnapshotPublished | Self::PolicyReloadFailed => "reload",
-            Self::IrValidatedPass | Self::IrValidatedEscalate | Self::IrValidatedReject => "ir",
+            kind if kind.is_of_plans() => "ir",
             Self::EventsGap => "event",
             _ => "decide",
         }
+    }
+
+    const fn is_of_plans(self) -> bool {
+        matches!(
+            self,
+            Self::IrValidatedPass
+                | Self::IrValidatedEscalate
+                | Self::IrValidatedReject
+                | Self::IrDagDiffOk
+                | Self::IrDagDiffFailed
+        )
     }
 
     /// How severe an event of this type is.
@@ -116,13 +135,14 @@ impl EventType {
             Self::PolicyEvaluated
             | Self::PolicyAuditRequired
             | Self::PolicySnapshotPublished
-            | Self::IrValidatedPass => Severity::Info,
+            | Self::IrValidatedPass
+            | Self::IrDagDiffOk => Severity::Info,
             Self::PolicyDenied
             | Self::PolicyApprovalRequired
             | Self::PolicyWarningTriggered
             | Self::IrValidatedEscalate
             | Self::IrValidatedReject => Severity::Warning,
-            Self::PolicyReloadFailed | Self::EventsGap => Severity::Error,
+            Self::PolicyReloadFailed | Self::IrDagDiffFailed | Self::EventsGap => Severity::Error,
         }
     }
 }

@@ -4,6 +4,8 @@ use uuid::Uuid;
 
 use super::catalogue::{self, EventType, Severity};
 use super::chain::{self, ChainKey, Hash};
+use super::dag_payload;
+use super::dag_record::DagRecord;
 use super::gap::Gap;
 use super::json::{self, TimeFormat};
 use super::payload;
@@ -157,6 +159,22 @@ impl Encoder {
             snapshot: &record.validation.snapshot.digest,
         };
         self.event(out, &header, |out, times| plan_payload::write(out, times, record, id));
+    }
+
+    /// Appends the event of an audit.
+    pub(super) fn verification(&mut self, out: &mut Vec<u8>, record: &DagRecord) {
+        let kind = if record.verification.success { EventType::IrDagDiffOk } else { EventType::IrDagDiffFailed };
+        let header = Header {
+            kind,
+            at: record.verified_at,
+            severity: kind.severity(),
+            tenant: Some(record.plan.tenant()),
+            correlation: record.plan.correlation_or(""),
+            actor: &record.actor,
+            ticket: Some(record.ticket),
+            snapshot: "",
+        };
+        self.event(out, &header, |out, times| dag_payload::write(out, times, record));
     }
 
     /// Appends the event of a control record.

@@ -1,8 +1,9 @@
 //! Payloads of the events of a validated plan.
 
 use super::json::{self, TimeFormat};
+use super::payload::subject;
 use super::plan_record::PlanRecord;
-use crate::model::{Input, Origin, Plan, Step, StepValidation, Subject, ValidationStatus, Violation};
+use crate::model::{Input, Origin, Plan, Step, StepValidation, ValidationStatus, Violation};
 
 /// Tier from which on a step of a plan that escalates is named as risky.
 const HIGH_RISK_TIER: u8 = 2;
@@ -149,20 +150,6 @@ fn inputs(out: &mut Vec<u8>, plan: &Plan) {
     json::optional_member(out, "correlation_id", &plan.correlation_id);
     json::optional_member(out, "snapshot", &plan.snapshot);
     json::optional_member(out, "audience", &plan.audience);
-    out.push(b'}');
-}
-
-/// A subject, as all records hold it.
-pub(super) fn subject(out: &mut Vec<u8>, subject: &Subject) {
-    out.push(b'{');
-    json::optional_member(out, "type", &subject.kind);
-    json::string_member(out, "id", &subject.id);
-    if !subject.roles.is_empty() {
-        json::key(out, "roles");
-        json::list(out, subject.roles.iter(), |out, role| json::string(out, role));
-    }
-    json::map_member(out, "properties", &subject.properties);
-    json::optional_member(out, "on_behalf_of", &subject.on_behalf_of);
     out.push(b'}');
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 
 use crossbeam_queue::ArrayQueue;
 
+use super::dag_record::DagRecord;
 use super::plan_record::PlanRecord;
 use super::stats::DropReason;
 
@@ -18,12 +19,15 @@ const RECORDS: usize = 1_000;
 pub enum PlanEvent {
     /// It was validated.
     Validated(Box<PlanRecord>),
+    /// What was made of it was compared with it.
+    Verified(Box<DagRecord>),
 }
 
 impl PlanEvent {
     fn bytes(&self) -> u64 {
         u64::try_from(match self {
             Self::Validated(record) => record.approximate_bytes(),
+            Self::Verified(record) => record.approximate_bytes(),
         })
         .unwrap_or(u64::MAX)
     }
@@ -32,6 +36,7 @@ impl PlanEvent {
     fn is_plain(&self) -> bool {
         match self {
             Self::Validated(record) => record.is_plain_pass(),
+            Self::Verified(record) => record.verification.success,
         }
     }
 }

@@ -65,7 +65,7 @@ impl Bytes {
         self.of(text_bytes(text))
     }
 
-    fn texts(&mut self, texts: &[Text]) -> &mut Self {
+    pub(super) fn texts(&mut self, texts: &[Text]) -> &mut Self {
         self.of(std::mem::size_of_val(texts));
         texts.iter().fold(self, |bytes, text| bytes.text(text))
     }

@@ -202,6 +202,11 @@ impl Writer {
                 self.masker.mask_plan(&mut record);
                 self.encode(|encoder, lines| encoder.validation(lines, &record));
             }
+            PlanEvent::Verified(mut record) => {
+                self.arrived(record.ticket, record.verified_at, now);
+                self.masker.mask_dag(&mut record);
+                self.encode(|encoder, lines| encoder.verification(lines, &record));
+            }
         }
     }
 

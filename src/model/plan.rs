@@ -181,3 +181,16 @@ pub enum ExecutionOutcome {
     /// It never ran.
     NotRun,
 }
+
+impl ExecutionOutcome {
+    /// The name on the wire without its prefix, in documents and in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "DONE",
+            Self::Failed => "FAILED",
+            Self::Refused => "REFUSED",
+            Self::NotRun => "NOT_RUN",
+        }
+    }
+}

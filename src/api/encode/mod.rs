@@ -2,6 +2,7 @@
 
 mod answer;
 mod attributes;
+mod dag;
 mod plan;
 mod writer;
 
@@ -9,5 +10,6 @@ mod writer;
 mod tests;
 
 pub use answer::{Answer, evaluate_response, snapshot_ref};
+pub use dag::{DagAnswer, verify_dag_response};
 pub use plan::{PlanAnswer, validate_ir_response};
 pub use writer::Writer;

@@ -1,9 +1,11 @@
-//! Masking of plans: parameters and constraints of steps, and every text that quotes what was masked.
+//! Masking of plans and audits: parameters and constraints of steps, arguments of calls, and every text that quotes what was
+//! masked.
 
 use super::{Masker, Root, WITHHELD, mask_in, masked, quotes};
 use crate::event::chain::ChainKey;
+use crate::event::dag_record::DagRecord;
 use crate::event::plan_record::PlanRecord;
-use crate::model::{Attributes, Origin, Step, Text, Value};
+use crate::model::{Attributes, Origin, Plan, Step, Text, Value};
 
 impl Masker {
     /// Masks the record in place. What is named below `context.params` and `context.constraints` is masked in every step,
@@ -20,7 +22,47 @@ impl Masker {
                 hidden.mask_step(step, *root, path);
             }
         }
-        hidden.withhold(record);
+        if hidden.clear.is_empty() {
+            return;
+        }
+        let validation = &mut record.validation;
+        for violation in &mut validation.violations {
+            hidden.withhold_string(&mut violation.message);
+            hidden.withhold_string(&mut violation.help);
+        }
+        for reason in validation.steps.iter_mut().flat_map(|step| &mut step.tier_reasons) {
+            hidden.withhold_string(&mut reason.message);
+        }
+        hidden.withhold_of_plan(&mut record.plan);
+    }
+
+    /// Masks the record of an audit in place, in the same way.
+    pub(in crate::event) fn mask_dag(&self, record: &mut DagRecord) {
+        let Some(key) = &self.key else { return };
+        let tenant = Text::from(record.plan.tenant());
+        let mut hidden = Hidden { key, tenant, clear: Vec::new() };
+        for (root, path) in &self.paths {
+            let nodes = record.nodes.iter_mut().filter_map(|node| node.content.as_mut());
+            for step in record.plan.steps.iter_mut().chain(nodes) {
+                hidden.mask_step(step, *root, path);
+            }
+            for call in &mut record.executions {
+                hidden.mask_named("params", &mut call.params, *root, path);
+            }
+        }
+        if hidden.clear.is_empty() {
+            return;
+        }
+        for deviation in &mut record.verification.deviations {
+            hidden.withhold_string(&mut deviation.message);
+        }
+        for node in &mut record.verification.malformed {
+            hidden.withhold_string(&mut node.reason);
+        }
+        for step in record.nodes.iter_mut().filter_map(|node| node.content.as_mut()) {
+            hidden.withhold_of_step(step);
+        }
+        hidden.withhold_of_plan(&mut record.plan);
     }
 }
 
@@ -33,17 +75,19 @@ struct Hidden<'a> {
 
 impl Hidden<'_> {
     fn mask_step(&mut self, step: &mut Step, root: Root, path: &str) {
-        let maps = [("params", &mut step.params), ("constraints", &mut step.constraints)];
-        for (name, map) in maps {
-            let below = match (root, path) {
-                (Root::Context | Root::Step, "") => Some(""),
-                (Root::Context | Root::Step, path) if path == name => Some(""),
-                (Root::Context | Root::Step, path) => path.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')),
-                (Root::Subject | Root::Resource | Root::Action, _) => None,
-            };
-            if let Some(path) = below {
-                self.mask(map, path);
-            }
+        self.mask_named("params", &mut step.params, root, path);
+        self.mask_named("constraints", &mut step.constraints, root, path);
+    }
+
+    /// Masks a map that rules see as `context.` and its name.
+    fn mask_named(&mut self, name: &str, map: &mut Attributes, root: Root, path: &str) {
+        let below = match (root, path) {
+            (Root::Context | Root::Step, path) if path.is_empty() || path == name => Some(""),
+            (Root::Context | Root::Step, path) => path.strip_prefix(name).and_then(|rest| rest.strip_prefix('.')),
+            (Root::Subject | Root::Resource | Root::Action, _) => None,
+        };
+        if let Some(path) = below {
+            self.mask(map, path);
         }
     }
 
@@ -63,19 +107,8 @@ impl Hidden<'_> {
         }
     }
 
-    /// Takes out every text that quotes what was masked.
-    fn withhold(&self, record: &mut PlanRecord) {
-        if self.clear.is_empty() {
-            return;
-        }
-        let (plan, validation) = (&mut record.plan, &mut record.validation);
-        for violation in &mut validation.violations {
-            self.withhold_string(&mut violation.message);
-            self.withhold_string(&mut violation.help);
-        }
-        for reason in validation.steps.iter_mut().flat_map(|step| &mut step.tier_reasons) {
-            self.withhold_string(&mut reason.message);
-        }
+    /// Takes out every text of the plan that quotes what was masked.
+    fn withhold_of_plan(&self, plan: &mut Plan) {
         self.withhold_text(&mut plan.intent_summary);
         plan.user_messages.iter_mut().for_each(|text| self.withhold_text(text));
         plan.labels.iter_mut().for_each(|(_, text)| self.withhold_text(text));
@@ -84,12 +117,14 @@ impl Hidden<'_> {
                 observation.output = Value::String(Text::const_new(WITHHELD));
             }
         }
-        for step in &mut plan.steps {
-            self.withhold_text(&mut step.description);
-            for input in &mut step.inputs {
-                if let Origin::User { quote } = &mut input.origin {
-                    self.withhold_text(quote);
-                }
+        plan.steps.iter_mut().for_each(|step| self.withhold_of_step(step));
+    }
+
+    fn withhold_of_step(&self, step: &mut Step) {
+        self.withhold_text(&mut step.description);
+        for input in &mut step.inputs {
+            if let Origin::User { quote } = &mut input.origin {
+                self.withhold_text(quote);
             }
         }
     }
