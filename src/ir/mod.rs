@@ -6,7 +6,9 @@ mod bound;
 mod canonical;
 mod hash;
 mod refusal;
+mod validate;
 
 pub use bound::{BoundPaths, bound_paths};
 pub use hash::{PlanHashes, dag_hash, plan_canonical, plan_hash, plan_hashes, step_canonical, step_hash};
 pub use refusal::{Refusal, Refused, RefusedField};
+pub use validate::validate;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::diag::{Severity, render_text};
 use crate::model::{Effect, Layer, Outcome, Value};
 
-use super::{Loaded, SourceText, json_schema, load};
+use super::{Loaded, Question, SourceText, json_schema, load};
 
 fn cases(folder: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/policy").join(folder);
@@ -79,10 +79,12 @@ fn the_example_means_what_it_says() {
 
     let [tests] = &*set.tests else { panic!("one document of tests") };
     let [first, second] = &*tests.cases else { panic!("two cases") };
-    assert_eq!((&*first.request.subject.id, first.request.tenant()), ("support-7", "acme"));
-    assert_eq!(first.request.context.get("amount"), Some(&Value::Number(20.0)));
-    assert_eq!(first.expect.rule.as_deref(), Some("payments/small-refunds"));
-    assert_eq!(second.expect.decision, Some(Outcome::RequireApproval));
+    let Question::Request(request, expect) = &first.question else { panic!("a request") };
+    assert_eq!((&*request.subject.id, request.tenant()), ("support-7", "acme"));
+    assert_eq!(request.context.get("amount"), Some(&Value::Number(20.0)));
+    assert_eq!(expect.rule.as_deref(), Some("payments/small-refunds"));
+    let Question::Request(_, expect) = &second.question else { panic!("a request") };
+    assert_eq!(expect.decision, Some(Outcome::RequireApproval));
 }
 
 #[test]
@@ -140,7 +142,19 @@ fn every_allowed_field_is_read() {
         properties.unwrap_or_else(|| panic!("{definition}")).keys().cloned().collect()
     };
     let mut checked = 0;
+    let action = |field: &str| {
+        format!("kind: ActionCatalog\nmetadata: {{name: p}}\nspec: {{actions: [{{name: a, tier: 0, {field}}}]}}\n")
+    };
+    let risk = |field: &str| format!("kind: RiskPolicy\nmetadata: {{name: p}}\nspec: {{{field}}}\n");
     for (definition, template) in [
+        ("ActionCatalogSpec", "kind: ActionCatalog\nmetadata: {name: p}\nspec: {FIELD}\n".to_owned()),
+        ("CatalogActionSpec", "kind: ActionCatalog\nmetadata: {name: p}\nspec: {actions: [{FIELD}]}\n".to_owned()),
+        ("LabelsSpec", action("outputs: {/a: {FIELD}}")),
+        ("RiskPolicySpec", risk("FIELD")),
+        ("BulkSpec", risk("bulk: {FIELD}")),
+        ("TierRuleSpec", risk("tiers: [{FIELD}]")),
+        ("PlanRuleSpec", risk("plan: [{FIELD}]")),
+        ("FlowRuleSpec", risk("flows: [{FIELD}]")),
         ("MetadataSpec", "kind: Policy\nmetadata: {FIELD}\nspec: {rules: [{name: r, effect: deny}]}\n".to_owned()),
         ("PolicySetSpec", "kind: PolicySet\nmetadata: {name: p}\nspec: {FIELD}\n".to_owned()),
         ("LimitsSpec", "kind: PolicySet\nmetadata: {name: p}\nspec: {limits: {FIELD}}\n".to_owned()),
@@ -154,14 +168,21 @@ fn every_allowed_field_is_read() {
         ("CaseSpec", tests("{FIELD}")),
         ("RequestSpec", tests("{name: c, request: {FIELD}}")),
         ("SubjectSpec", tests("{name: c, request: {subject: {FIELD}}}")),
+        ("PlanSpec", tests("{name: c, plan: {FIELD}}")),
+        ("StepSpec", tests("{name: c, plan: {steps: [{FIELD}]}}")),
+        ("InputSpec", tests("{name: c, plan: {steps: [{inputs: [{FIELD}]}]}}")),
+        ("UserSpec", tests("{name: c, plan: {steps: [{inputs: [{path: /a, user: {FIELD}}]}]}}")),
+        ("OriginStepSpec", tests("{name: c, plan: {steps: [{inputs: [{path: /a, step: {FIELD}}]}]}}")),
+        ("ObservationSpec", tests("{name: c, plan: {observations: [{FIELD}]}}")),
+        ("PlanExpectationSpec", tests("{name: c, plan: {steps: []}, expect: {FIELD}}")),
         ("ActionSpec", tests("{name: c, request: {action: {FIELD}}}")),
         ("ResourceSpec", tests("{name: c, request: {resource: {FIELD}}}")),
         ("ExpectationSpec", tests("{name: c, expect: {FIELD}}")),
     ] {
         checked += 1;
         for field in fields(definition) {
-            // The one field that may be null.
-            if (definition, field.as_str()) == ("ClauseSpec", "value") {
+            // What may be null.
+            if matches!((definition, field.as_str()), ("ClauseSpec", "value") | ("ObservationSpec", "output")) {
                 continue;
             }
             let text = format!("apiVersion: lictor.dev/v1\n{}", template.replace("FIELD", &format!("{field}: null")));
