@@ -13,6 +13,7 @@ use super::refusal::Refusal;
 use crate::event::{DagRecord, PlanEvent};
 use crate::ir;
 use crate::model::{Attributes, Step, Text, Timestamp};
+use crate::snapshot::Governance;
 
 impl PlanDesk {
     /// Answers the `VerifyDagRequest` in `message`, as a framed `VerifyDagResponse`.
@@ -43,18 +44,14 @@ impl PlanDesk {
             return Err(Refusal::invalid(violations));
         }
         let verified_at = Timestamp::from_system(SystemTime::now());
-        let receipt;
         let binding = match &binding {
             Binding::None => ir::Binding::None,
             Binding::Approval(_) => return Err(Refusal::no_approvals()),
-            Binding::Receipt(text) => {
-                receipt = self.receipts.verify(text).map_err(Refusal::bad_receipt)?;
-                ir::Binding::Receipt { ir_hash: &receipt.ir_hash, status: receipt.status }
-            }
+            Binding::Receipt(_) => return Err(Refusal::bad_receipt("this server signs none")),
         };
         let residents = self.holder.load();
         let governance = residents.live().map(|snapshot| snapshot.governance());
-        let check = |step: &Step, params: &Attributes| governance?.check_params(&step.action, params);
+        let check = |step: &Step, params: &Attributes| wrong_params(governance?, step, params);
         let verification = ir::verify_dag(&plan, &nodes, &executions, binding, Some(&check));
         let answer = DagAnswer {
             verification: &verification,
@@ -71,4 +68,12 @@ impl PlanDesk {
         self.recorder.record_plan(PlanEvent::Verified(Box::new(record)));
         Ok(Bytes::from(framed))
     }
+}
+
+/// What is wrong with the arguments of a call, by the schemas of its action.
+fn wrong_params(governance: &Governance, step: &Step, params: &Attributes) -> Option<String> {
+    let checks = governance.governed(&step.action)?.checks();
+    let params = if checks.is_empty() { return None } else { serde_json::to_value(params).ok()? };
+    let bad = checks.iter().flat_map(|schema| schema.check(&params, &|_, _| false)).next()?;
+    Some(format!("`params{}`: {}", bad.pointer, bad.message))
 }
