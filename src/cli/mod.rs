@@ -3,6 +3,7 @@
 //! Human output goes to a terminal in colour, `--output json` is for machines. Exit codes are in [`exit`].
 
 mod audit;
+mod catalog;
 mod check;
 mod documents;
 mod eval;
@@ -41,6 +42,8 @@ enum Command {
     Schema(schema::SchemaArgs),
     /// Turn rules of the predecessor (JSON) into policy documents.
     Import(import::ImportArgs),
+    /// Make catalogues of actions from what is there already.
+    Catalog(catalog::CatalogArgs),
     /// Ask whether an action may happen: a running server, or policies in process.
     Eval(Box<eval::EvalArgs>),
     /// Validate a whole plan before it runs: ask a running server, or policies in process.
@@ -58,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Catalog(args) => catalog::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::ValidateIr(args) => validate_ir::run(&args),
         Command::Test(args) => test::run(&args),

@@ -4,6 +4,7 @@
 
 mod bound;
 mod canonical;
+mod flow;
 mod hash;
 mod refusal;
 mod validate;

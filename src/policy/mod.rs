@@ -26,7 +26,7 @@ pub use governance::{
     ActionCatalog, BulkRule, CatalogAction, FlowRule, LabelledPath, PathPattern, PlanRule, RiskPolicy, ScopeWord,
     TierRule,
 };
-pub use import::{Imported, import};
+pub use import::{Imported, import, import_mcp};
 pub use kinds::{read_plan, read_request};
 pub use load::{Loaded, SourceText, load};
 pub use params_schema::{BadParam, BadSchema, IsOpen, ParamsSchema};

@@ -29,6 +29,7 @@ use crate::model::{
 use crate::policy::DocumentSet;
 use crate::snapshot::{Governance, GovernedAction, Snapshot};
 
+use super::flow;
 use super::hash::{PlanHashes, plan_hashes};
 use report::Report;
 
@@ -76,6 +77,7 @@ pub fn validate(snapshot: Option<&Snapshot>, plan: &Plan, now: Timestamp, limits
     params::check(&subject, &mut report);
     let total_budget_cents = budget::check(&subject, &mut report);
     graph::check(plan, &mut report);
+    data_flow(&subject, &mut report);
 
     let labels: Vec<&[Text]> = actions.iter().map(|action| action.map_or(&[][..], |a| &a.entry().labels)).collect();
     let bindings = PlanBindings { plan, labels: &labels, total_budget_cents };
@@ -87,12 +89,34 @@ pub fn validate(snapshot: Option<&Snapshot>, plan: &Plan, now: Timestamp, limits
         plan_rules::out_of_budget(&mut report);
     }
 
+    let entries: Vec<_> = actions.iter().map(|action| action.map(GovernedAction::entry)).collect();
+    let flows: Vec<_> = governance.flows().iter().collect();
+    let found = flow::check(plan, &entries, &flows);
+    if found.required_level.is_some() {
+        report.escalate(found.required_level);
+    }
+    found.violations.into_iter().for_each(|violation| report.add(violation));
+
     let PlanHashes { ir_hash, step_hashes, refusals } = plan_hashes(plan);
     refused::report(plan, &refusals, &mut report);
     for (step, hash) in steps.iter_mut().zip(step_hashes) {
         step.step_hash = hash;
     }
     answer(report, label, steps, ir_hash, total_budget_cents, governance)
+}
+
+/// What was read and must not decide what is done.
+fn data_flow(subject: &Subject<'_>, report: &mut Report) {
+    let rules = subject.governance.flows();
+    if rules.is_empty() {
+        return;
+    }
+    let actions: Vec<_> = subject.actions.iter().map(|action| action.map(GovernedAction::entry)).collect();
+    let found = flow::check(subject.plan, &actions, rules);
+    if found.violations.iter().any(|violation| violation.severity == ViolationSeverity::Warning) {
+        report.escalate(found.required_level);
+    }
+    found.violations.into_iter().for_each(|violation| report.add(violation));
 }
 
 /// The budget of all conditions over one plan, in cost units.
