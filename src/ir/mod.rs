@@ -5,6 +5,8 @@
 mod bound;
 mod canonical;
 mod hash;
+mod hex;
+pub mod legacy;
 mod refusal;
 
 pub use bound::{BoundPaths, bound_paths};
