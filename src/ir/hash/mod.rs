@@ -10,6 +10,8 @@ mod tests;
 use sha2::{Digest, Sha256};
 
 use self::content::StepWriter;
+pub(crate) use self::content::{InputKey, input_key};
+pub(crate) use self::params::canonical_params;
 use super::canonical::write_string;
 use super::hex::hex;
 use super::refusal::{Refusal, RefusedField, refused_id};
