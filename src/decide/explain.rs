@@ -7,7 +7,7 @@ use crate::snapshot::{CompiledRule, Snapshot};
 /// Looks at every rule, whether or not another settled the answer. Costs as much as all conditions together, so it has a
 /// budget of its own; rules beyond it, or beyond the limit on rules, are left out and `truncated` says so.
 pub fn explain(snapshot: &Snapshot, request: &Request, now: Timestamp, limits: &Limits) -> Explanation {
-    let bindings = Bindings { request, now };
+    let bindings = Bindings::of_request(request, now);
     let mut budget = Budget { remaining: super::evaluation_cost(snapshot, limits) };
     // By what became of them: matched, failed, condition false, pattern mismatch.
     let mut groups: [Vec<RuleExplanation>; 4] = Default::default();

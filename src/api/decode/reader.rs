@@ -39,12 +39,17 @@ impl<'a> Raw<'a> {
         self.varint().map(|value| value != 0)
     }
 
-    /// An integer or enum field.
+    /// An integer field.
     pub fn varint(self) -> Result<u64, Malformed> {
         match self {
             Self::Varint(value) => Ok(value),
             _ => Err(Malformed::WireType),
         }
+    }
+
+    /// An enum field. A number beyond 32 bits is cut, as protobuf has it.
+    pub fn enumeration(self) -> Result<i32, Malformed> {
+        self.varint().map(|value| (value as u32).cast_signed())
     }
 
     /// A double field.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value as Json;
 
+use super::plans;
 use super::support::*;
 use crate::event::encoder::Encoder;
 use crate::event::gap::{Gap, GapReason};
@@ -43,6 +44,13 @@ fn all_events() -> Vec<String> {
     encoder.control(&mut out, &control);
     let gap = Gap::of_ranges(BOOT, 3, GapReason::RingFull, vec![(15, 20), (23, 23)]);
     encoder.gap(&mut out, &gap, Timestamp::from_micros(1_767_323_046_000_001));
+    let ticket = Ticket { boot: BOOT, worker: 3, number: 24 };
+    for status in [ValidationStatus::Pass, ValidationStatus::Escalate, ValidationStatus::Reject] {
+        encoder.validation(&mut out, &plans::validated(status, ticket));
+    }
+    for success in [true, false] {
+        encoder.verification(&mut out, &plans::verified(success, ticket));
+    }
     String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
 }
 

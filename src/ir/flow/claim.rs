@@ -125,7 +125,10 @@ impl<'l, 'v> Argument<'l, 'v> {
         let quotes = || covering().flat_map(|point| &point.quotes);
         quotes().next()?;
         if self.is_said(evidence) {
-            quotes().for_each(|quote| quote.used.set(true));
+            for point in covering() {
+                let is_own = point.path.len() == self.leaf.path.len();
+                point.quotes.iter().filter(|quote| is_own || self.repeats(quote, evidence)).for_each(|q| q.used.set(true));
+            }
             return None;
         }
         let mut held: Vec<&str> = Vec::new();
@@ -137,14 +140,9 @@ impl<'l, 'v> Argument<'l, 'v> {
             if !quote.said {
                 return Some(Doubt::NotSaid(quote.written));
             }
-            if !evidence.work.take(1 + (quote.normal.len() + self.text.len()) / 8) {
-                return Some(Doubt::NotInValue(quote.written));
-            }
-            let names = occurs(&self.text, &quote.normal, Within::Prose)
-                || self.day.is_some_and(|day| self.names_day(&quote.normal, day, evidence));
-            if names || occurs(&quote.normal, &self.text, Within::Argument) {
+            if self.repeats(quote, evidence) {
                 quote.used.set(true);
-                is_whole |= names;
+                is_whole |= self.is_within(quote, evidence);
                 held.push(&quote.normal);
             }
         }
@@ -155,6 +153,17 @@ impl<'l, 'v> Argument<'l, 'v> {
             (true, Some(quote)) => Some(Doubt::NotInValue(quote.written)),
             _ => self.left_over(&held, evidence).map(Doubt::LeftOver),
         }
+    }
+
+    /// Whether the quote stands in the value, or the value in the quote.
+    fn repeats(&self, quote: &Quote<'_>, evidence: &Evidence<'_>) -> bool {
+        let paid = evidence.work.take(1 + (quote.normal.len() + self.text.len()) / 8);
+        paid && (occurs(&quote.normal, &self.text, Within::Argument) || self.is_within(quote, evidence))
+    }
+
+    fn is_within(&self, quote: &Quote<'_>, evidence: &Evidence<'_>) -> bool {
+        occurs(&self.text, &quote.normal, Within::Prose)
+            || self.day.is_some_and(|day| self.names_day(&quote.normal, day, evidence))
     }
 
     /// Between the user's words others may stand, but no address, link or number that the user did not write: one that is

@@ -84,7 +84,8 @@ impl ValueTable {
     /// A table of `demands`, in ascending order of rules.
     pub fn build(path: AttributePath, demands: &[Demand<'_>]) -> Self {
         let keys = || demands.iter().flat_map(|demand| demand.values.iter().map(|key| (key, demand.rule)));
-        let rules = |wanted: fn(&&Demand<'_>) -> bool| demands.iter().filter(wanted).map(|demand| demand.rule).collect();
+        let rules =
+            |wanted: fn(&&Demand<'_>) -> bool| demands.iter().filter(wanted).map(|demand| demand.rule).collect();
         Self {
             path,
             texts: Postings::build(keys().filter_map(|(key, rule)| Some((key.text()?, rule))).collect()),
@@ -111,8 +112,15 @@ impl ValueTable {
                     texts.iter().for_each(|text| self.probe_text(text, hit));
                 });
             }
-            // Neither a map nor the time equals a constant.
-            Some(AttributeRef::Map(_) | AttributeRef::Now(_)) => {}
+            // Neither a map nor the time equals a constant, and nothing of a plan is part of a request.
+            Some(
+                AttributeRef::Map(_)
+                | AttributeRef::Now(_)
+                | AttributeRef::Integer(_)
+                | AttributeRef::Steps(_)
+                | AttributeRef::Subject(_)
+                | AttributeRef::Labels(_),
+            ) => {}
         }
     }
 
