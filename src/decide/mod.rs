@@ -55,10 +55,11 @@ pub fn evaluate_within(snapshot: &Snapshot, request: &Request, now: Timestamp, b
     let bindings = Bindings::of_request(request, now);
     let mut tally = Tally::default();
     for number in snapshot.candidates(request) {
-        let Some(rule) = snapshot.rules().get(number as usize) else { continue };
-        if tally.is_settled_for(rule) || !rule.concerns(request) {
+        // A decider whose layer has one of higher precedence can no longer change anything.
+        if snapshot.decided_layer(number).is_some_and(|layer| tally.is_decided(layer)) {
             continue;
         }
+        let Some(rule) = snapshot.rules().get(number as usize).filter(|rule| rule.concerns(request)) else { continue };
         match rule.condition.as_ref().map_or(Ok(true), |condition| condition.evaluate(&bindings, budget)) {
             Ok(true) => tally.matched(number, rule),
             Ok(false) => {}

@@ -122,7 +122,7 @@ impl EventLog {
         let watermark = WatermarkFile::create(&journal_dir, boot.to_string(), options.key.clone())?;
         let key = options.key.clone();
         let encoder = Encoder::new(
-            options.producer,
+            &options.producer,
             options.key,
             recovered.head,
             recovered.next_sequence,

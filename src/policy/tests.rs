@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::diag::{Severity, render_text};
-use crate::model::{Effect, Layer, Outcome, Value};
+use crate::diag::{Findings, Severity, Sources, render_text};
+use crate::model::{Effect, Layer, Outcome, Plan, Value};
 
-use super::{Loaded, Question, SourceText, json_schema, load};
+use super::{Loaded, Question, SourceText, json_schema, load, read_plan};
 
 fn cases(folder: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/policy").join(folder);
@@ -30,16 +30,14 @@ pub(super) fn rendered(loaded: &Loaded) -> String {
     text
 }
 
-/// Each `mistakes/*.yaml` is an author's mistake; the `.txt` beside it is what Lictor says of it. Run with
-/// `LICTOR_UPDATE_CASES=1` to write the texts anew, and read the difference.
-#[test]
-fn mistakes_are_explained() {
+/// Compares what is found in each file of a folder with the `.txt` beside it. Run with `LICTOR_UPDATE_CASES=1` to write the
+/// texts anew, and read the difference.
+fn explained(folder: &str, find: fn(&str, &str) -> String) {
     let update = std::env::var_os("LICTOR_UPDATE_CASES").is_some();
     let mut different = Vec::new();
-    for path in cases("mistakes") {
+    for path in cases(folder) {
         let name = path.file_name().unwrap().to_str().unwrap();
-        let loaded = load_text(name, &fs::read_to_string(&path).unwrap());
-        let found = rendered(&loaded);
+        let found = find(name, &fs::read_to_string(&path).unwrap());
         assert!(!found.is_empty(), "{name} must be a mistake");
         let beside = path.with_extension("txt");
         if update {
@@ -49,6 +47,56 @@ fn mistakes_are_explained() {
         }
     }
     assert!(different.is_empty(), "other texts than expected:\n{}", different.join("\n"));
+}
+
+/// Each `mistakes/*.yaml` is an author's mistake; the `.txt` beside it is what Lictor says of it.
+#[test]
+fn mistakes_are_explained() {
+    explained("mistakes", |name, text| rendered(&load_text(name, text)));
+}
+
+#[test]
+fn mistakes_in_plans_are_explained() {
+    explained("plan-mistakes", |name, text| {
+        let (sources, _, findings) = plan_of(name, text);
+        findings.iter().map(|finding| format!("{}\n\n", render_text(&sources, finding, false))).collect()
+    });
+}
+
+fn plan_of(name: &str, text: &str) -> (Sources, Option<Plan>, Findings) {
+    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let source = sources.add(name, text);
+    let plan = read_plan(source, text, &mut findings);
+    findings.sort();
+    (sources, plan, findings)
+}
+
+#[test]
+fn a_plan_is_read_by_the_names_of_the_file_format_and_of_the_wire() {
+    let ours = r#"{"tenant": "t", "ordering": "DAG", "userMessages": ["pay Ann"], "subject": {"id": "a", "onBehalfOf": "b"},
+        "steps": [{"stepId": "s", "action": "x", "idempotencyKey": "k", "budgetCents": 5, "dependsOn": ["r"],
+            "params": {"step_id": 1}, "inputs": [
+                {"path": "/a", "user": {"quote": "Ann"}}, {"path": "/b", "constant": {}},
+                {"path": "/c", "step": {"stepId": "r", "outputPath": "/0"}}]}],
+        "observations": [{"stepId": "r", "output": [1, null]}], "labels": {"team": "x"}}"#;
+    let wire = [
+        ("\"tenant\"", "\"tenant_id\""),
+        ("userMessages", "user_messages"),
+        ("stepId", "step_id"),
+        ("idempotencyKey", "idempotency_key"),
+        ("budgetCents", "budget_cents"),
+        ("dependsOn", "depends_on"),
+        ("outputPath", "output_path"),
+        ("onBehalfOf", "on_behalf_of"),
+    ];
+    let wire = wire.iter().fold(ours.to_owned(), |text, (ours, wire)| text.replace(ours, wire));
+    let (_, plan, findings) = plan_of("ours", ours);
+    assert!(findings.is_empty(), "{findings:?}");
+    let plan = plan.unwrap();
+    assert_eq!(plan.steps[0].params.get("step_id"), Some(&Value::Number(1.0)));
+    assert_eq!((plan.steps[0].inputs.len(), plan.steps[0].budget_cents), (3, Some(5)));
+    assert_eq!(plan.observations[0].output, Value::List([Value::Number(1.0), Value::Null].into()));
+    assert_eq!(Some(plan), plan_of("wire", &wire).1);
 }
 
 #[test]

@@ -59,7 +59,9 @@ fn count(subject: &Subject<'_>, index: usize, decision: &Decision, report: &mut 
         Outcome::RequireApproval => report.escalate(decision.required_level()),
         Outcome::Deny => {
             let rule = decision.matched_rule().map(|rule| format!("{}/{}", rule.policy, rule.rule));
-            let who = rule.as_ref().map_or_else(|| "the policies deny".to_owned(), |rule| format!("the rule `{rule}` denies"));
+            let who = rule
+                .as_ref()
+                .map_or_else(|| "the policies deny".to_owned(), |rule| format!("the rule `{rule}` denies"));
             let step = subject.plan.steps.get(index);
             report.add(Violation {
                 code: ViolationCode::PolicyDenied,

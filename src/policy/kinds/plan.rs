@@ -184,7 +184,9 @@ pub fn read(source: SourceId, text: &str, out: &mut Findings) -> Option<Plan> {
 /// Whether a part of a question is one of a plan: it has a field that no request has.
 pub(super) fn is_one(node: &Node) -> bool {
     const ONLY: [&str; 6] = ["steps", "ordering", "userMessages", "observations", "labels", "intentSummary"];
-    let ours = |key: &str| WIRE_NAMES.iter().find(|(wire, _)| *wire == key).map_or_else(|| key.to_owned(), |(_, ours)| (*ours).to_owned());
+    let ours = |key: &str| {
+        WIRE_NAMES.iter().find(|(wire, _)| *wire == key).map_or_else(|| key.to_owned(), |(_, ours)| (*ours).to_owned())
+    };
     matches!(&node.kind, Kind::Map(entries) if entries.iter().any(|entry| ONLY.contains(&ours(&entry.key).as_str())))
 }
 

@@ -62,11 +62,8 @@ impl JsonSchema for ViolationName {
     }
 }
 
-const STATUSES: [(&str, ValidationStatus); 3] = [
-    ("pass", ValidationStatus::Pass),
-    ("escalate", ValidationStatus::Escalate),
-    ("reject", ValidationStatus::Reject),
-];
+const STATUSES: [(&str, ValidationStatus); 3] =
+    [("pass", ValidationStatus::Pass), ("escalate", ValidationStatus::Escalate), ("reject", ValidationStatus::Reject)];
 
 /// Reads what a case with a plan expects.
 pub(super) fn decode(field: Field<'_>, out: &mut Findings) -> Option<PlanExpectation> {

@@ -133,7 +133,16 @@ pub(super) fn flows(
         let (effect, required_level) = effect(&fields, out);
         let reason = reason(&fields, out);
         let (from, to) = (from?.into(), to?.into());
-        Some(FlowRule { document: document.clone(), name: rule?, from, to, effect: effect?, required_level, reason, span })
+        Some(FlowRule {
+            document: document.clone(),
+            name: rule?,
+            from,
+            to,
+            effect: effect?,
+            required_level,
+            reason,
+            span,
+        })
     };
     entries.into_iter().filter_map(read).collect()
 }

@@ -1,8 +1,10 @@
+mod properties;
+
 use super::*;
 use crate::model::{Attributes, Input, Layer, Ordering, Origin, Step, Subject as Who, Value};
 use crate::policy::{SourceText, load};
 
-const GOVERNANCE: &str = include_str!("../../../tests/cases/policy/good/governance.yaml");
+const GOVERNANCE: &str = include_str!("../../../../tests/cases/policy/good/governance.yaml");
 
 fn snapshot(texts: &[(Layer, &str)]) -> Snapshot {
     let texts: Vec<SourceText> = texts
