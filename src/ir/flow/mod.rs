@@ -110,6 +110,7 @@ fn offences<'a>(
                     continue;
                 }
                 match known.get(&(*sink, *rule_number)) {
+                    Some(_) if leaf.is_open => {}
                     Some(number) => offences[*number].more += 1,
                     None => {
                         known.insert((*sink, *rule_number), offences.len());

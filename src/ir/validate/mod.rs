@@ -89,14 +89,6 @@ pub fn validate(snapshot: Option<&Snapshot>, plan: &Plan, now: Timestamp, limits
         plan_rules::out_of_budget(&mut report);
     }
 
-    let entries: Vec<_> = actions.iter().map(|action| action.map(GovernedAction::entry)).collect();
-    let flows: Vec<_> = governance.flows().iter().collect();
-    let found = flow::check(plan, &entries, &flows);
-    if found.required_level.is_some() {
-        report.escalate(found.required_level);
-    }
-    found.violations.into_iter().for_each(|violation| report.add(violation));
-
     let PlanHashes { ir_hash, step_hashes, refusals } = plan_hashes(plan);
     refused::report(plan, &refusals, &mut report);
     for (step, hash) in steps.iter_mut().zip(step_hashes) {
