@@ -20,7 +20,7 @@ use super::accept::BACK_OFF;
 use super::admission::{Admission, Permit};
 use super::drain::{Drain, Phase};
 use super::health::Readiness;
-use super::server::{ServerError, bind_tcp};
+use super::listeners::HttpListener;
 use crate::reload::StatusReader;
 use crate::telemetry::Telemetry;
 
@@ -47,26 +47,23 @@ struct Shared {
 }
 
 impl HttpServer {
-    /// Listens on `address` and answers on the runtime `control`.
-    ///
-    /// # Errors
-    /// The address cannot be listened on.
+    /// Answers on the runtime `control`.
+    #[must_use]
     pub fn start(
-        address: SocketAddr,
+        listener: HttpListener,
         readiness: Readiness,
         reload: StatusReader,
         telemetry: Arc<Telemetry>,
         control: &Handle,
-    ) -> Result<Self, ServerError> {
-        let (listener, bound) = bind_tcp(address, "--http", control)?;
+    ) -> Self {
         let (phase, drain) = Drain::new();
         let router = Router::new()
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
             .with_state(Shared { readiness, reload, telemetry });
-        let acceptor = control.spawn(accept(listener, router, drain));
-        Ok(Self { address: bound, phase, acceptor })
+        let acceptor = control.spawn(accept(listener.listener, router, drain));
+        Self { address: listener.address, phase, acceptor }
     }
 
     /// Where it listens.

@@ -19,6 +19,7 @@ mod encode;
 mod frame;
 mod health;
 mod http;
+mod listeners;
 mod message;
 mod options;
 pub mod proto;
@@ -35,6 +36,7 @@ mod worker;
 
 pub use health::Readiness;
 pub use http::HttpServer;
+pub use listeners::{HttpListener, Listeners};
 pub use options::{ConnectionLimits, ServerOptions};
 pub use server::{Server, ServerError, State};
-pub use wire::{check_request, to_request, to_response};
+pub use wire::{check_request, read_request, to_request, to_response};

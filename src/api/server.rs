@@ -15,9 +15,10 @@ use super::admission::Admission;
 use super::desk::Desk;
 use super::drain::{Drain, Phase};
 use super::health::Readiness;
+use super::listeners::Listeners;
 use super::options::ServerOptions;
 use super::routes;
-use super::socket::{self, BoundSocket};
+use super::socket::BoundSocket;
 use super::worker::{self, Worker};
 use crate::event::Recorder;
 use crate::snapshot::Holder;
@@ -138,28 +139,24 @@ struct RunningWorker {
 }
 
 impl Server {
-    /// Binds the listeners and starts the workers; connections are accepted on the runtime `control`.
+    /// Starts the workers and serves `listeners`; connections are accepted on the runtime `control`.
     ///
     /// # Errors
-    /// An address or path cannot be listened on, or a thread cannot be started.
-    pub fn start(options: &ServerOptions, state: State, control: &Handle) -> Result<Self, ServerError> {
-        if options.tcp.is_none() && options.socket.is_none() {
-            return Err(ServerError::NowhereToListen);
-        }
+    /// There are no workers, or a thread cannot be started.
+    pub fn start(
+        listeners: Listeners,
+        options: &ServerOptions,
+        state: State,
+        control: &Handle,
+    ) -> Result<Self, ServerError> {
         if state.recorders.is_empty() {
             return Err(ServerError::NoWorkers);
-        }
-        if let Some(address) = options.tcp.filter(|address| !address.ip().to_canonical().is_loopback()) {
-            return Err(ServerError::NotLoopback { address });
         }
         let (phase, drain) = Drain::new();
         let readiness = Readiness::new(state.holder.clone(), drain.clone());
         let connections = Admission::new(options.connections.connections);
         let calls = Admission::new(options.connections.in_flight);
 
-        // Everything that can fail for the user's reasons comes before anything runs.
-        let tcp = options.tcp.map(|address| bind_tcp(address, "--listen", control)).transpose()?;
-        let unix = options.socket.as_deref().map(|path| bind_unix(path, options.socket_mode, control)).transpose()?;
         let routes = routes::build(readiness.clone(), options.reflection)?;
 
         let mut inboxes = Vec::new();
@@ -193,12 +190,12 @@ impl Server {
         let dealer = Dealer::new(inboxes, connections.clone(), drain, state.telemetry);
         let mut acceptors = Vec::new();
         let mut address = None;
-        if let Some((listener, bound)) = tcp {
+        if let Some((listener, bound)) = listeners.tcp {
             address = Some(bound);
             acceptors.push(control.spawn(dealer.clone().accept_tcp(listener)));
         }
         let mut socket = None;
-        if let Some((listener, bound)) = unix {
+        if let Some((listener, bound)) = listeners.unix {
             socket = Some(bound);
             acceptors.push(control.spawn(dealer.clone().accept_unix(listener)));
         }
@@ -263,31 +260,6 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.phase.send_replace(Phase::Stopping);
     }
-}
-
-/// Binds exclusively: no other process can share the port.
-pub fn bind_tcp(
-    address: SocketAddr,
-    flag: &'static str,
-    control: &Handle,
-) -> Result<(tokio::net::TcpListener, SocketAddr), ServerError> {
-    let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::AddrInUse => ServerError::AddressInUse { address, flag },
-        _ => ServerError::Address { address, flag, source },
-    };
-    let listener = std::net::TcpListener::bind(address).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
-    let bound = listener.local_addr().map_err(failed)?;
-    let _entered = control.enter();
-    Ok((tokio::net::TcpListener::from_std(listener).map_err(failed)?, bound))
-}
-
-fn bind_unix(path: &Path, mode: u32, control: &Handle) -> Result<(tokio::net::UnixListener, BoundSocket), ServerError> {
-    let (listener, bound) = socket::bind(path, mode)?;
-    let _entered = control.enter();
-    let listener = tokio::net::UnixListener::from_std(listener)
-        .map_err(|source| ServerError::Socket { path: path.to_owned(), source })?;
-    Ok((listener, bound))
 }
 
 fn start_worker(

@@ -67,12 +67,19 @@ pub(super) fn to_value(value: &Value) -> prost_types::Value {
 /// # Errors
 /// The status with which the server would refuse it, with the fields that are wrong.
 pub fn check_request(request: &Request, limits: &Limits) -> Result<(), Box<tonic::Status>> {
-    let message = to_request(request).encode_to_vec();
+    read_request(&to_request(request).encode_to_vec(), limits).map(drop)
+}
+
+/// Reads an encoded `EvaluateRequest` as a server does that is sent it.
+///
+/// # Errors
+/// The status with which the server would refuse it, with the fields that are wrong.
+pub fn read_request(message: &[u8], limits: &Limits) -> Result<Request, Box<tonic::Status>> {
     let refusal = if message.len() > limits.message_bytes {
         Refusal::message_too_large(message.len(), limits.message_bytes)
     } else {
-        match decode::evaluate_request(&message, None, limits) {
-            Ok(decoded) if decoded.violations.is_empty() => return Ok(()),
+        match decode::evaluate_request(message, None, limits) {
+            Ok(decoded) if decoded.violations.is_empty() => return Ok(decoded.request),
             Ok(decoded) => Refusal::invalid(decoded.violations),
             Err(why) => Refusal::malformed(why),
         }

@@ -1,9 +1,10 @@
 //! The server as a whole: builds everything from its options, owns the threads and the order of shutdown.
 //!
-//! Starting: state directory, event log, first load, listeners, watching. Stopping, on SIGTERM or SIGINT: stop accepting
+//! Starting: state directory, listeners bound, event log, first load, listeners served, watching. Stopping, on SIGTERM or SIGINT: stop accepting
 //! and answer what is in flight, stop reloading, flush the events. SIGHUP asks for a reload.
 
 mod observe;
+mod open_files;
 mod options;
 
 use std::io;
@@ -13,7 +14,7 @@ use std::time::Instant;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::api::{HttpServer, Server, ServerError, State};
+use crate::api::{HttpListener, HttpServer, Listeners, Server, ServerError, State};
 use crate::event::{EventError, EventLog, EventOptions};
 use crate::reload::{ArchiveError, ReloadHandle, Reloader};
 use crate::snapshot::Holder;
@@ -92,8 +93,13 @@ struct App {
 }
 
 impl App {
-    fn start(options: AppOptions, control: &Runtime) -> Result<Self, AppError> {
+    fn start(mut options: AppOptions, control: &Runtime) -> Result<Self, AppError> {
+        let connections = &mut options.server.connections.connections;
+        *connections = open_files::room_for(*connections);
         let state_dir = StateDir::open(&options.state)?;
+        // What most often keeps a server from starting comes before anything that leaves a trace.
+        let listeners = Listeners::bind(&options.server, control.handle())?;
+        let http = options.http.map(|address| HttpListener::bind(address, control.handle())).transpose()?;
         let telemetry = Arc::new(Telemetry::new());
         let producer = format!("{}/{}", options.events.producer, state_dir.instance_id());
         let events = Arc::new(EventLog::open(EventOptions { producer, ..options.events })?);
@@ -107,13 +113,10 @@ impl App {
 
         let recorders = (0..options.workers).map(|worker| events.recorder(worker)).collect();
         let state = State { holder, recorders, telemetry: telemetry.clone() };
-        let server = Server::start(&options.server, state, control.handle())?;
-        let http = options
-            .http
-            .map(|address| {
-                HttpServer::start(address, server.readiness(), reloader.status(), telemetry, control.handle())
-            })
-            .transpose()?;
+        let server = Server::start(listeners, &options.server, state, control.handle())?;
+        let http = http.map(|listener| {
+            HttpServer::start(listener, server.readiness(), reloader.status(), telemetry, control.handle())
+        });
         let reload = reloader.spawn().map_err(|source| AppError::System { what: "the reload thread", source })?;
         tracing::info!(
             socket = server.socket_path().map(|path| path.display().to_string()),

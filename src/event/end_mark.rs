@@ -12,6 +12,7 @@ use super::seal::seal;
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 struct Content {
+    #[serde(deserialize_with = "super::sequence::read")]
     sequence: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mac: Option<String>,

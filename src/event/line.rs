@@ -52,6 +52,7 @@ struct Envelope<'a> {
 
 #[derive(Deserialize)]
 struct Meta<'a> {
+    #[serde(deserialize_with = "super::sequence::read")]
     sequence: u64,
     #[serde(borrow)]
     ticket: Option<Cow<'a, str>>,

@@ -34,6 +34,7 @@ mod rendered;
 mod ring;
 mod seal;
 mod segment;
+mod sequence;
 mod state;
 mod stats;
 mod sync;

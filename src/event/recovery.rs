@@ -135,7 +135,8 @@ pub(super) struct End {
 
 impl End {
     fn of(directory: &Path, last: Option<Scan>, known: Option<&JournalState>, segments: &[Segment]) -> Self {
-        let first_of_last = segments.last().map_or(0, |segment| segment.first.saturating_sub(1));
+        // A segment that is not empty has used at least the number in its name, even if none of its lines can be read.
+        let first_of_last = segments.last().map_or(0, |segment| segment.first);
         let scan = last.unwrap_or_default();
         let mut end = Self {
             head: scan.last.unwrap_or(GENESIS),

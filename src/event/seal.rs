@@ -23,6 +23,7 @@ pub(super) fn seal(key: Option<&ChainKey>, purpose: &str, content: &impl Seriali
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct KeyedSince {
     /// Sequence number of the first event that the key protects.
+    #[serde(deserialize_with = "super::sequence::read")]
     pub(super) sequence: u64,
     /// Hash that this event follows, 64 hexadecimal digits: it binds the mark to its journal, and the events before to
     /// what they were then.

@@ -5,6 +5,7 @@ use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
 use super::error::EventError;
+use super::sequence;
 
 const EXTENSION: &str = "jsonl";
 
@@ -50,7 +51,8 @@ pub(super) fn first_of(path: &Path) -> Option<u64> {
         return None;
     }
     let stem = path.file_stem()?.to_str()?;
-    (stem.len() == 20 && stem.bytes().all(|byte| byte.is_ascii_digit())).then(|| stem.parse().ok()).flatten()
+    let number = (stem.len() == 20 && stem.bytes().all(|byte| byte.is_ascii_digit())).then(|| stem.parse().ok());
+    number.flatten().filter(|number| *number <= sequence::MAX)
 }
 
 /// One line of a segment, without its newline.

@@ -34,8 +34,10 @@ pub(super) struct JournalState {
     /// The starts whose records the journal may still hold, oldest first. The last one is the current or latest.
     pub(super) boots: Vec<BootEntry>,
     /// First sequence number that the cap has left; older segments were deleted on purpose.
+    #[serde(deserialize_with = "super::sequence::read")]
     pub(super) oldest: u64,
     /// Sequence number of the last event, at a clean stop; at start, of the last event found.
+    #[serde(deserialize_with = "super::sequence::read")]
     pub(super) sequence: u64,
     /// Its hash, 64 hexadecimal digits.
     pub(super) head: String,

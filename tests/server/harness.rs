@@ -8,7 +8,7 @@ use hyper_util::rt::TokioIo;
 use lictor::api::proto::rpc;
 use lictor::api::proto::v1::decision_service_client::DecisionServiceClient;
 use lictor::api::proto::v1::{Action, EvaluateRequest, Subject};
-use lictor::api::{Server, ServerOptions, State};
+use lictor::api::{Listeners, Server, ServerOptions, State};
 use lictor::event::{EventLog, EventOptions};
 use lictor::model::Layer;
 use lictor::policy::{self, SourceText};
@@ -75,7 +75,8 @@ impl Running {
         let holder = Arc::new(Holder::default());
         let telemetry = Arc::new(Telemetry::new());
         let state = State { holder: holder.clone(), recorders: vec![events.recorder(0)], telemetry: telemetry.clone() };
-        let server = Server::start(&options, state, &Handle::current()).unwrap();
+        let listeners = Listeners::bind(&options, &Handle::current()).unwrap();
+        let server = Server::start(listeners, &options, state, &Handle::current()).unwrap();
         Self { server, telemetry, holder, events, folder }
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use lictor::api::HttpServer;
+use lictor::api::{HttpListener, HttpServer};
 use lictor::reload::StatusReader;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Handle;
@@ -24,13 +24,12 @@ async fn tells_life_readiness_and_figures() {
     let running = Running::start_empty(|_| {});
     let loopback = "127.0.0.1:0".parse().unwrap();
     let http = HttpServer::start(
-        loopback,
+        HttpListener::bind(loopback, &Handle::current()).unwrap(),
         running.server.readiness(),
         StatusReader::default(),
         running.telemetry.clone(),
         &Handle::current(),
-    )
-    .unwrap();
+    );
     let address = http.address();
     assert_eq!(get(address, "/healthz").await, ("HTTP/1.1 200 OK".into(), "ok\n".into()));
     let (status, body) = get(address, "/readyz").await;

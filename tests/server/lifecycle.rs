@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lictor::api::proto::v1::EvaluateStreamRequest;
-use lictor::api::{Server, ServerError, ServerOptions, State};
+use lictor::api::{Listeners, Server, ServerError, ServerOptions, State};
 use lictor::event::{EventLog, EventOptions};
 use prost::Message;
 use tokio::runtime::Handle;
@@ -23,7 +23,8 @@ fn start(options: &ServerOptions) -> Result<Server, Box<ServerError>> {
     let folder = tempfile::tempdir().unwrap();
     let events = EventLog::open(EventOptions::new(folder.path())).unwrap();
     let state = State { holder: Arc::default(), recorders: vec![events.recorder(0)], telemetry: Arc::default() };
-    Ok(Server::start(options, state, &Handle::current())?)
+    let listeners = Listeners::bind(options, &Handle::current())?;
+    Ok(Server::start(listeners, options, state, &Handle::current())?)
 }
 
 #[tokio::test]

@@ -29,16 +29,28 @@ pub struct Lictor {
 impl Lictor {
     /// Starts over a folder with one policy file and waits until it is ready.
     pub fn start(policies: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        std::fs::create_dir(folder.path().join("policies")).expect("policies folder");
-        let mut lictor = Self { folder, child: None, tcp: free_address(), http: free_address() };
-        lictor.write_policies(policies);
+        let mut lictor = Self::prepare(policies);
         lictor.run();
         lictor
     }
 
-    /// Starts the program again over the same folder.
+    /// A folder with one policy file.
+    pub fn prepare(policies: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("policies")).expect("policies folder");
+        let lictor = Self { folder, child: None, tcp: free_address(), http: free_address() };
+        lictor.write_policies(policies);
+        lictor
+    }
+
+    /// Starts the program (again) over the folder and waits until it is ready.
     pub fn run(&mut self) {
+        self.spawn();
+        wait_for("readiness", || self.http_get("/readyz").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")));
+    }
+
+    /// Starts the program over the folder.
+    pub fn spawn(&mut self) {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path("log")).expect("log file");
         let child = Command::new(env!("CARGO_BIN_EXE_lictor"))
             .arg("serve")
@@ -52,7 +64,6 @@ impl Lictor {
             .spawn()
             .expect("lictor starts");
         self.child = Some(child);
-        wait_for("readiness", || self.http_get("/readyz").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")));
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -84,6 +95,22 @@ impl Lictor {
         let id = self.child.as_ref().expect("running").id().to_string();
         let status = Command::new("kill").args([signal, &id]).status().expect("kill runs");
         assert!(status.success(), "kill {signal} {id}");
+    }
+
+    fn process_file(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{name}", self.child.as_ref().expect("running").id()))
+    }
+
+    /// Forgets what the program's resident memory has been at most.
+    pub fn reset_peak_memory(&self) {
+        std::fs::write(self.process_file("clear_refs"), "5").expect("reset of the peak");
+    }
+
+    /// What the program's resident memory has been at most, in KiB.
+    pub fn peak_memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(self.process_file("status")).expect("status of the program");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
+        peak.and_then(|peak| peak.parse().ok()).expect("a peak")
     }
 
     /// Waits until the program has ended.
@@ -185,7 +212,8 @@ async fn connect(socket: &Path) -> Channel {
     Endpoint::from_static("http://localhost").connect_with_connector(connector).await.expect("connect")
 }
 
-fn free_address() -> SocketAddr {
+/// An address that nobody listens on.
+pub fn free_address() -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("its address")
 }

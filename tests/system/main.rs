@@ -4,6 +4,7 @@
 
 mod crash;
 mod harness;
+mod hostile;
 mod python;
 mod reload;
 mod shutdown;

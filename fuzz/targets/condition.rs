@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../bodies/condition.rs"]
+mod condition;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| condition::check(input));
