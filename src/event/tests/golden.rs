@@ -182,12 +182,17 @@ proptest::proptest! {
 #[test]
 fn what_is_rendered_once_is_what_is_rendered_anew() {
     let label = |revision: u64, rules: u32| {
-        let mut label = SnapshotLabel { revision, ..SnapshotLabel::clone(&snapshot()) };
-        label.version = format!("v1.{revision}.0").into();
-        let rule = label.rules[0].clone();
+        let example = snapshot();
+        let rule = &example.rules[0];
         let numbered =
             |n| RuleLabel { rule: format!("r{n}").into(), reason: format!("{revision}/{n}").into(), ..rule.clone() };
-        label.rules = (0..rules).map(numbered).collect();
+        let label = SnapshotLabel {
+            digest: example.digest.clone(),
+            revision,
+            version: format!("v1.{revision}.0").into(),
+            rules: (0..rules).map(numbered).collect(),
+            default: DefaultLabel { effect: Effect::Deny, policy_set: "acme".into() },
+        };
         std::sync::Arc::new(label)
     };
     // More snapshots and rules than are remembered, seen in turn.
