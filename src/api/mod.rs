@@ -31,6 +31,7 @@ mod server;
 mod service;
 mod socket;
 mod stream;
+mod timer;
 mod wire;
 mod worker;
 
