@@ -34,6 +34,7 @@ mod server;
 mod service;
 mod socket;
 mod stream;
+mod timer;
 mod wire;
 mod wire_plan;
 mod worker;

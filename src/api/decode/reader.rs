@@ -76,6 +76,20 @@ impl<'a> Reader<'a> {
     /// The next field, `None` at the end.
     #[inline]
     pub fn next(&mut self) -> Result<Option<(u32, Raw<'a>)>, Malformed> {
+        // Most fields by far: a string or message below 128 bytes, with a number below 16.
+        if let [tag @ 8..0x80, length @ ..0x80, rest @ ..] = self.rest
+            && tag & 7 == 2
+            && let Some((content, rest)) = rest.split_at_checked(usize::from(*length))
+        {
+            self.rest = rest;
+            return Ok(Some((u32::from(tag >> 3), Raw::Bytes(content))));
+        }
+        self.any()
+    }
+
+    /// The next field, whatever it is.
+    #[inline(never)]
+    fn any(&mut self) -> Result<Option<(u32, Raw<'a>)>, Malformed> {
         if self.rest.is_empty() {
             return Ok(None);
         }
