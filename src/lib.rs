@@ -1,13 +1,14 @@
 //! Lictor: the policy-decision point that stands beside an AI agent runtime and decides, before each action, whether it
 //! may happen.
 //!
-//! The pure core (`model`, `diag`, `yaml`, `condition`, `policy`, `snapshot`, `decide`) knows neither sockets nor clocks nor
-//! files and is what other Rust programs embed with `default-features = false`. Everything around it comes with the
-//! feature `server`. `docs/architecture.md` describes the rooms and which may use which.
+//! The pure core (`model`, `diag`, `yaml`, `condition`, `policy`, `snapshot`, `decide`, `ir`) knows neither sockets nor
+//! clocks nor files and is what other Rust programs embed with `default-features = false`. Everything around it comes with
+//! the feature `server`. `docs/architecture.md` describes the rooms and which may use which.
 
 pub mod condition;
 pub mod decide;
 pub mod diag;
+pub mod ir;
 pub mod model;
 pub mod policy;
 pub mod snapshot;

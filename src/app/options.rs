@@ -86,8 +86,11 @@ fn reload(config: &Config) -> ReloadOptions {
 
 fn events(config: &Config) -> Result<EventOptions, OptionsError> {
     let events = &config.events;
-    let EventMode::BestEffort = events.mode;
     let mut options = EventOptions::new(&config.state.directory);
+    options.decisions = match events.mode {
+        EventMode::BestEffort => true,
+        EventMode::Off => false,
+    };
     options.journal_bytes = events.journal_bytes;
     options.segment_bytes = events.segment_bytes;
     options.fsync_interval = events.fsync_interval;

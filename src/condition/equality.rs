@@ -4,7 +4,7 @@ use crate::model::Value;
 
 use super::list;
 use super::path::AttributePath;
-use super::predicate::{Scalar, Test};
+use super::predicate::{Predicate, Scalar, Test};
 use super::program::Program;
 
 /// A term of the outermost `&&` that says which values an attribute must have: `attribute == constant` or
@@ -31,18 +31,38 @@ pub enum WhenMissing {
     /// An error, so that the condition is an error unless another of its terms is false: the condition must still be
     /// evaluated. So it is in CEL, below the context and the properties.
     Error,
-    /// False, and so is the condition. So it is in the list.
+    /// False, and so is the condition. So it is in the list, and in CEL where other terms ask with `has` first.
     False,
     /// It cannot be missing: every request has the attribute, though it may be empty.
     Impossible,
 }
 
 pub(super) fn required(program: &Program) -> Vec<RequiredEquality> {
-    program.terms.iter().filter_map(|term| of_predicate(program, term)).collect()
+    let predicates = || program.terms.iter().filter_map(|term| program.term_predicate(term));
+    let mut required: Vec<_> = predicates().filter_map(of_predicate).collect();
+    for equality in &mut required {
+        if equality.when_missing == WhenMissing::Error && is_false_when_missing(&equality.path, predicates()) {
+            equality.when_missing = WhenMissing::False;
+        }
+    }
+    required
 }
 
-fn of_predicate(program: &Program, term: &super::program::Term) -> Option<RequiredEquality> {
-    let predicate = program.term_predicate(term)?;
+/// Whether another term makes the condition false where the attribute at `path` is missing: `has`, or an entry of the list.
+/// Below a key, `has` fails where the key's value is no map, so that it guards only what is directly below a slot.
+fn is_false_when_missing<'p>(path: &AttributePath, mut predicates: impl Iterator<Item = &'p Predicate>) -> bool {
+    let is_top_level = path.keys().count() == 1;
+    predicates.any(|predicate| {
+        let is_false = match &predicate.test {
+            Test::Present => is_top_level,
+            Test::List(test) => test.is_false_when_missing(),
+            _ => false,
+        };
+        is_false && !predicate.negated && predicate.path == *path
+    })
+}
+
+fn of_predicate(predicate: &Predicate) -> Option<RequiredEquality> {
     if predicate.negated {
         return None;
     }

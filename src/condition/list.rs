@@ -39,6 +39,11 @@ pub(super) enum ListTest {
 }
 
 impl ListTest {
+    /// Whether the entry is false for a request without the field.
+    pub(super) const fn is_false_when_missing(&self) -> bool {
+        !matches!(self, Self::Exists(false))
+    }
+
     /// Whether the entry holds. The only error is a used-up budget.
     pub(super) fn holds(
         &self,

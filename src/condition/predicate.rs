@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use hashbrown::HashSet;
 use regex::Regex;
 
-use crate::model::{Text, Value};
+use crate::model::{Text, Value, same_text};
 
 use super::ast::BinaryOp;
 use super::error::{Budget, ConditionError, Overload};
@@ -132,7 +132,7 @@ impl Scalar {
     #[inline]
     pub(super) fn equals(&self, seen: AttributeRef<'_>) -> bool {
         match (self, seen) {
-            (Self::Text(text), AttributeRef::Text(other)) => text == other,
+            (Self::Text(text), AttributeRef::Text(other)) => same_text(text, other),
             (_, AttributeRef::Value(value)) => self.equals_value(value),
             _ => false,
         }
@@ -141,7 +141,7 @@ impl Scalar {
     #[inline]
     pub(super) fn equals_value(&self, value: &Value) -> bool {
         match (self, value) {
-            (Self::Text(text), Value::String(other)) => text == other,
+            (Self::Text(text), Value::String(other)) => same_text(text, other),
             (Self::Number(number), Value::Number(other)) => number == other,
             (Self::Bool(value), Value::Bool(other)) => value == other,
             (Self::Null, Value::Null) => true,
@@ -207,7 +207,7 @@ impl Set {
     #[inline]
     pub(super) fn has_text(&self, text: &str) -> bool {
         match &self.texts {
-            Texts::Few(texts) => texts.iter().any(|known| known == text),
+            Texts::Few(texts) => texts.iter().any(|known| same_text(known, text)),
             Texts::Many(texts) => texts.contains(text),
         }
     }
@@ -296,7 +296,7 @@ impl Predicate {
         match seen {
             AttributeRef::Texts(texts) => {
                 budget.charge(texts.len() / 2)?;
-                Ok(matches!(scalar, Scalar::Text(text) if texts.contains(text)))
+                Ok(matches!(scalar, Scalar::Text(text) if texts.iter().any(|known| same_text(known, text))))
             }
             AttributeRef::Value(Value::List(items)) => {
                 budget.charge(items.len())?;

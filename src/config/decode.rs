@@ -23,6 +23,8 @@ const LAYERS: [(&str, Layer); 3] = [
     (Layer::Tenant.as_str(), Layer::Tenant),
 ];
 
+const MODES: [(&str, EventMode); 2] = [("best_effort", EventMode::BestEffort), ("off", EventMode::Off)];
+
 const FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 const LEVELS: [(&str, LogLevel); 5] = [
@@ -168,7 +170,7 @@ fn event_mode(field: Field<'_>, out: &mut Findings) -> Option<EventMode> {
         );
         return None;
     }
-    field.one_of("a mode", &[("best_effort", EventMode::BestEffort)], out)
+    field.one_of("a mode", &MODES, out)
 }
 
 fn exporters(field: Field<'_>, out: &mut Findings) -> Vec<Exporter> {

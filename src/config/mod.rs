@@ -133,6 +133,8 @@ pub struct Events {
 pub enum EventMode {
     /// The record is dropped and a gap names it.
     BestEffort,
+    /// Decisions are not recorded at all; those that must be audited are refused.
+    Off,
 }
 
 /// Where events go besides the journal.

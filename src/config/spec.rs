@@ -84,8 +84,9 @@ spec! {
 spec! {
     /// The record of decisions.
     pub(super) struct EventsSpec {
-        /// What happens where the record cannot keep up: `best_effort` drops it and names the gap.
-        #[schemars(extend("enum" = ["best_effort"]))]
+        /// What happens where the record cannot keep up: `best_effort` drops it and names the gap. With `off` no decision
+        /// is recorded.
+        #[schemars(extend("enum" = ["best_effort", "off"]))]
         mode: Option<String>,
         /// The journal.
         journal: Option<JournalSpec>,

@@ -48,10 +48,11 @@ fn decide(snapshot: &Snapshot, request: &Request, now: Timestamp, limits: &Limit
     let mut budget = Budget { remaining: evaluation_cost(snapshot, limits) };
     let mut tally = Tally::default();
     for number in snapshot.candidates(request) {
-        let Some(rule) = snapshot.rules().get(number as usize) else { continue };
-        if tally.is_settled_for(rule) || !rule.concerns(request) {
+        // A decider whose layer has one of higher precedence can no longer change anything.
+        if snapshot.decided_layer(number).is_some_and(|layer| tally.is_decided(layer)) {
             continue;
         }
+        let Some(rule) = snapshot.rules().get(number as usize).filter(|rule| rule.concerns(request)) else { continue };
         match rule.condition.as_ref().map_or(Ok(true), |condition| condition.evaluate(&bindings, &mut budget)) {
             Ok(true) => tally.matched(number, rule),
             Ok(false) => {}

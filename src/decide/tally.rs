@@ -28,9 +28,10 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Whether `rule` can no longer change anything: it is a decider and its layer has one of higher precedence.
-    pub fn is_settled_for(&self, rule: &CompiledRule) -> bool {
-        rule.effect.is_decider() && self.deciders[rule.layer as usize].is_some()
+    /// Whether a decider of `layer` matched.
+    #[inline]
+    pub fn is_decided(&self, layer: Layer) -> bool {
+        self.deciders[layer as usize].is_some()
     }
 
     /// Patterns and condition of `rule` hold.

@@ -77,10 +77,10 @@ pub(super) fn link(key: Option<&ChainKey>, previous: &Hash, prefix: &[u8]) -> Ha
     }
 }
 
-/// Appends the hash member, both closing braces and the newline.
-pub(super) fn close_line(out: &mut Vec<u8>, hash: &Hash) {
+/// Appends the hash member, both closing braces and the newline. `digits` are those of the hash.
+pub(super) fn close_line(out: &mut Vec<u8>, digits: &[u8; 64]) {
     out.extend_from_slice(OPENING);
-    json::hex(out, hash);
+    out.extend_from_slice(digits);
     out.extend_from_slice(CLOSING);
     out.push(b'\n');
 }
@@ -95,7 +95,5 @@ pub(super) fn split_line(line: &[u8]) -> Option<(&[u8], Hash)> {
 /// `hash` as 64 hexadecimal digits.
 #[must_use]
 pub fn hex(hash: &Hash) -> String {
-    let mut digits = Vec::with_capacity(64);
-    json::hex(&mut digits, hash);
-    String::from_utf8(digits).unwrap_or_default()
+    String::from_utf8(json::hex32(hash).to_vec()).unwrap_or_default()
 }

@@ -8,6 +8,7 @@ use super::gap::Gap;
 use super::json::{self, TimeFormat};
 use super::payload;
 use super::record::{ControlBody, ControlRecord, DecisionRecord};
+use super::rendered::Rendered;
 use crate::model::{SEMANTICS, Ticket, Timestamp};
 
 /// Version of the envelope.
@@ -17,13 +18,42 @@ pub const SCHEMA_VERSION: &str = "1.0";
 /// encoded must be written, since the next line builds on it.
 #[derive(Debug)]
 pub(super) struct Encoder {
-    producer: String,
     key: Option<ChainKey>,
     head: Hash,
     next_sequence: u64,
     /// 74 random bits of this start; an event's id is its time and these bits plus its sequence number.
     id_base: u128,
     times: TimeFormat,
+    rendered: Rendered,
+    /// By type of event.
+    frames: Vec<Frame>,
+    /// What stands between the snapshot and the previous hash.
+    before_prev: Vec<u8>,
+    /// `head` in digits, as the next line states it.
+    head_digits: [u8; 64],
+}
+
+/// The parts of the envelope that are the same for every event of a type.
+#[derive(Debug, Default)]
+struct Frame {
+    /// From the end of the id to the timestamp.
+    before_timestamp: Vec<u8>,
+    /// From the end of the payload to the tenant.
+    before_tenant: Vec<u8>,
+}
+
+impl Frame {
+    fn new(kind: EventType, producer: &str) -> Self {
+        let mut frame = Self { before_timestamp: b"\"".to_vec(), before_tenant: b",\"meta\":{".to_vec() };
+        json::string_member(&mut frame.before_timestamp, "type", kind.as_str());
+        json::string_member(&mut frame.before_timestamp, "source", kind.source());
+        frame.before_timestamp.extend_from_slice(b",\"target\":null,\"timestamp\":");
+        json::string_member(&mut frame.before_tenant, "schema_version", SCHEMA_VERSION);
+        json::string_member(&mut frame.before_tenant, "producer", producer);
+        json::string_member(&mut frame.before_tenant, "source_module", kind.source_module());
+        json::key(&mut frame.before_tenant, "tenant_id");
+        frame
+    }
 }
 
 /// What the envelope says besides the payload.
@@ -43,8 +73,28 @@ struct Header<'a> {
 const ID_MASK: u128 = (1 << 74) - 1;
 
 impl Encoder {
-    pub(super) fn new(producer: String, key: Option<ChainKey>, head: Hash, next_sequence: u64, id_base: u128) -> Self {
-        Self { producer, key, head, next_sequence, id_base, times: TimeFormat::default() }
+    pub(super) fn new(producer: &str, key: Option<ChainKey>, head: Hash, next_sequence: u64, id_base: u128) -> Self {
+        let mut frames = Vec::new();
+        for kind in EventType::ALL {
+            frames.resize_with(frames.len().max((kind as usize).saturating_add(1)), Frame::default);
+            if let Some(frame) = frames.get_mut(kind as usize) {
+                *frame = Frame::new(kind, producer);
+            }
+        }
+        let mut before_prev = Vec::new();
+        json::integer_member(&mut before_prev, "semantics", SEMANTICS.into());
+        before_prev.extend_from_slice(b",\"prev\":\"");
+        Self {
+            key,
+            head,
+            next_sequence,
+            id_base,
+            times: TimeFormat::default(),
+            rendered: Rendered::default(),
+            frames,
+            before_prev,
+            head_digits: json::hex32(&head),
+        }
     }
 
     /// Number of the last event that was encoded, 0 if none ever was.
@@ -83,7 +133,9 @@ impl Encoder {
                 ticket: Some(record.ticket),
                 snapshot: &record.decision.snapshot.digest,
             };
-            self.event(out, &header, |out, times| payload::write(out, times, kind, record, id));
+            let mut rendered = std::mem::take(&mut self.rendered);
+            self.event(out, &header, |out, times| payload::write(out, times, &mut rendered, kind, record, id));
+            self.rendered = rendered;
         }
     }
 
@@ -136,35 +188,36 @@ impl Encoder {
         let start = out.len();
         let mut id_buffer = Uuid::encode_buffer();
         let id = &*self.event_id(header.at).hyphenated().encode_lower(&mut id_buffer);
-        out.push(b'{');
-        json::string_member(out, "id", id);
-        json::string_member(out, "type", header.kind.as_str());
-        json::string_member(out, "source", header.kind.source());
-        out.extend_from_slice(b",\"target\":null,\"timestamp\":");
+        let Some(frame) = self.frames.get(header.kind as usize) else { return };
+        out.extend_from_slice(b"{\"id\":\"");
+        out.extend_from_slice(id.as_bytes());
+        out.extend_from_slice(&frame.before_timestamp);
         self.times.write(out, header.at);
         out.extend_from_slice(b",\"payload\":");
         payload(out, &mut self.times);
-        out.extend_from_slice(b",\"meta\":{");
-        json::string_member(out, "schema_version", SCHEMA_VERSION);
-        json::string_member(out, "producer", &self.producer);
-        json::string_member(out, "source_module", header.kind.source_module());
-        json::nullable_member(out, "tenant_id", header.tenant.unwrap_or_default());
-        json::string_member(out, "correlation_id", if header.correlation.is_empty() { id } else { header.correlation });
-        json::string_member(out, "actor", header.actor);
-        json::string_member(out, "severity", header.severity.as_str());
-        json::key(out, "ticket");
+        out.extend_from_slice(&frame.before_tenant);
+        json::nullable(out, header.tenant.unwrap_or_default());
+        out.extend_from_slice(b",\"correlation_id\":");
+        json::string(out, if header.correlation.is_empty() { id } else { header.correlation });
+        out.extend_from_slice(b",\"actor\":");
+        json::string(out, header.actor);
+        out.extend_from_slice(b",\"severity\":\"");
+        out.extend_from_slice(header.severity.as_str().as_bytes());
+        out.extend_from_slice(b"\",\"ticket\":");
         match header.ticket {
             Some(ticket) => ticket_string(out, ticket),
             None => out.extend_from_slice(b"null"),
         }
-        json::integer_member(out, "sequence", self.next_sequence);
-        json::nullable_member(out, "snapshot", header.snapshot);
-        json::integer_member(out, "semantics", SEMANTICS.into());
-        out.extend_from_slice(b",\"prev\":\"");
-        json::hex(out, &self.head);
+        out.extend_from_slice(b",\"sequence\":");
+        json::integer(out, self.next_sequence);
+        out.extend_from_slice(b",\"snapshot\":");
+        json::nullable(out, header.snapshot);
+        out.extend_from_slice(&self.before_prev);
+        out.extend_from_slice(&self.head_digits);
         out.push(b'"');
         self.head = chain::link(self.key.as_ref(), &self.head, out.get(start..).unwrap_or_default());
-        chain::close_line(out, &self.head);
+        self.head_digits = json::hex32(&self.head);
+        chain::close_line(out, &self.head_digits);
         self.next_sequence = self.next_sequence.saturating_add(1);
     }
 
@@ -178,12 +231,14 @@ impl Encoder {
 }
 
 fn ticket_string(out: &mut Vec<u8>, ticket: Ticket) {
-    out.push(b'"');
-    let boot = ticket.boot.bits().to_be_bytes();
-    let at = out.len();
-    json::hex(out, &boot);
-    // 26 bits are seven digits; the eighth is always zero.
-    out.remove(at);
+    let mut boot = [b'"'; 8];
+    let mut rest = ticket.boot.bits();
+    for digit in boot.iter_mut().skip(1).rev() {
+        // 26 bits are seven digits.
+        *digit = b"0123456789abcdef"[(rest & 0xf) as usize];
+        rest >>= 4;
+    }
+    out.extend_from_slice(&boot);
     out.push(b'/');
     json::integer(out, ticket.worker.into());
     out.push(b'/');

@@ -2,17 +2,62 @@
 
 use crate::model::{Attributes, Timestamp, Value};
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
+/// The two lower-case hexadecimal digits of each byte.
+const HEX: [[u8; 2]; 256] = {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut table = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = [DIGITS[byte >> 4], DIGITS[byte & 0xf]];
+        byte += 1;
+    }
+    table
+};
 
 /// Appends `text` as a JSON string. UTF-8 goes as it is; only quotes, backslashes and control characters are escaped.
 pub(super) fn string(out: &mut Vec<u8>, text: &str) {
+    let bytes = text.as_bytes();
+    out.reserve(bytes.len().saturating_add(2));
     out.push(b'"');
-    escaped(out, text.as_bytes());
+    if is_plain(bytes) {
+        out.extend_from_slice(bytes);
+    } else {
+        escaped(out, bytes);
+    }
     out.push(b'"');
 }
 
+/// Whether `bytes` can stand in a JSON string as they are. Most texts can; eight bytes are looked at together.
+#[inline]
+fn is_plain(bytes: &[u8]) -> bool {
+    match bytes.last_chunk::<8>() {
+        None => !bytes.iter().any(|byte| needs_escape(*byte)),
+        Some(tail) => {
+            let (words, _) = bytes.as_chunks::<8>();
+            words.iter().chain([tail]).fold(0, |special, word| special | special_bytes(u64::from_ne_bytes(*word))) == 0
+        }
+    }
+}
+
+/// Not zero if, and only if, a byte of `word` needs an escape.
+#[inline]
+const fn special_bytes(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    let quote = quote.wrapping_sub(ONES) & !quote;
+    let backslash = backslash.wrapping_sub(ONES) & !backslash;
+    (control | quote | backslash) & (ONES * 0x80)
+}
+
+const fn needs_escape(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+#[cold]
 fn escaped(out: &mut Vec<u8>, mut rest: &[u8]) {
-    while let Some(at) = rest.iter().position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\') {
+    while let Some(at) = rest.iter().position(|byte| needs_escape(*byte)) {
         let (clean, tail) = rest.split_at(at);
         out.extend_from_slice(clean);
         let Some((byte, tail)) = tail.split_first() else { return };
@@ -33,11 +78,18 @@ fn escaped(out: &mut Vec<u8>, mut rest: &[u8]) {
 }
 
 /// Appends `,"key":`, without the comma directly behind an opening brace. `name` is one of ours, which needs no escape.
+#[inline]
 pub(super) fn key(out: &mut Vec<u8>, name: &'static str) {
     debug_assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name}");
     out.extend_from_slice(if out.last() == Some(&b'{') { b"\"" } else { b",\"" });
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
+}
+
+/// Appends a string, or null where it is empty.
+#[inline]
+pub(super) fn nullable(out: &mut Vec<u8>, value: &str) {
+    if value.is_empty() { out.extend_from_slice(b"null") } else { string(out, value) }
 }
 
 /// Appends a member whose value is a string.
@@ -49,7 +101,7 @@ pub(super) fn string_member(out: &mut Vec<u8>, name: &'static str, value: &str) 
 /// Appends a member whose value is a string, or null where it is empty.
 pub(super) fn nullable_member(out: &mut Vec<u8>, name: &'static str, value: &str) {
     key(out, name);
-    if value.is_empty() { out.extend_from_slice(b"null") } else { string(out, value) }
+    nullable(out, value);
 }
 
 /// Appends a member whose value is a string, or nothing where it is empty.
@@ -139,9 +191,17 @@ pub(super) fn list<T>(out: &mut Vec<u8>, items: impl Iterator<Item = T>, write: 
 /// Appends bytes as lower-case hexadecimal digits.
 pub(super) fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
     for byte in bytes {
-        out.push(HEX[usize::from(byte >> 4)]);
-        out.push(HEX[usize::from(byte & 0xf)]);
+        out.extend_from_slice(&HEX[usize::from(*byte)]);
     }
+}
+
+/// 32 bytes as 64 lower-case hexadecimal digits.
+pub(super) fn hex32(bytes: &[u8; 32]) -> [u8; 64] {
+    let mut digits = [0; 64];
+    for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = HEX[usize::from(*byte)];
+    }
+    digits
 }
 
 /// Reads 32 bytes from 64 lower-case hexadecimal digits.
@@ -167,31 +227,47 @@ fn digit(byte: u8) -> Option<u8> {
     }
 }
 
-/// Appends points in time as JSON strings (RFC 3339, UTC, six fractional digits), formatting each second only once.
+/// Appends points in time as JSON strings (RFC 3339, UTC, six fractional digits), formatting each second only once, and
+/// the same time only once.
 #[derive(Debug, Default)]
 pub(super) struct TimeFormat {
-    second: i64,
-    text: String,
+    /// The time that `text` says, in microseconds since the epoch.
+    micros: i64,
+    /// With its quotes; empty before the first.
+    text: Vec<u8>,
 }
+
+/// Where the fraction stands, seen from the end of the text.
+const FRACTION_FROM_END: usize = b"000000Z\"".len();
 
 impl TimeFormat {
     /// Appends `time` as a JSON string.
     pub(super) fn write(&mut self, out: &mut Vec<u8>, time: Timestamp) {
-        let (second, micros) = (time.as_micros().div_euclid(1_000_000), time.as_micros().rem_euclid(1_000_000));
-        if self.text.is_empty() || second != self.second {
-            self.second = second;
-            self.text = Timestamp::from_micros(second.saturating_mul(1_000_000)).to_string();
+        if self.text.is_empty() || self.micros != time.as_micros() {
+            self.format(time);
         }
-        // `2026-01-02T03:04:05.` and then the fraction; a time that RFC 3339 cannot say is written as it displays.
-        let Some(prefix) = self.text.strip_suffix("000000Z") else { return string(out, &time.to_string()) };
-        out.push(b'"');
-        out.extend_from_slice(prefix.as_bytes());
-        let mut divisor = 100_000;
-        while divisor > 0 {
-            out.push(b'0' + u8::try_from((micros / divisor) % 10).unwrap_or(0));
-            divisor /= 10;
+        out.extend_from_slice(&self.text);
+    }
+
+    fn format(&mut self, time: Timestamp) {
+        let second = |micros: i64| micros.div_euclid(1_000_000);
+        // A time that RFC 3339 cannot say is written as it displays, without the Z.
+        let same_second = self.text.ends_with(b"Z\"") && second(self.micros) == second(time.as_micros());
+        self.micros = time.as_micros();
+        let fraction = self.text.len().checked_sub(FRACTION_FROM_END).and_then(|at| self.text.get_mut(at..));
+        match fraction.and_then(|text| text.first_chunk_mut::<6>()) {
+            Some(digits) if same_second => {
+                let mut rest = self.micros.rem_euclid(1_000_000);
+                for digit in digits.iter_mut().rev() {
+                    *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+                    rest /= 10;
+                }
+            }
+            _ => {
+                self.text.clear();
+                string(&mut self.text, &time.to_string());
+            }
         }
-        out.extend_from_slice(b"Z\"");
     }
 }
 
@@ -210,6 +286,15 @@ mod tests {
         }
 
         #[test]
+        fn texts_with_one_special_character_read_back(text in "[a-z\u{80}-\u{ff}]{0,20}", at in 0_usize..20, special in "[\u{0}-\u{2f}\\\\\u{7f}]") {
+            let at = text.char_indices().map(|(at, _)| at).nth(at).unwrap_or(text.len());
+            let text = [&text[..at], special.as_str(), &text[at..]].concat();
+            let mut out = Vec::new();
+            string(&mut out, &text);
+            prop_assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
+        }
+
+        #[test]
         fn numbers_read_back_bit_for_bit(bits in any::<u64>()) {
             let value = f64::from_bits(bits);
             prop_assume!(value.is_finite());
@@ -220,10 +305,13 @@ mod tests {
         }
 
         #[test]
-        fn times_are_written_as_they_display(times in proptest::collection::vec(-62_000_000_000_000_000_i64..250_000_000_000_000_000, 1..6)) {
+        fn times_are_written_as_they_display(
+            base in -62_000_000_000_000_000_i64..250_000_000_000_000_000,
+            steps in proptest::collection::vec(prop_oneof![Just(0), -3_000_000..3_000_000_i64, any::<i64>()], 1..8),
+        ) {
             let mut format = TimeFormat::default();
-            for micros in times {
-                let time = Timestamp::from_micros(micros);
+            for step in steps {
+                let time = Timestamp::from_micros(base.wrapping_add(step));
                 let mut out = Vec::new();
                 format.write(&mut out, time);
                 prop_assert_eq!(String::from_utf8(out).unwrap(), format!("\"{time}\""));
@@ -235,6 +323,7 @@ mod tests {
             let mut out = Vec::new();
             hex(&mut out, &bytes);
             prop_assert_eq!(unhex32(&out), Some(bytes));
+            prop_assert_eq!(out, hex32(&bytes));
         }
     }
 

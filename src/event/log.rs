@@ -47,6 +47,7 @@ pub struct Recovery {
 /// The event log of one server. Dropping it closes it, waiting for at most five seconds.
 pub struct EventLog {
     boot: BootId,
+    decisions: bool,
     shared: Arc<Shared>,
     slots: Mutex<Vec<(u8, Arc<WorkerSlot>)>>,
     recovery: Recovery,
@@ -94,6 +95,9 @@ impl EventLog {
             gaps: u64::try_from(recovered.gaps.len()).unwrap_or(u64::MAX),
             sequence: last,
         };
+        if !options.decisions {
+            tracing::warn!("decisions are not recorded (`events.mode: off`); those that must be audited are refused");
+        }
         let stats = Arc::new(Stats::default());
         stats.sequence.store(last, Relaxed);
         stats.durable_sequence.store(last, Relaxed);
@@ -118,7 +122,7 @@ impl EventLog {
         let watermark = WatermarkFile::create(&journal_dir, boot.to_string(), options.key.clone())?;
         let key = options.key.clone();
         let encoder = Encoder::new(
-            options.producer,
+            &options.producer,
             options.key,
             recovered.head,
             recovered.next_sequence,
@@ -145,7 +149,15 @@ impl EventLog {
         };
         let running = Mutex::new(Running { writer: Some(parts.start()?), exporters: Vec::new() });
         // From here on dropping the log ends its threads, also where an exporter cannot be started.
-        let log = Self { boot, shared, slots: Mutex::default(), recovery, running, surroundings };
+        let log = Self {
+            boot,
+            decisions: options.decisions,
+            shared,
+            slots: Mutex::default(),
+            recovery,
+            running,
+            surroundings,
+        };
         for exporter in options.exporters {
             let driver = Driver::start(exporter, &journal_dir, &cursors_dir, &stats, &log.surroundings)?;
             log.running.lock().unwrap_or_else(PoisonError::into_inner).exporters.push(driver);
@@ -175,12 +187,16 @@ impl EventLog {
             None => {
                 let slot = Arc::new(WorkerSlot::default());
                 slots.push((worker, slot.clone()));
-                self.shared.new_workers.lock().unwrap_or_else(PoisonError::into_inner).push((worker, slot.clone()));
-                self.shared.has_new_workers.store(true, Release);
+                // The writer looks for the tickets of the workers that it knows, and would miss those of this one.
+                if self.decisions {
+                    self.shared.new_workers.lock().unwrap_or_else(PoisonError::into_inner).push((worker, slot.clone()));
+                    self.shared.has_new_workers.store(true, Release);
+                }
                 slot
             }
         };
-        Recorder::new(self.boot, worker, slot, self.shared.ring.clone(), self.shared.stats.clone())
+        let ring = self.decisions.then(|| self.shared.ring.clone());
+        Recorder::new(self.boot, worker, slot, ring, self.shared.stats.clone())
     }
 
     /// Hands over a record of the control plane. It is not dropped: either this fails, or the acknowledgement tells when

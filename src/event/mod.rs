@@ -30,6 +30,7 @@ mod reader;
 mod record;
 mod recorder;
 mod recovery;
+mod rendered;
 mod ring;
 mod seal;
 mod segment;

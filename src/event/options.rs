@@ -15,6 +15,8 @@ pub struct EventOptions {
     pub state_dir: PathBuf,
     /// `meta.producer`: program, version and, where there is one, the instance's id.
     pub producer: String,
+    /// Whether decisions are recorded. Where they are not, those with the audit obligation are refused.
+    pub decisions: bool,
     /// Most bytes of all segments together.
     pub journal_bytes: u64,
     /// Most bytes of one segment.
@@ -54,6 +56,7 @@ impl EventOptions {
         Self {
             state_dir: state_dir.into(),
             producer: concat!("lictor/", env!("CARGO_PKG_VERSION")).to_owned(),
+            decisions: true,
             journal_bytes: 256 << 20,
             segment_bytes: 16 << 20,
             fsync_interval: Duration::from_secs(1),

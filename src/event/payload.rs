@@ -3,18 +3,21 @@
 use super::catalogue::EventType;
 use super::json::{self, TimeFormat};
 use super::record::DecisionRecord;
+use super::rendered::Rendered;
 use crate::model::{Obligation, Request, RuleLabel};
 
 /// Appends the payload of the event `kind` of a decision. `decision_id` is the decision's UUID.
 pub(super) fn write(
     out: &mut Vec<u8>,
     times: &mut TimeFormat,
+    rendered: &mut Rendered,
     kind: EventType,
     record: &DecisionRecord,
     decision_id: &str,
 ) {
-    out.push(b'{');
-    json::string_member(out, "decision_id", decision_id);
+    out.extend_from_slice(b"{\"decision_id\":\"");
+    out.extend_from_slice(decision_id.as_bytes());
+    out.push(b'"');
     who_and_what(out, &record.request);
     match kind {
         EventType::PolicyDenied => {
@@ -39,13 +42,24 @@ pub(super) fn write(
             audited_by(out, record);
             time_member(out, times, "audit_at", record);
         }
-        _ => evaluated(out, times, record),
+        _ => evaluated(out, times, rendered, record),
     }
     out.push(b'}');
 }
 
 /// The part of `policy.evaluated` that the other events lack: the whole answer and what a replay needs.
-fn evaluated(out: &mut Vec<u8>, times: &mut TimeFormat, record: &DecisionRecord) {
+fn evaluated(out: &mut Vec<u8>, times: &mut TimeFormat, rendered: &mut Rendered, record: &DecisionRecord) {
+    rendered.result(out, record, result);
+    out.extend_from_slice(b",\"evaluation_time_ms\":");
+    json::number(out, record.evaluation_nanos as f64 / 1e6);
+    time_member(out, times, "evaluated_at", record);
+    time_member(out, times, "now", record);
+    rendered.revision(out, &record.decision.snapshot);
+    inputs(out, &record.request);
+}
+
+/// The whole answer.
+fn result(out: &mut Vec<u8>, record: &DecisionRecord) {
     let decision = &record.decision;
     json::key(out, "result");
     out.push(b'{');
@@ -61,48 +75,38 @@ fn evaluated(out: &mut Vec<u8>, times: &mut TimeFormat, record: &DecisionRecord)
     obligations(out, record);
     errors(out, record);
     out.push(b'}');
-    json::key(out, "evaluation_time_ms");
-    json::number(out, record.evaluation_nanos as f64 / 1e6);
-    time_member(out, times, "evaluated_at", record);
-    time_member(out, times, "now", record);
-    json::key(out, "snapshot_revision");
-    json::integer(out, decision.snapshot.revision);
-    json::optional_member(out, "policy_version", &decision.snapshot.version);
-    inputs(out, &record.request);
 }
 
 /// The four members that every payload of the predecessor had.
 fn who_and_what(out: &mut Vec<u8>, request: &Request) {
-    json::string_member(out, "agent_id", &request.subject.id);
-    json::nullable_member(out, "agent_role", request.subject.roles.first().map_or("", |role| role.as_str()));
-    json::string_member(out, "action", &request.action.name);
-    json::nullable_member(out, "resource", &request.resource.id);
+    out.extend_from_slice(b",\"agent_id\":");
+    json::string(out, &request.subject.id);
+    out.extend_from_slice(b",\"agent_role\":");
+    json::nullable(out, request.subject.roles.first().map_or("", |role| role.as_str()));
+    out.extend_from_slice(b",\"action\":");
+    json::string(out, &request.action.name);
+    out.extend_from_slice(b",\"resource\":");
+    json::nullable(out, &request.resource.id);
 }
 
 /// The question in full. Members that are empty are left out; a replay reads them as empty.
 fn inputs(out: &mut Vec<u8>, request: &Request) {
-    json::key(out, "inputs");
-    out.push(b'{');
+    out.extend_from_slice(b",\"inputs\":{");
     json::optional_member(out, "request_id", &request.request_id);
     json::string_member(out, "tenant_id", request.tenant());
-    json::key(out, "subject");
-    out.push(b'{');
+    out.extend_from_slice(b",\"subject\":{");
     json::optional_member(out, "type", &request.subject.kind);
     json::string_member(out, "id", &request.subject.id);
     if !request.subject.roles.is_empty() {
-        json::key(out, "roles");
+        out.extend_from_slice(b",\"roles\":");
         json::list(out, request.subject.roles.iter(), |out, role| json::string(out, role));
     }
     json::map_member(out, "properties", &request.subject.properties);
     json::optional_member(out, "on_behalf_of", &request.subject.on_behalf_of);
-    out.push(b'}');
-    json::key(out, "action");
-    out.push(b'{');
-    json::string_member(out, "name", &request.action.name);
+    out.extend_from_slice(b"},\"action\":{\"name\":");
+    json::string(out, &request.action.name);
     json::map_member(out, "properties", &request.action.properties);
-    out.push(b'}');
-    json::key(out, "resource");
-    out.push(b'{');
+    out.extend_from_slice(b"},\"resource\":{");
     json::optional_member(out, "type", &request.resource.kind);
     json::optional_member(out, "id", &request.resource.id);
     json::map_member(out, "properties", &request.resource.properties);

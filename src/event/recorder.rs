@@ -22,6 +22,9 @@ pub enum NotQueued {
     /// The journal has been failing for too long to promise that a decision with the audit obligation is recorded.
     #[error("the journal cannot be written")]
     JournalFailing,
+    /// Decisions are not recorded, and this one has the audit obligation.
+    #[error("decisions are not recorded")]
+    Off,
 }
 
 /// What the writer has to know of one worker.
@@ -49,12 +52,19 @@ pub struct Recorder {
     boot: BootId,
     worker: u8,
     slot: Arc<WorkerSlot>,
-    ring: Arc<Ring>,
+    /// `None` where decisions are not recorded.
+    ring: Option<Arc<Ring>>,
     stats: Arc<Stats>,
 }
 
 impl Recorder {
-    pub(super) fn new(boot: BootId, worker: u8, slot: Arc<WorkerSlot>, ring: Arc<Ring>, stats: Arc<Stats>) -> Self {
+    pub(super) fn new(
+        boot: BootId,
+        worker: u8,
+        slot: Arc<WorkerSlot>,
+        ring: Option<Arc<Ring>>,
+        stats: Arc<Stats>,
+    ) -> Self {
         Self { boot, worker, slot, ring, stats }
     }
 
@@ -75,15 +85,18 @@ impl Recorder {
     ///
     /// # Errors
     /// The record comes back, so that a decision that must be audited can be refused and recorded as such; a ticket
-    /// without a record is named by a gap. `JournalFailing` only comes for decisions with the audit obligation.
+    /// without a record is named by a gap. `JournalFailing` and `Off` only come for decisions with the audit obligation.
     pub fn record(&self, record: Box<DecisionRecord>) -> Result<(), (NotQueued, Box<DecisionRecord>)> {
+        let Some(ring) = &self.ring else {
+            return if record.decision.requires_audit() { Err((NotQueued::Off, record)) } else { Ok(()) };
+        };
         if record.decision.reason_code == ReasonCode::AuditUnavailable {
-            return self.ring.push_refusal(record).map_err(|(reason, record)| self.refused(reason, record, true));
+            return ring.push_refusal(record).map_err(|(reason, record)| self.refused(reason, record, true));
         }
         if self.stats.refusing_audited.load(Relaxed) && record.decision.requires_audit() {
             return Err(self.refused(DropReason::JournalFailing, record, false));
         }
-        self.ring.push(record).map_err(|(reason, record)| {
+        ring.push(record).map_err(|(reason, record)| {
             // What must be audited is refused and comes again, as the record of that refusal.
             let lost = !record.decision.requires_audit();
             self.refused(reason, record, lost)

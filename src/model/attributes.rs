@@ -1,5 +1,6 @@
 //! Attribute values: the JSON-like data that subjects, actions, resources and contexts carry.
 
+use super::text::same_text;
 use super::Text;
 
 /// One attribute value. Numbers are IEEE doubles from every source (wire, YAML, command line, replay).
@@ -42,9 +43,10 @@ impl Attributes {
     }
 
     /// The value at `key`.
+    #[inline]
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.entries.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+        self.entries.iter().find(|(name, _)| same_text(name, key)).map(|(_, value)| value)
     }
 
     /// The entries, in the order in which they were given.

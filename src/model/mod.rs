@@ -7,21 +7,28 @@ mod attributes;
 mod decision;
 mod explanation;
 mod limits;
+mod plan;
 mod request;
 mod rule_label;
 mod text;
 mod ticket;
 mod timestamp;
+mod validation;
 
 pub use attributes::{Attributes, NotAnAttribute, Value};
 pub use decision::{Decision, Effect, Outcome, ReasonCode, Warning};
 pub use explanation::{ExplainedValue, Explanation, RuleExplanation, RuleOutcome};
 pub use limits::Limits;
+pub use plan::{DagNode, Execution, ExecutionOutcome, Input, Observation, Ordering, Origin, Plan, Step};
 pub use request::{Action, Request, Resource, Subject, default_tenant};
 pub use rule_label::{DefaultLabel, Layer, Obligation, RuleLabel, SnapshotLabel};
-pub use text::{Text, has_forbidden_character, sanitise_reason};
+pub use text::{Text, has_forbidden_character, same_bytes, same_text, sanitise_reason};
 pub use ticket::{BootId, Ticket};
 pub use timestamp::Timestamp;
+pub use validation::{
+    FlowHop, StepValidation, TierKind, TierReason, Validation, ValidationStatus, Violation, ViolationCode,
+    ViolationSeverity,
+};
 
 /// Version of the engine's meaning of documents. Raised whenever the same documents and the same request could give
 /// another answer than before, so that a replay knows what it can reproduce.

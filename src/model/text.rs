@@ -3,6 +3,29 @@
 /// A string as requests, rules and records carry it. Up to 24 bytes live inline, so that most ids cost no allocation.
 pub use compact_str::CompactString as Text;
 
+/// Whether two texts are the same. Short ones, which most keys and ids are, are compared in place as one or two words:
+/// calling the system's comparison costs more than all of it.
+#[inline]
+#[must_use]
+pub fn same_text(one: &str, other: &str) -> bool {
+    same_bytes(one.as_bytes(), other.as_bytes())
+}
+
+/// Whether two texts given as bytes are the same.
+#[inline]
+#[must_use]
+pub fn same_bytes(one: &[u8], other: &[u8]) -> bool {
+    if one.len() != other.len() {
+        return false;
+    }
+    match one.len() {
+        8..=16 => one.first_chunk::<8>() == other.first_chunk() && one.last_chunk::<8>() == other.last_chunk(),
+        4..=7 => one.first_chunk::<4>() == other.first_chunk() && one.last_chunk::<4>() == other.last_chunk(),
+        0..=3 => one.iter().zip(other).all(|(one, other)| one == other),
+        _ => one == other,
+    }
+}
+
 /// Longest `reason` in an answer, in characters.
 const MAX_REASON_CHARS: usize = 512;
 

@@ -6,7 +6,7 @@ use crate::condition::Condition;
 use crate::diag::Span;
 use crate::model::{Effect, Layer, Obligation, Outcome, ReasonCode, Request, Text};
 
-use super::Pattern;
+use super::{ActionCatalog, Pattern, RiskPolicy};
 
 /// All documents of one load, free of errors.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +15,10 @@ pub struct DocumentSet {
     pub policy_set: Option<PolicySet>,
     /// The policies, enabled or not.
     pub policies: Vec<Policy>,
+    /// The catalogues of actions.
+    pub catalogs: Vec<ActionCatalog>,
+    /// The risk policies.
+    pub risk_policies: Vec<RiskPolicy>,
     /// The test documents; not part of the digest.
     pub tests: Vec<Tests>,
     /// Every document that is part of the digest, in canonical form.

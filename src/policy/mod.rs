@@ -6,6 +6,7 @@
 
 mod decode;
 mod document;
+mod governance;
 mod import;
 mod kinds;
 mod lint;
@@ -17,6 +18,10 @@ mod schema;
 mod tests;
 
 pub use document::{CanonicalDocument, DocumentSet, Expectation, Policy, PolicySet, Rule, Target, TestCase, Tests};
+pub use governance::{
+    ActionCatalog, BulkRule, CatalogAction, FlowRule, LabelledPath, PathPattern, PlanRule, RiskPolicy, ScopeWord,
+    TierRule,
+};
 pub use import::{Imported, import};
 pub use kinds::read_request;
 pub use load::{Loaded, SourceText, load};

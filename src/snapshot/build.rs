@@ -1,11 +1,12 @@
 //! From documents to a snapshot: rules in order of precedence, their labels, the index.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::index::Index;
 use super::{CompiledRule, Snapshot, digest};
 use crate::model::{DefaultLabel, Effect, RuleLabel, SnapshotLabel, Text, sanitise_reason};
-use crate::policy::{DocumentSet, Policy, Rule};
+use crate::policy::{DocumentSet, Pattern, Policy, Rule};
 
 pub fn build(documents: &DocumentSet, revision: u64) -> Snapshot {
     let enabled = || documents.policies.iter().filter(|policy| policy.enabled);
@@ -20,7 +21,7 @@ pub fn build(documents: &DocumentSet, revision: u64) -> Snapshot {
             .then_with(|| rule.name.cmp(&other.name))
     });
     let labels = rules.iter().map(|(policy, rule)| label(policy, rule)).collect();
-    let compiled: Box<[CompiledRule]> = rules.iter().map(|(policy, rule)| compile(policy, rule)).collect();
+    let compiled = compile(&rules);
     let set = documents.policy_set.as_ref();
     Snapshot {
         label: Arc::new(SnapshotLabel {
@@ -34,6 +35,7 @@ pub fn build(documents: &DocumentSet, revision: u64) -> Snapshot {
             },
         }),
         index: Index::build(&compiled),
+        deciders: compiled.iter().map(|rule| rule.effect.is_decider().then_some(rule.layer)).collect(),
         rules: compiled,
         has_policies: enabled().next().is_some(),
         evaluation_cost: set.and_then(|set| set.evaluation_cost),
@@ -75,12 +77,12 @@ fn label(policy: &Policy, rule: &Rule) -> RuleLabel {
     }
 }
 
-fn compile(policy: &Policy, rule: &Rule) -> CompiledRule {
-    CompiledRule {
-        effect: rule.effect,
-        layer: policy.layer,
-        tenants: policy.tenants.clone(),
-        target: rule.target.clone(),
-        condition: rule.condition.clone(),
-    }
+/// The rules in the given order. Tenants are shared by the rules of a policy.
+fn compile(rules: &[(&Policy, &Rule)]) -> Box<[CompiledRule]> {
+    let mut tenants: HashMap<&str, Option<Arc<[Pattern]>>> = HashMap::new();
+    let compiled = rules.iter().map(|(policy, rule)| {
+        let of_policy = tenants.entry(&policy.name).or_insert_with(|| policy.tenants.as_deref().map(Arc::from));
+        CompiledRule::new(policy, of_policy.clone(), rule)
+    });
+    compiled.collect()
 }

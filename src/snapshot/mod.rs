@@ -5,17 +5,19 @@
 
 mod build;
 mod digest;
+mod dimension;
 mod holder;
 mod index;
+mod rule;
 
 use std::sync::Arc;
 
 pub use holder::{Holder, MAX_RESIDENTS, Residents};
 pub use index::Candidates;
+pub use rule::CompiledRule;
 
-use crate::condition::Condition;
-use crate::model::{Effect, Layer, Request, SnapshotLabel};
-use crate::policy::{DocumentSet, Pattern, Target};
+use crate::model::{Layer, Request, SnapshotLabel};
+use crate::policy::DocumentSet;
 use index::Index;
 
 /// One immutable, content-addressed set of policies, ready to decide.
@@ -23,6 +25,9 @@ use index::Index;
 pub struct Snapshot {
     label: Arc<SnapshotLabel>,
     rules: Box<[CompiledRule]>,
+    /// For each rule that is a decider (allow, deny, require_approval), its layer. Apart from the rules, so that passing
+    /// over one touches a single byte.
+    deciders: Box<[Option<Layer>]>,
     index: Index,
     has_policies: bool,
     evaluation_cost: Option<u64>,
@@ -48,6 +53,12 @@ impl Snapshot {
     #[must_use]
     pub fn canonical_form(documents: &DocumentSet) -> Vec<u8> {
         digest::canonical_form(&documents.canonical)
+    }
+
+    /// The same snapshot, every rule of which is a candidate for every request.
+    #[cfg(test)]
+    pub(crate) fn without_index(self) -> Self {
+        Self { index: Index::of_all(self.rules.len()), ..self }
     }
 
     /// What answers and records say of it.
@@ -86,77 +97,18 @@ impl Snapshot {
         &self.rules
     }
 
+    /// The layer that the rule `number` may decide; `None` for an observer (warn, audit).
+    #[inline]
+    #[must_use]
+    pub fn decided_layer(&self, number: u32) -> Option<Layer> {
+        self.deciders.get(number as usize).copied().flatten()
+    }
+
     /// Numbers of the rules that may concern `request`, ascending. A rule that is left out cannot match and its condition
     /// cannot fail; one that is given need not match.
+    #[inline]
     #[must_use]
-    pub fn candidates<'a>(&'a self, request: &'a Request) -> Candidates<'a> {
+    pub fn candidates<'a>(&'a self, request: &Request) -> Candidates<'a> {
         self.index.candidates(request)
     }
-}
-
-/// One rule, ready to be matched.
-#[derive(Debug)]
-pub struct CompiledRule {
-    /// What it does.
-    pub effect: Effect,
-    /// Its layer.
-    pub layer: Layer,
-    /// Tenants that it speaks about; `None` means all.
-    tenants: Option<Box<[Pattern]>>,
-    /// Its patterns.
-    target: Target,
-    /// What must hold besides.
-    pub condition: Option<Arc<Condition>>,
-}
-
-impl CompiledRule {
-    /// Whether every pattern matches `request`.
-    #[must_use]
-    pub fn concerns(&self, request: &Request) -> bool {
-        let Request { subject, action, resource, .. } = request;
-        any(&self.target.actions, &action.name)
-            && any(&self.target.subject_types, &subject.kind)
-            && any(&self.target.subject_ids, &subject.id)
-            && any(&self.target.resource_types, &resource.kind)
-            && any(&self.target.resource_ids, &resource.id)
-            && any(&self.tenants, request.tenant())
-            && self.target.roles.as_ref().is_none_or(|patterns| {
-                subject.roles.iter().any(|role| patterns.iter().any(|pattern| pattern.matches(role)))
-            })
-    }
-
-    /// The first pattern list that does not match `request`, as words for an explanation.
-    #[must_use]
-    pub fn first_mismatch(&self, request: &Request) -> Option<String> {
-        let Request { subject, action, resource, .. } = request;
-        let fields = [
-            ("tenants", &self.tenants, request.tenant()),
-            ("actions", &self.target.actions, action.name.as_str()),
-            ("subjects.types", &self.target.subject_types, subject.kind.as_str()),
-            ("subjects.ids", &self.target.subject_ids, subject.id.as_str()),
-            ("resources.types", &self.target.resource_types, resource.kind.as_str()),
-            ("resources.ids", &self.target.resource_ids, resource.id.as_str()),
-        ];
-        let mismatch = fields.iter().find(|(_, patterns, id)| !any(patterns, id));
-        if let Some((field, patterns, id)) = mismatch {
-            return Some(format!("{field} {} does not match `{id}`", list(patterns.as_deref())));
-        }
-        let roles = self.target.roles.as_deref()?;
-        let held = subject.roles.iter().any(|role| roles.iter().any(|pattern| pattern.matches(role)));
-        (!held).then(|| format!("subjects.roles {} matches none of {:?}", list(Some(roles)), subject.roles))
-    }
-}
-
-fn any(patterns: &Option<Box<[Pattern]>>, id: &str) -> bool {
-    patterns.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(id)))
-}
-
-/// Most patterns that an explanation shows of a list.
-const SHOWN_PATTERNS: usize = 5;
-
-fn list(patterns: Option<&[Pattern]>) -> String {
-    let patterns = patterns.unwrap_or_default();
-    let shown: Vec<&str> = patterns.iter().take(SHOWN_PATTERNS).map(Pattern::as_str).collect();
-    let more = if patterns.len() > SHOWN_PATTERNS { ", …" } else { "" };
-    format!("[{}{more}]", shown.join(", "))
 }

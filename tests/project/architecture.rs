@@ -12,17 +12,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("policy", &["model", "diag", "yaml", "condition"]),
     ("snapshot", &["policy", "condition", "model"]),
     ("decide", &["snapshot", "condition", "model"]),
-    ("engine", &["decide", "snapshot", "policy", "diag", "model"]),
+    ("ir", &["snapshot", "decide", "condition", "policy", "model"]),
+    ("engine", &["ir", "decide", "snapshot", "policy", "diag", "model"]),
     ("event", &["model"]),
     ("state_dir", &[]),
     ("reload", &["policy", "snapshot", "event", "state_dir", "diag", "model"]),
-    ("api", &["decide", "snapshot", "event", "reload", "policy", "model"]),
+    ("api", &["ir", "decide", "snapshot", "event", "reload", "policy", "model"]),
     ("config", &["model", "diag", "yaml"]),
     ("telemetry", &["model"]),
 ];
 
 /// Rooms of the pure core: they know neither sockets nor clocks nor files.
-const PURE: &[&str] = &["model", "diag", "yaml", "condition", "policy", "snapshot", "decide", "engine"];
+const PURE: &[&str] = &["model", "diag", "yaml", "condition", "policy", "snapshot", "decide", "ir", "engine"];
 
 /// Words that stand for what the pure core must not know.
 const IMPURE: &[&str] =

@@ -86,6 +86,19 @@ fn required_equalities_are_found_in_the_outermost_terms() {
         ["context.a \"x\" Error", "tenant \"a\"|\"b\" Impossible"]
     );
     assert_eq!(of(Some("5 == context.a.b"), &[]), ["context.a.b 5 Error"]);
+    for (text, when_missing) in [
+        ("has(context.a) && context.a == 'x'", "context.a \"x\" False"),
+        ("has(context.b) && context.a == 'x'", "context.a \"x\" Error"),
+        ("!has(context.a) && context.a == 'x'", "context.a \"x\" Error"),
+        // `has` fails where `context.a` is no map.
+        ("has(context.a) && has(context.a.b) && context.a.b == 'x'", "context.a.b \"x\" Error"),
+    ] {
+        assert_eq!(of(Some(text), &[]), [when_missing], "{text}");
+    }
+    assert_eq!(
+        of(Some("context.a.b == 'x'"), &[clause("context.a.b", "exists", "true")]),
+        ["context.a.b \"x\" False"]
+    );
     assert_eq!(of(Some("'admin' in subject.roles"), &[]), ["subject.roles any \"admin\" Impossible"]);
     assert_eq!(
         of(None, &[clause("params.env", "==", "\"prod\""), clause("agent_role", "in", "[\"a\", 1, null]")]),

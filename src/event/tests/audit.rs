@@ -135,7 +135,7 @@ fn a_key_shows_tampering_that_recomputes_the_hashes() {
             let prefix = line.rsplit_once(",\"hash\":").unwrap().0.as_bytes().to_vec();
             let mut out = prefix.clone();
             let hash = if at == 3 { crate::event::chain::link(None, &parsed.prev, &prefix) } else { parsed.hash };
-            crate::event::chain::close_line(&mut out, &hash);
+            crate::event::chain::close_line(&mut out, &crate::event::json::hex32(&hash));
             String::from_utf8(out).unwrap()
         })
         .collect();
@@ -179,7 +179,7 @@ fn a_journal_whose_key_was_stripped_is_noticed_at_start_and_by_the_auditor() {
             let prefix = line.rsplit_once(",\"hash\":").unwrap().0.as_bytes();
             previous = crate::event::chain::link(None, &previous, prefix);
             forged.extend_from_slice(prefix);
-            crate::event::chain::close_line(&mut forged, &previous);
+            crate::event::chain::close_line(&mut forged, &crate::event::json::hex32(&previous));
         }
         fs::write(&path, &forged).unwrap();
         if forge_state {

@@ -11,7 +11,7 @@ use crate::event::*;
 use crate::model::*;
 
 fn encoder() -> Encoder {
-    Encoder::new("lictor/0.1.0".to_owned(), None, crate::event::chain::GENESIS, 1, 0x2aa_5555_aaaa_5555_aaaa)
+    Encoder::new("lictor/0.1.0", None, crate::event::chain::GENESIS, 1, 0x2aa_5555_aaaa_5555_aaaa)
 }
 
 const BOOT: BootId = BootId::from_bits(0x123_4567);

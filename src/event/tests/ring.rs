@@ -138,3 +138,19 @@ fn a_worker_that_is_made_while_the_writer_works_starts_without_a_gap() {
     assert_eq!(of_type(directory.path(), "policy.evaluated").len(), 3 * usize::from(MAX_WORKERS));
     assert_eq!(of_type(directory.path(), "events.gap"), Vec::<serde_json::Value>::new());
 }
+
+#[test]
+fn where_decisions_are_not_recorded_those_that_must_be_audited_are_refused_and_no_gap_is_seen() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = EventOptions::new(directory.path());
+    options.decisions = false;
+    options.gap_grace = Duration::ZERO;
+    let log = EventLog::open(options).unwrap();
+    let recorder = log.recorder(3);
+    assert_eq!(decide(&recorder, 0).map(|ticket| ticket.number), Ok(1));
+    assert_eq!(decide(&recorder, 4), Err(NotQueued::Off));
+    log.publish(published(1)).unwrap().wait(LONG).unwrap();
+    log.close(LONG).unwrap();
+    assert_eq!(of_type(directory.path(), "policy.snapshot_published").len(), 1);
+    assert_eq!(of_type(directory.path(), "policy.evaluated").len() + of_type(directory.path(), "events.gap").len(), 0);
+}

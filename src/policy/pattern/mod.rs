@@ -10,7 +10,8 @@ mod tests;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
-use std::sync::Arc;
+
+use crate::model::{Text, same_text};
 
 pub use parse::{BadPattern, MAX_PATTERN_BYTES, MAX_WILDCARDS};
 
@@ -29,9 +30,9 @@ pub use parse::{BadPattern, MAX_PATTERN_BYTES, MAX_WILDCARDS};
 /// ```
 #[derive(Clone)]
 pub struct Pattern {
-    text: Arc<str>,
+    text: Text,
     separators: Separators,
-    /// The pieces between the `**`; one for a pattern without.
+    /// The pieces between the `**`: one for a glob without, none for exact text.
     chunks: Box<[Chunk]>,
 }
 
@@ -94,19 +95,18 @@ impl Pattern {
     }
 
     /// Whether it matches exactly one id, which is its text.
+    #[inline]
     #[must_use]
     pub fn is_exact(&self) -> bool {
-        match &*self.chunks {
-            [chunk] => chunk.rest.is_empty(),
-            _ => false,
-        }
+        self.chunks.is_empty()
     }
 
     /// Whether `id` matches. Does not allocate; the time grows with the product of both lengths at worst.
+    #[inline]
     #[must_use]
     pub fn matches(&self, id: &str) -> bool {
         if self.is_exact() {
-            return *self.text == *id;
+            return same_text(&self.text, id);
         }
         matching::matches(self, id.as_bytes())
     }
@@ -133,6 +133,9 @@ impl Pattern {
     /// Length in bytes of the shortest id that can match.
     #[must_use]
     pub fn shortest_match(&self) -> usize {
+        if self.is_exact() {
+            return self.text.len();
+        }
         let lengths = self.chunks.iter().map(|chunk| {
             chunk.first.len() + chunk.rest.iter().map(|(star, literal)| star.min + literal.len()).sum::<usize>()
         });

@@ -79,8 +79,10 @@ pub(super) fn parse(text: &str) -> Result<Pattern, BadPattern> {
         at += 1 + usize::from(double);
         start = at;
     }
-    literals.push(start..at);
-    chunks.push(chunk(text, separators, &literals));
+    if start > 0 {
+        literals.push(start..at);
+        chunks.push(chunk(text, separators, &literals));
+    }
     Ok(Pattern { text: text.into(), separators, chunks: chunks.into_boxed_slice() })
 }
 

@@ -2,56 +2,53 @@
 
 use std::collections::BTreeMap;
 
-use foldhash::fast::RandomState;
-use hashbrown::HashMap;
+use super::postings::Postings;
 
 /// How a pattern is filed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Key {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Key<'p> {
     /// The id is this text.
-    Exact(Box<[u8]>),
+    Exact(&'p [u8]),
     /// The id starts with this text.
-    Prefix(Box<[u8]>),
+    Prefix(&'p [u8]),
     /// The id ends with this text.
-    Suffix(Box<[u8]>),
+    Suffix(&'p [u8]),
 }
 
 /// Most lengths of prefixes (and of suffixes) that a table probes. Longer patterns beyond that are filed under the
 /// longest probed length that is not above their own.
 const MAX_LENGTHS: usize = 12;
 
-type Map = HashMap<Box<[u8]>, Box<[u32]>, RandomState>;
-
 /// Rules filed under keys of one dimension.
 #[derive(Debug, Default)]
 pub struct Table {
-    exact: Map,
+    exact: Postings,
     /// By length of the prefix, ascending.
-    prefixes: Vec<(usize, Map)>,
+    prefixes: Box<[(usize, Postings)]>,
     /// By length of the suffix, ascending.
-    suffixes: Vec<(usize, Map)>,
+    suffixes: Box<[(usize, Postings)]>,
 }
 
 impl Table {
     /// A table of `entries`.
-    pub fn build(entries: Vec<(Key, u32)>) -> Self {
-        let mut exact = BTreeMap::<Box<[u8]>, Vec<u32>>::new();
-        let (mut prefixes, mut suffixes) = (Vec::new(), Vec::new());
+    pub fn build(entries: Vec<(Key<'_>, u32)>) -> Self {
+        let (mut exact, mut prefixes, mut suffixes) = (Vec::new(), Vec::new(), Vec::new());
         for (key, rule) in entries {
             match key {
-                Key::Exact(text) => exact.entry(text).or_default().push(rule),
+                Key::Exact(text) => exact.push((text, rule)),
                 Key::Prefix(text) => prefixes.push((text, rule)),
                 Key::Suffix(text) => suffixes.push((text, rule)),
             }
         }
         Self {
-            exact: freeze(exact),
+            exact: Postings::build(exact),
             prefixes: by_length(prefixes, |text, length| &text[..length]),
             suffixes: by_length(suffixes, |text, length| &text[text.len() - length..]),
         }
     }
 
     /// Calls `hit` with each list of rules under whose keys `id` falls.
+    #[inline]
     pub fn probe<'a>(&'a self, id: &str, mut hit: impl FnMut(&'a [u32])) {
         let id = id.as_bytes();
         if !self.exact.is_empty()
@@ -75,18 +72,21 @@ impl Table {
 }
 
 /// Files `entries` by length, cutting each text with `cut` to a length that is probed.
-fn by_length(entries: Vec<(Box<[u8]>, u32)>, cut: impl Fn(&[u8], usize) -> &[u8]) -> Vec<(usize, Map)> {
+fn by_length<'p>(
+    entries: Vec<(&'p [u8], u32)>,
+    cut: impl Fn(&'p [u8], usize) -> &'p [u8],
+) -> Box<[(usize, Postings)]> {
     let lengths = probed_lengths(&entries);
-    let mut maps: BTreeMap<usize, BTreeMap<Box<[u8]>, Vec<u32>>> = BTreeMap::new();
-    for (text, rule) in &entries {
+    let mut by_length: BTreeMap<usize, Vec<(&[u8], u32)>> = BTreeMap::new();
+    for (text, rule) in entries {
         let length = lengths.iter().rev().find(|length| **length <= text.len()).copied().unwrap_or(0);
-        maps.entry(length).or_default().entry(cut(text, length).into()).or_default().push(*rule);
+        by_length.entry(length).or_default().push((cut(text, length), rule));
     }
-    maps.into_iter().map(|(length, map)| (length, freeze(map))).collect()
+    by_length.into_iter().map(|(length, entries)| (length, Postings::build(entries))).collect()
 }
 
 /// The shortest length and those that most texts have, ascending.
-fn probed_lengths(entries: &[(Box<[u8]>, u32)]) -> Vec<usize> {
+fn probed_lengths(entries: &[(&[u8], u32)]) -> Vec<usize> {
     let mut counts = BTreeMap::<usize, usize>::new();
     for (text, _) in entries {
         *counts.entry(text.len()).or_default() += 1;
@@ -99,14 +99,4 @@ fn probed_lengths(entries: &[(Box<[u8]>, u32)]) -> Vec<usize> {
     lengths.sort_unstable();
     lengths.dedup();
     lengths
-}
-
-fn freeze(map: BTreeMap<Box<[u8]>, Vec<u32>>) -> Map {
-    map.into_iter()
-        .map(|(key, mut rules)| {
-            rules.sort_unstable();
-            rules.dedup();
-            (key, rules.into_boxed_slice())
-        })
-        .collect()
 }

@@ -1,0 +1,86 @@
+//! RFC 8785 (JSON Canonicalization Scheme), written straight from the domain's values.
+//!
+//! Objects are sorted by the UTF-16 code units of their keys, numbers are written as ECMAScript does, strings escape
+//! only what they must, and nothing is normalised.
+
+mod number;
+mod order;
+mod string;
+#[cfg(test)]
+pub(in crate::ir) mod tests;
+
+use smallvec::SmallVec;
+
+use super::refusal::Place;
+use crate::model::{Attributes, Text, Value};
+
+pub(crate) use number::{write_integer, write_number};
+pub(crate) use order::compare_utf16;
+pub(crate) use string::write_string;
+
+/// Entries of a map, in the order of canonical form.
+pub(crate) type Sorted<'a> = SmallVec<[&'a (Text, Value); 16]>;
+
+/// The entries of `map` sorted by the UTF-16 code units of their keys.
+pub(crate) fn sorted(map: &Attributes) -> Sorted<'_> {
+    let mut entries: Sorted<'_> = map.iter().collect();
+    entries.sort_unstable_by(|(a, _), (b, _)| compare_utf16(a, b));
+    entries
+}
+
+/// What a writer shows each key, string and number to, with its place, while it writes them.
+pub(crate) trait Watch {
+    /// A key of a map, or a string.
+    fn text(&mut self, place: Place<'_>, text: &str);
+    /// A number.
+    fn number(&mut self, place: Place<'_>, number: f64);
+    /// A container, before it is walked; if not to be entered, it is written as null.
+    fn enter(&mut self, place: Place<'_>) -> bool;
+}
+
+/// Appends the canonical form of `value`, which stands at `place`.
+pub(crate) fn write_value(out: &mut Vec<u8>, value: &Value, place: Place<'_>, watch: &mut impl Watch) {
+    match value {
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Bool(true) => out.extend_from_slice(b"true"),
+        Value::Bool(false) => out.extend_from_slice(b"false"),
+        Value::Number(number) => {
+            watch.number(place, *number);
+            write_number(out, *number);
+        }
+        Value::String(text) => {
+            watch.text(place, text);
+            write_string(out, text);
+        }
+        Value::List(_) | Value::Map(_) if !watch.enter(place) => out.extend_from_slice(b"null"),
+        Value::List(items) => {
+            out.push(b'[');
+            for (i, item) in items.iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                write_value(out, item, Place::Item(&place, i), watch);
+            }
+            out.push(b']');
+        }
+        Value::Map(map) => {
+            out.push(b'{');
+            for (i, (key, value)) in sorted(map).into_iter().enumerate() {
+                if i > 0 {
+                    out.push(b',');
+                }
+                let place = Place::Key(&place, key);
+                write_key(out, key, place, watch);
+                write_value(out, value, place, watch);
+            }
+            out.push(b'}');
+        }
+    }
+}
+
+/// Appends a key and its colon.
+pub(crate) fn write_key(out: &mut Vec<u8>, key: &str, place: Place<'_>, watch: &mut impl Watch) {
+    watch.text(place, key);
+    write_string(out, key);
+    out.push(b':');
+}

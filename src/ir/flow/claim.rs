@@ -1,0 +1,258 @@
+//! Claims, checked against what the user wrote and what was observed.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+
+use crate::model::Value;
+use crate::policy::CatalogAction;
+
+use super::date::{self, Day};
+use super::observed::Copied;
+use super::order::Order;
+use super::origin::{Doubt, Evidence, FoundLeaf, Leaf, Point, Taken, leaf_text};
+use super::pointer;
+use super::selection::Selection;
+use super::text::{Within, normal, occurrences, occurs};
+
+/// A part of what the user wrote, as it is claimed.
+#[derive(Debug)]
+pub(super) struct Quote<'a> {
+    written: &'a str,
+    normal: String,
+    /// Whether it stands in a user message.
+    said: bool,
+    /// Whether it was found in the value.
+    used: Cell<bool>,
+}
+
+impl<'a> Quote<'a> {
+    /// The claim that the user wrote `written`; empty for the value itself.
+    pub(super) fn new(written: &'a str, evidence: &Evidence<'_>) -> Self {
+        let normal = normal(written);
+        let said = !normal.is_empty() && evidence.said.holds(&normal, &evidence.work);
+        Self { written, normal, said, used: Cell::new(false) }
+    }
+
+    /// Whether the user wrote it and it stands in the argument.
+    fn stands_in(&self, argument: &str) -> bool {
+        self.said && occurs(&self.normal, argument, Within::Argument)
+    }
+
+    /// Whether it means the value itself.
+    fn is_value(&self) -> bool {
+        self.normal.is_empty()
+    }
+}
+
+/// Where one argument comes from.
+pub(super) fn judge<'a>(
+    leaf: FoundLeaf<'_>,
+    points: &[Point<'a>],
+    action: Option<&CatalogAction>,
+    step: usize,
+    order: &Order<'_>,
+    evidence: &Evidence<'_>,
+) -> Leaf<'a> {
+    let covering = || leaf.points.iter().map(|number| &points[*number]);
+    let is_claimed_user = covering().any(|point| !point.quotes.is_empty());
+    let is_taken = covering().any(|point| !point.taken.is_empty());
+    let mut seen = Vec::new();
+    let mut doubt = None;
+    if leaf.points.is_empty() && evidence.observed.is_none() {
+        doubt = Some(Doubt::Nothing);
+    } else if leaf.points.is_empty() || is_claimed_user || (is_taken && evidence.observed.is_some()) {
+        let argument = Argument::of(&leaf, action);
+        if leaf.points.is_empty() {
+            (seen, doubt) = argument.explain(step, order, evidence);
+        } else {
+            doubt = argument.user_doubt(points, is_taken, evidence).or_else(|| argument.copy_doubt(points, evidence));
+        }
+    }
+    let FoundLeaf { path, points, .. } = leaf;
+    Leaf { path, points, seen, doubt }
+}
+
+/// The same for a path that gets its value when the plan runs: nothing of the claims can be looked for in it.
+pub(super) fn judge_absent<'a>(leaf: FoundLeaf<'_>, points: &[Point<'a>]) -> Leaf<'a> {
+    let quotes = || leaf.points.iter().flat_map(|number| &points[*number].quotes);
+    quotes().filter(|quote| quote.said).for_each(|quote| quote.used.set(true));
+    let unsaid = quotes().find(|quote| !quote.said);
+    let doubt = unsaid.map(|quote| if quote.is_value() { Doubt::ValueNotSaid } else { Doubt::NotSaid(quote.written) });
+    Leaf { path: leaf.path, points: leaf.points, seen: Vec::new(), doubt }
+}
+
+/// Once all leaves are judged: a quote that stands in none of the values that it is claimed for is a false claim.
+pub(super) fn settle(points: &mut [Point<'_>]) {
+    for point in points {
+        let unused = point.quotes.iter().find(|quote| quote.said && !quote.used.get());
+        if let (None, Some(quote)) = (&point.doubt, unused) {
+            point.doubt = Some(Doubt::NotInValue(quote.written));
+        }
+    }
+}
+
+/// An argument that is being judged.
+struct Argument<'l, 'v> {
+    leaf: &'l FoundLeaf<'v>,
+    text: String,
+    day: Option<Day>,
+}
+
+impl<'l, 'v> Argument<'l, 'v> {
+    fn of(leaf: &'l FoundLeaf<'v>, action: Option<&CatalogAction>) -> Self {
+        let day = match (leaf.value, action.and_then(|action| action.params_schema.as_deref())) {
+            (Some(Value::String(text)), Some(schema)) => Day::of_value(text).filter(|_| {
+                pointer::tokens(&leaf.path).is_some_and(|tokens| date::is_date(schema, &tokens))
+            }),
+            _ => None,
+        };
+        Self { leaf, text: leaf_text(leaf).unwrap_or_default(), day }
+    }
+
+    /// Whether the value itself stands in a user message.
+    fn is_said(&self, evidence: &Evidence<'_>) -> bool {
+        !self.text.is_empty() && evidence.said.holds(&self.text, &evidence.work)
+            || self.day.is_some_and(|day| evidence.said.texts().iter().any(|text| self.names_day(text, day, evidence)))
+    }
+
+    fn names_day(&self, text: &str, day: Day, evidence: &Evidence<'_>) -> bool {
+        evidence.work.take(1 + text.len()) && date::names_day(text, day)
+    }
+
+    /// What is wrong with the claims that it is the user's.
+    fn user_doubt<'a>(&self, points: &[Point<'a>], is_taken: bool, evidence: &Evidence<'_>) -> Option<Doubt<'a>> {
+        let covering = || self.leaf.points.iter().map(|number| &points[*number]);
+        let quotes = || covering().flat_map(|point| &point.quotes);
+        quotes().next()?;
+        if self.is_said(evidence) {
+            quotes().for_each(|quote| quote.used.set(true));
+            return None;
+        }
+        let mut held: Vec<&str> = Vec::new();
+        let mut is_whole = false;
+        for quote in quotes() {
+            if quote.is_value() {
+                return Some(Doubt::ValueNotSaid);
+            }
+            if !quote.said {
+                return Some(Doubt::NotSaid(quote.written));
+            }
+            if !evidence.work.take(1 + (quote.normal.len() + self.text.len()) / 8) {
+                return Some(Doubt::NotInValue(quote.written));
+            }
+            let names = occurs(&self.text, &quote.normal, Within::Prose)
+                || self.day.is_some_and(|day| self.names_day(&quote.normal, day, evidence));
+            if names || occurs(&quote.normal, &self.text, Within::Argument) {
+                quote.used.set(true);
+                is_whole |= names;
+                held.push(&quote.normal);
+            }
+        }
+        if is_whole || is_taken {
+            return None;
+        }
+        match (held.is_empty(), quotes().next()) {
+            (true, Some(quote)) => Some(Doubt::NotInValue(quote.written)),
+            _ => self.left_over(&held, evidence).map(Doubt::LeftOver),
+        }
+    }
+
+    /// Between the user's words others may stand, but no address, link or number that the user did not write: one that is
+    /// appended to a list of recipients is not the user's because the first one is.
+    fn left_over(&self, held: &[&str], evidence: &Evidence<'_>) -> Option<String> {
+        let mut covered: Vec<std::ops::Range<usize>> = Vec::new();
+        for quote in held {
+            covered.extend(occurrences(quote, &self.text));
+        }
+        let mut at = 0;
+        for piece in self.text.split([' ', ',', ';']) {
+            let start = at;
+            at += piece.len() + 1;
+            let word = piece.trim_matches(|c: char| !c.is_alphanumeric());
+            let start = start + piece.find(word).unwrap_or(0);
+            let is_covered = covered.iter().any(|range| range.start <= start && start + word.len() <= range.end);
+            if is_handle(word) && !is_covered && !evidence.said.holds(word, &evidence.work) {
+                return Some(word.to_owned());
+            }
+        }
+        None
+    }
+
+    /// Whether what is said to be a copy of an observed field is none: the only origin must be the same value, of several
+    /// one must stand in it.
+    fn copy_doubt<'a>(&self, points: &[Point<'a>], evidence: &Evidence<'_>) -> Option<Doubt<'a>> {
+        let observed = evidence.observed.as_ref()?;
+        if self.text.is_empty() {
+            return None;
+        }
+        let covering = || self.leaf.points.iter().map(|number| &points[*number]);
+        let origins: usize = covering().map(|point| point.taken.len() + point.quotes.len()).sum();
+        let mut denied = None;
+        for point in covering() {
+            let below = self.leaf.path.get(point.path.len()..)?;
+            for taken in &point.taken {
+                if !matches!(taken.selection, Selection::Field(_)) {
+                    return None;
+                }
+                let Cow::Borrowed(path) = taken.output_path else { return None };
+                if !evidence.work.take(1 + self.text.len() / 8) {
+                    return Some(Doubt::NotCopied(path));
+                }
+                let copy = Copied { from: taken.from, path, below, is_part: origins > 1 };
+                if observed.confirms(copy, &self.text).unwrap_or(true) {
+                    return None;
+                }
+                denied.get_or_insert(path);
+            }
+        }
+        let is_quoted = covering().flat_map(|point| &point.quotes).any(|quote| quote.stands_in(&self.text));
+        if is_quoted { None } else { denied.map(Doubt::NotCopied) }
+    }
+
+    /// Where a value of which nothing is said comes from, by what was written and observed.
+    fn explain<'a>(&self, step: usize, order: &Order<'_>, evidence: &Evidence<'_>) -> (Vec<Taken<'a>>, Option<Doubt<'a>>) {
+        let Some(observed) = &evidence.observed else { return (Vec::new(), Some(Doubt::Nothing)) };
+        if self.is_said(evidence) {
+            return (Vec::new(), None);
+        }
+        // Either of two values is no sign of where it comes from.
+        let sightings = match self.leaf.value {
+            None | Some(Value::Bool(_)) => Vec::new(),
+            Some(_) => observed.sightings(&self.text, step, order, &evidence.work),
+        };
+        let doubt = sightings.is_empty().then_some(Doubt::Nothing);
+        let taken = sightings.into_iter().map(|sight| Taken {
+            from: sight.from,
+            output_path: Cow::Owned(sight.path),
+            selection: sight.selection,
+        });
+        (taken.collect(), doubt)
+    }
+}
+
+/// Whether a word points at somebody or something: an address, a link, a name with dots, a number of many digits.
+fn is_handle(word: &str) -> bool {
+    let bytes = word.as_bytes();
+    let dotted = bytes.windows(3).any(|three| {
+        three[1] == b'.' && three[0].is_ascii_alphanumeric() && three[2].is_ascii_alphabetic()
+    });
+    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let moment = bytes.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'/' | b'.' | b't' | b'z'));
+    let dated = moment && bytes.iter().any(|byte| matches!(byte, b'-' | b':' | b'/')) && digits <= 14;
+    word.contains('@') || word.contains("://") || dotted || (digits >= 6 && !dated)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_handle;
+
+    #[test]
+    fn handles_point_at_something() {
+        for word in ["a@x.com", "https://x", "www.evil.example", "gb29nwbk60161331926819", "+4917612345", "bill.pdf"] {
+            assert!(is_handle(word), "{word}");
+        }
+        for word in ["hello", "19:00", "2024-05-26", "2024-05-26t19:00:00", "1000.5", "q3", "2024", "e.", "well-known"] {
+            assert!(!is_handle(word), "{word}");
+        }
+    }
+}

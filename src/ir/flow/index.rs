@@ -1,0 +1,159 @@
+//! Texts that many others are looked for in: every word with its places.
+
+use std::cell::{Cell, OnceCell};
+use std::hash::BuildHasher as _;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::text::{Within, is_whole};
+
+/// How much comparing one plan may cost. A plan of the largest size that means no harm needs a fraction; what is beyond
+/// counts as not found, which never makes a plan more acceptable.
+const WORK: u64 = 8_000_000;
+
+/// What is left of the work that one plan may cost.
+#[derive(Debug)]
+pub(super) struct Work(Cell<u64>);
+
+impl Work {
+    /// The work of a whole plan.
+    pub(super) fn full() -> Self {
+        Self(Cell::new(WORK))
+    }
+
+    /// Takes `units` (about one comparison, or 16 bytes compared); false once it is used up.
+    pub(super) fn take(&self, units: usize) -> bool {
+        let left = self.0.get().checked_sub(units as u64);
+        self.0.set(left.unwrap_or(0));
+        left.is_some()
+    }
+}
+
+/// Normalised texts with an index of their words.
+#[derive(Debug, Default)]
+pub(super) struct TextIndex {
+    texts: Vec<String>,
+    /// Places (text, offset) of each word, by the word's hash; built when first asked.
+    places: OnceCell<HashMap<u64, Vec<(u32, u32)>, FixedState>>,
+}
+
+impl TextIndex {
+    /// Of texts that are normal already.
+    pub(super) fn new(texts: Vec<String>) -> Self {
+        Self { texts, places: OnceCell::new() }
+    }
+
+    /// The texts.
+    pub(super) fn texts(&self) -> &[String] {
+        &self.texts
+    }
+
+    /// Whether the normal text `part` occurs in a text as whole words.
+    pub(super) fn holds(&self, part: &str, work: &Work) -> bool {
+        let mut found = false;
+        self.each(part, work, |_| {
+            found = true;
+            false
+        });
+        found
+    }
+
+    /// Calls `found` with each text in which the normal text `part` occurs as whole words, until it answers false. A text
+    /// may come more than once.
+    pub(super) fn each(&self, part: &str, work: &Work, mut found: impl FnMut(usize) -> bool) {
+        let places = self.places.get_or_init(|| index(&self.texts));
+        let mut rarest: Option<(usize, &[(u32, u32)])> = None;
+        for (offset, word) in words(part) {
+            let Some(here) = places.get(&hash(word)) else { return };
+            if rarest.is_none_or(|(_, fewest)| here.len() < fewest.len()) {
+                rarest = Some((offset, here));
+            }
+        }
+        let Some((offset, candidates)) = rarest else { return self.each_without_words(part, work, found) };
+        for (text, place) in candidates {
+            if !work.take(1 + part.len() / 16) {
+                return;
+            }
+            let number = *text as usize;
+            let Some(text) = self.texts.get(number) else { continue };
+            let Some(start) = (*place as usize).checked_sub(offset) else { continue };
+            let end = start.saturating_add(part.len());
+            if text.get(start..end) == Some(part) && is_whole(text, start, end, Within::Prose) && !found(number) {
+                return;
+            }
+        }
+    }
+
+    /// For what holds no letter and no digit, such as a symbol.
+    fn each_without_words(&self, part: &str, work: &Work, mut found: impl FnMut(usize) -> bool) {
+        for (number, text) in self.texts.iter().enumerate() {
+            if part.is_empty() || !work.take(1 + text.len() / 16) {
+                return;
+            }
+            if super::text::occurs(part, text, Within::Prose) && !found(number) {
+                return;
+            }
+        }
+    }
+}
+
+fn index(texts: &[String]) -> HashMap<u64, Vec<(u32, u32)>, FixedState> {
+    let mut places = HashMap::<u64, Vec<(u32, u32)>, FixedState>::default();
+    for (number, text) in texts.iter().enumerate() {
+        for (offset, word) in words(text) {
+            let (Ok(number), Ok(offset)) = (u32::try_from(number), u32::try_from(offset)) else { break };
+            places.entry(hash(word)).or_default().push((number, offset));
+        }
+    }
+    places
+}
+
+/// The runs of letters and digits of `text` with their offsets.
+fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + text[at..].find(char::is_alphanumeric)?;
+        let end = text[start..].find(|c: char| !c.is_alphanumeric()).map_or(text.len(), |length| start + length);
+        at = end;
+        Some((start, &text[start..end]))
+    })
+}
+
+fn hash(word: &str) -> u64 {
+    FixedState::default().hash_one(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::text::{normal, occurs};
+    use super::*;
+
+    #[test]
+    fn work_runs_out() {
+        let many = "a b ".repeat(100_000);
+        let index = TextIndex::new(vec![normal(&many)]);
+        let work = Work::full();
+        assert!(index.holds("a b", &work));
+        for _ in 0..200 {
+            assert!(!index.holds("a b b a", &work), "not there");
+        }
+        assert!(!index.holds("a b", &work), "what cannot be looked for any more is not found");
+    }
+
+    proptest! {
+        #[test]
+        fn finds_what_a_search_finds(text in "[ab .@1,é]{0,30}", part in "[ab .@1,é]{0,6}") {
+            let (text, part) = (normal(&text), normal(&part));
+            let index = TextIndex::new(vec![text.clone()]);
+            // A search from the left may step over an occurrence that overlaps another; the index does not.
+            if occurs(&part, &text, Within::Prose) {
+                prop_assert!(index.holds(&part, &Work::full()));
+            } else if index.holds(&part, &Work::full()) {
+                prop_assert!(text.contains(&part));
+            }
+        }
+    }
+}

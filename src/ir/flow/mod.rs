@@ -1,0 +1,123 @@
+//! Data flow: which labels of what was read reach which sensitive arguments.
+//!
+//! Every argument of a step has an origin: what its `inputs` claim, as far as the claims hold (`claim`), or what was
+//! observed (`observed`), or else it is unknown, which means every step that may have run before. Labels of outputs spread
+//! along those origins (`spread`); where one reaches a sink that a flow rule keeps it from, that is a violation (`report`).
+
+mod claim;
+mod date;
+mod index;
+mod observed;
+mod order;
+mod origin;
+mod pointer;
+mod report;
+mod selection;
+mod spread;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use hashbrown::HashMap;
+
+use crate::model::{Plan, Text, Violation};
+use crate::policy::{CatalogAction, FlowRule};
+
+use order::Order;
+use origin::{Evidence, Origins};
+use report::{Offence, Reporter};
+use spread::{MOST_LABELS, Source, Spread};
+
+/// What is wrong with the data flow of a plan.
+#[derive(Debug, Default)]
+pub(crate) struct FlowFindings {
+    /// One for each rule, step and sink that is violated, with the first argument that is.
+    pub(crate) violations: Vec<Violation>,
+    /// The highest level of approver that a violated rule asks for.
+    pub(crate) required_level: Option<u8>,
+}
+
+/// Checks the data flow of `plan`. `actions` holds the catalogue's entry of each step's action, `None` for one that no
+/// catalogue lists.
+pub(crate) fn check(plan: &Plan, actions: &[Option<&CatalogAction>], rules: &[&FlowRule]) -> FlowFindings {
+    let mut findings = FlowFindings::default();
+    let labels = distinct(rules.iter().map(|rule| &rule.from));
+    if !may_flow(actions, rules, &labels) || actions.len() != plan.steps.len() {
+        return findings;
+    }
+    let order = Order::of(plan);
+    let evidence = Evidence::of(plan, &order, actions);
+    let origins: Vec<Origins<'_>> =
+        (0..order.len()).map(|rank| origin::origins(plan, rank, &order, actions, &evidence)).collect();
+    for labels in labels.chunks(MOST_LABELS) {
+        let sources: Vec<Source> =
+            (0..order.len()).map(|rank| Source::of(actions[order.position(rank)], labels)).collect();
+        let spread = Spread::over(labels.len(), &sources, &origins, &order);
+        let reporter = Reporter { plan, order: &order, actions, origins: &origins, spread: &spread };
+        for offence in offences(&reporter, rules, labels) {
+            findings.required_level = findings.required_level.max(offence.rule.required_level);
+            findings.violations.extend(reporter.violation(&offence));
+        }
+    }
+    findings.violations.sort_by_key(|violation| violation.step_index);
+    findings
+}
+
+fn distinct<'a>(labels: impl Iterator<Item = &'a Text>) -> Vec<&'a Text> {
+    let mut distinct: Vec<&Text> = labels.collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    distinct
+}
+
+/// Whether any step reads what a rule is about and any has a sink: most plans need no more than this.
+fn may_flow(actions: &[Option<&CatalogAction>], rules: &[&FlowRule], labels: &[&Text]) -> bool {
+    let listed = || actions.iter().copied().flatten();
+    let reads = |action: &CatalogAction| {
+        let mut outputs = action.outputs.iter().flat_map(|output| &output.labels);
+        action.labels.iter().any(|label| labels.contains(&label)) || outputs.any(|label| labels.contains(&label))
+    };
+    let sinks = |action: &CatalogAction| {
+        action.parameters.iter().any(|sink| rules.iter().any(|rule| sink.labels.contains(&rule.to)))
+    };
+    listed().any(reads) && listed().any(sinks)
+}
+
+/// All sinks that a label reaches against a rule, in the order of the plan.
+fn offences<'a>(
+    reporter: &Reporter<'a>, rules: &[&'a FlowRule], labels: &[&Text]) -> Vec<Offence<'a>> {
+    let mut offences = Vec::new();
+    for (rank, origins) in reporter.origins.iter().enumerate() {
+        let Some(action) = reporter.actions[reporter.order.position(rank)] else { continue };
+        // Of the rules and sinks of this step: the offence, by both.
+        let mut known = HashMap::<(usize, usize), usize, foldhash::fast::FixedState>::default();
+        let sinks: Vec<(usize, usize)> = (0..action.parameters.len())
+            .flat_map(|sink| (0..rules.len()).map(move |rule| (sink, rule)))
+            .filter(|(sink, rule)| action.parameters[*sink].labels.contains(&rules[*rule].to))
+            .collect();
+        if sinks.is_empty() {
+            continue;
+        }
+        for leaf in &origins.leaves {
+            let carried = reporter.spread.labels_of(rank, origins, leaf);
+            let Some(path) = pointer::tokens(&leaf.path).filter(|_| carried != 0) else { continue };
+            for (sink, rule_number) in &sinks {
+                let rule = rules[*rule_number];
+                let Some(bit) = labels.iter().position(|label| **label == rule.from) else { continue };
+                let Ok(bit) = u32::try_from(bit) else { continue };
+                if carried & (1 << bit) == 0 || !pointer::touches(&action.parameters[*sink].path, &path) {
+                    continue;
+                }
+                match known.get(&(*sink, *rule_number)) {
+                    Some(number) => offences[*number].more += 1,
+                    None => {
+                        known.insert((*sink, *rule_number), offences.len());
+                        offences.push(Offence { rule, bit, rank, leaf, more: 0 });
+                    }
+                }
+            }
+        }
+    }
+    offences
+}

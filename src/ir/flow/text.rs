@@ -1,0 +1,268 @@
+//! The form in which texts are compared: lower case, runs of blanks as one, numbers by their value.
+
+use std::fmt::Write as _;
+
+use crate::model::Value;
+
+/// Where an occurrence is looked for, and so what counts as the end of a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Within {
+    /// In what a person wrote: a word may touch punctuation, but is no part of an address, a name with dots or a number.
+    Prose,
+    /// In an argument, which whoever misled the planner may have written: nothing that is joined to more counts.
+    Argument,
+}
+
+/// `text` as it is compared.
+pub(super) fn normal(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if c.is_whitespace() || c.is_control() => {
+                if !plain.ends_with(' ') && !plain.is_empty() {
+                    plain.push(' ');
+                }
+            }
+            '\u{2018}' | '\u{2019}' => plain.push('\''),
+            '\u{201c}' | '\u{201d}' => plain.push('"'),
+            '\u{2010}'..='\u{2014}' | '\u{2212}' => plain.push('-'),
+            c if c.is_ascii() => plain.push(c.to_ascii_lowercase()),
+            c => plain.extend(c.to_lowercase()),
+        }
+    }
+    plain.truncate(plain.trim_end().len());
+    if plain.bytes().any(|byte| matches!(byte, b'.' | b',' | b'\'')) { numbers_by_value(&plain) } else { plain }
+}
+
+/// A scalar as it is compared; `None` for a container and null.
+pub(super) fn normal_scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(normal(text)),
+        Value::Number(number) => {
+            let mut text = String::new();
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{number}");
+            Some(text)
+        }
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Null | Value::List(_) | Value::Map(_) => None,
+    }
+}
+
+/// Rewrites every number that stands for itself to its shortest form: `1,000.50` and `1000.5` become the same.
+fn numbers_by_value(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = String::with_capacity(text.len());
+    let (mut copied, mut at) = (0, 0);
+    while at < bytes.len() {
+        if !bytes[at].is_ascii_digit() {
+            at += 1;
+            continue;
+        }
+        let start = at;
+        while at < bytes.len() && (bytes[at].is_ascii_digit() || is_separator(bytes, at)) {
+            at += 1;
+        }
+        if stands_alone(text, start, at)
+            && let Some(number) = shortest(&text[start..at])
+        {
+            out.push_str(&text[copied..start]);
+            out.push_str(&number);
+            copied = at;
+        }
+    }
+    out.push_str(&text[copied..]);
+    out
+}
+
+/// A point, comma or apostrophe between two digits.
+fn is_separator(bytes: &[u8], at: usize) -> bool {
+    matches!(bytes[at], b'.' | b',' | b'\'') && bytes.get(at + 1).is_some_and(u8::is_ascii_digit)
+}
+
+fn stands_alone(text: &str, start: usize, end: usize) -> bool {
+    let joins = |c: char| c.is_alphanumeric() || matches!(c, '_' | '@' | '/' | '.' | '-' | '\'');
+    let mut before = text[..start].chars().rev();
+    let joined_before = match before.next() {
+        Some('-') => before.next().is_some_and(|c| joins(c)),
+        Some(c) => joins(c) && c != '\'',
+        None => false,
+    };
+    let mut after = text[end..].chars();
+    let joined_after = match after.next() {
+        Some('.' | '-' | '\'') => after.next().is_some_and(char::is_alphanumeric),
+        Some(c) => joins(c),
+        None => false,
+    };
+    !joined_before && !joined_after
+}
+
+/// The shortest form of a decimal number with or without marks between groups of three digits. `None` for what is no such
+/// number, and for digits that begin with a zero: those are names, not amounts.
+fn shortest(written: &str) -> Option<String> {
+    let (whole, fraction) = split_decimal(written)?;
+    if whole.len() > 1 && whole.starts_with('0') {
+        return None;
+    }
+    let fraction = fraction.trim_end_matches('0');
+    Some(if fraction.is_empty() { whole } else { format!("{whole}.{fraction}") })
+}
+
+fn split_decimal(written: &str) -> Option<(String, &str)> {
+    let last = written.rfind(['.', ',', '\'']);
+    let Some(last) = last else { return Some((written.to_owned(), "")) };
+    let mark = written.as_bytes().get(last).copied()? as char;
+    let (before, after) = (&written[..last], &written[last + 1..]);
+    let others = before.matches(['.', ',', '\'']).count();
+    let same = before.matches(mark).count();
+    if others == 0 {
+        // One mark: a comma or an apostrophe before three digits groups them, everything else is a decimal.
+        if mark != '.' && after.len() == 3 && before.len() <= 3 {
+            return Some((format!("{before}{after}"), ""));
+        }
+        return (mark != '\'').then(|| (before.to_owned(), after));
+    }
+    if same == others {
+        return grouped(written, mark).map(|whole| (whole, ""));
+    }
+    if same > 0 || mark == '\'' {
+        return None;
+    }
+    let group_mark = before.chars().find(|c| !c.is_ascii_digit())?;
+    grouped(before, group_mark).map(|whole| (whole, after))
+}
+
+fn grouped(digits: &str, mark: char) -> Option<String> {
+    let mut groups = digits.split(mark);
+    let first = groups.next()?;
+    let fits = (1..=3).contains(&first.len()) && first.bytes().all(|b| b.is_ascii_digit());
+    let rest_fits = groups.all(|group| group.len() == 3 && group.bytes().all(|b| b.is_ascii_digit()));
+    (fits && rest_fits).then(|| digits.chars().filter(char::is_ascii_digit).collect())
+}
+
+/// Whether the bytes `start..end` of `text` are whole words.
+pub(super) fn is_whole(text: &str, start: usize, end: usize, within: Within) -> bool {
+    let mut before = text[..start].chars().rev();
+    let mut after = text[end..].chars();
+    let mut inner = text[start..end].chars();
+    let (first, last) = (inner.next(), inner.next_back());
+    let edge = |inner: Option<char>, outer: Option<char>, beyond: Option<char>| match outer {
+        None => true,
+        Some(c) if is_word(c) => !inner.is_some_and(is_word),
+        Some(c) => !(joins(c, within) && beyond.is_some_and(is_word)) && !decimal(inner, c, beyond),
+    };
+    let sign = |outer: Option<char>, beyond: Option<char>| {
+        outer == Some('-') && first.is_some_and(|c| c.is_ascii_digit()) && !beyond.is_some_and(is_word)
+    };
+    let (before_1, before_2) = (before.next(), before.next());
+    let (after_1, after_2) = (after.next(), after.next());
+    edge(first, before_1, before_2) && edge(last.or(first), after_1, after_2) && !sign(before_1, before_2)
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// A mark between digits makes one number of them.
+fn decimal(inner: Option<char>, mark: char, beyond: Option<char>) -> bool {
+    let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    matches!(mark, ',' | '\'') && digit(inner) && digit(beyond)
+}
+
+fn joins(c: char, within: Within) -> bool {
+    match within {
+        Within::Prose => matches!(c, '@' | '.'),
+        Within::Argument => {
+            matches!(c, '@' | '.' | '-' | '/' | '\\' | ':' | '+' | '=' | '&' | '?' | '#' | '%' | '~')
+        }
+    }
+}
+
+/// Whether `part` occurs in `text` as whole words.
+pub(super) fn occurs(part: &str, text: &str, within: Within) -> bool {
+    !part.is_empty() && text.match_indices(part).any(|(at, _)| is_whole(text, at, at + part.len(), within))
+}
+
+/// The places where `part` occurs in `text` as whole words.
+pub(super) fn occurrences<'t>(part: &'t str, text: &'t str) -> impl Iterator<Item = std::ops::Range<usize>> + 't {
+    text.match_indices(part)
+        .map(|(at, _)| at..at + part.len())
+        .filter(move |range| !part.is_empty() && is_whole(text, range.start, range.end, Within::Argument))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_compared_without_case_and_blanks() {
+        for (text, same) in [
+            ("  Send\r\n it \t NOW ", "send it now"),
+            ("ÄRGER", "ärger"),
+            ("", ""),
+            (" \n", ""),
+            ("it\u{2019}s \u{201c}fine\u{201d}", "it's \"fine\""),
+        ] {
+            assert_eq!(normal(text), same);
+        }
+    }
+
+    #[test]
+    fn numbers_are_compared_by_value() {
+        for (text, same) in [
+            ("1,000.50", "1000.5"),
+            ("1000.5", "1000.5"),
+            ("1.000,50", "1000.5"),
+            ("1'000.50", "1000.5"),
+            ("$1,000.00!", "$1000!"),
+            ("1,000,000", "1000000"),
+            ("1.000.000", "1000000"),
+            ("12,50 euros", "12.5 euros"),
+            ("1.0", "1"),
+            ("0.50", "0.5"),
+            ("-1,500.0", "-1500"),
+            ("pay 5.", "pay 5."),
+            ("(1,000)", "(1000)"),
+            // Not numbers, or not alone.
+            ("10.0.0.1", "10.0.0.1"),
+            ("007.50", "007.50"),
+            ("v1.50", "v1.50"),
+            ("a@1.50", "a@1.50"),
+            ("1.50x", "1.50x"),
+            ("1,00,0", "1,00,0"),
+            ("2024-05-15", "2024-05-15"),
+            ("x-1.50", "x-1.50"),
+            ("1.50.txt", "1.50.txt"),
+        ] {
+            assert_eq!(normal(text), same, "{text}");
+        }
+        assert_eq!(normal_scalar(&Value::Number(1000.5)).as_deref(), Some("1000.5"));
+        assert_eq!(normal_scalar(&Value::Number(-3.0)).as_deref(), Some("-3"));
+    }
+
+    #[test]
+    fn occurrences_are_whole_words() {
+        for (part, text, prose, argument) in [
+            ("bob", "ask bob.", true, true),
+            ("bob", "ask bobby", false, false),
+            ("bob", "bob's", true, true),
+            ("bob@x.com", "(bob@x.com), now", true, true),
+            ("x.com", "bob@x.com", false, false),
+            ("bob", "bob@x.com", false, false),
+            ("50", "50.25", false, false),
+            ("50", "1,50", false, false),
+            ("5", "-5", false, false),
+            ("5", "$5", true, true),
+            ("https://a.example", "see https://a.example/x?y=z", true, false),
+            ("paris", "paris-london", true, false),
+            ("good.example", "http://good.example.evil.example", false, false),
+            ("hello there", "well, hello there!", true, true),
+            ("é", "café", false, false),
+            ("", "anything", false, false),
+            ("$5", "a$5", true, true),
+        ] {
+            assert_eq!(occurs(part, text, Within::Prose), prose, "{part} in {text}");
+            assert_eq!(occurs(part, text, Within::Argument), argument, "{part} in argument {text}");
+        }
+    }
+}

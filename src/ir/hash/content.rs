@@ -1,0 +1,267 @@
+//! The canonical form of a step.
+
+use smallvec::SmallVec;
+
+use super::params::write_map;
+use crate::ir::bound::{BoundPaths, bound_paths};
+use crate::ir::canonical::{Watch, write_integer, write_string};
+use crate::ir::refusal::{
+    MAX_DEPTH, MAX_INTEGER, Place, Refusal, Refused, RefusedField, refused_id, refused_number, refused_text,
+};
+use crate::model::{Input, Origin, Step, Text};
+
+/// Writes steps, one after the other, into one buffer, and collects what has no canonical form.
+#[derive(Debug, Default)]
+pub(super) struct StepWriter {
+    /// The canonical form of the last step.
+    pub(super) out: Vec<u8>,
+    /// What was refused, of all steps.
+    pub(super) refusals: Vec<Refusal>,
+    index: usize,
+}
+
+impl StepWriter {
+    /// Writes `step`, which stands at `index` of the plan, in place of the last one. Fields are in the order of their names.
+    pub(super) fn write(&mut self, index: usize, step: &Step) {
+        self.out.clear();
+        self.index = index;
+        self.id("action", RefusedField::Action, &step.action);
+        self.budget(step.budget_cents);
+        if !step.constraints.is_empty() {
+            self.name("constraints");
+            let mut watch = Watched { index, field: RefusedField::Constraints, refusals: &mut self.refusals };
+            write_map(&mut self.out, &step.constraints, &BoundPaths::default(), Place::Root, &mut watch);
+        }
+        self.depends_on(&step.depends_on);
+        self.value("description", RefusedField::Description, &step.description);
+        self.id("idempotency_key", RefusedField::IdempotencyKey, &step.idempotency_key);
+        self.inputs(&step.inputs);
+        self.params(step);
+        self.id("provider", RefusedField::Provider, &step.provider);
+        self.id("resource", RefusedField::Resource, &step.resource);
+        self.id("step_id", RefusedField::StepId, &step.step_id);
+        if self.out.is_empty() {
+            self.out.push(b'{');
+        }
+        self.out.push(b'}');
+    }
+
+    /// Writes what stands before the value of the field `name`.
+    fn name(&mut self, name: &str) {
+        self.out.push(if self.out.is_empty() { b'{' } else { b',' });
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+    }
+
+    fn id(&mut self, name: &str, field: RefusedField, text: &Text) {
+        if text.is_empty() {
+            return;
+        }
+        if let Some(reason) = refused_id(text) {
+            self.refuse(field, name, reason);
+        }
+        self.name(name);
+        write_string(&mut self.out, text);
+    }
+
+    fn value(&mut self, name: &str, field: RefusedField, text: &Text) {
+        if text.is_empty() {
+            return;
+        }
+        if let Some(reason) = refused_text(text) {
+            self.refuse(field, name, reason);
+        }
+        self.name(name);
+        write_string(&mut self.out, text);
+    }
+
+    fn budget(&mut self, cents: Option<i64>) {
+        let Some(cents) = cents else { return };
+        if (cents as f64).abs() > MAX_INTEGER {
+            self.refuse(RefusedField::Budget, "budget_cents", Refused::Integer(cents as f64));
+        }
+        self.name("budget_cents");
+        write_integer(&mut self.out, cents);
+    }
+
+    fn depends_on(&mut self, ids: &[Text]) {
+        if ids.is_empty() {
+            return;
+        }
+        for (i, id) in ids.iter().enumerate() {
+            if let Some(reason) = refused_id(id) {
+                self.refuse(RefusedField::DependsOn, &format!("depends_on[{i}]"), reason);
+            }
+        }
+        self.name("depends_on");
+        write_set(&mut self.out, ids);
+    }
+
+    fn params(&mut self, step: &Step) {
+        let bound = bound_paths(step);
+        let nothing = step.params.is_empty()
+            || bound.is_bound()
+            || (!bound.is_empty() && step.params.iter().all(|(key, value)| bound.at_key(key).leave_nothing_of(value)));
+        if nothing {
+            return;
+        }
+        self.name("params");
+        let mut watch = Watched { index: self.index, field: RefusedField::Params, refusals: &mut self.refusals };
+        write_map(&mut self.out, &step.params, &bound, Place::Root, &mut watch);
+    }
+
+    fn inputs(&mut self, inputs: &[Input]) {
+        if inputs.is_empty() {
+            return;
+        }
+        for (i, input) in inputs.iter().enumerate() {
+            self.check_input(i, input);
+        }
+        let mut sorted: SmallVec<[&Input; 16]> = inputs.iter().collect();
+        sorted.sort_unstable_by_key(|input| key_of(input));
+        sorted.dedup();
+        self.name("inputs");
+        for (i, input) in sorted.into_iter().enumerate() {
+            self.out.push(if i == 0 { b'[' } else { b',' });
+            write_input(&mut self.out, input);
+        }
+        self.out.push(b']');
+    }
+
+    fn check_input(&mut self, i: usize, input: &Input) {
+        let mut check = |name: &str, refused: Option<Refused>| {
+            if let Some(reason) = refused {
+                self.refuse(RefusedField::Inputs, &format!("inputs[{i}].{name}"), reason);
+            }
+        };
+        check("path", refused_text(&input.path));
+        match &input.origin {
+            Origin::User { quote } => check("user.quote", refused_text(quote)),
+            Origin::Constant => {}
+            Origin::Step { step_id, output_path } => {
+                check("step.step_id", refused_id(step_id));
+                check("step.output_path", refused_text(output_path));
+            }
+        }
+    }
+
+    fn refuse(&mut self, field: RefusedField, name: &str, reason: Refused) {
+        let path = format!("steps[{}].{name}", self.index);
+        self.refusals.push(Refusal { step: Some(self.index), field, path, reason });
+    }
+}
+
+/// Writes `ids` as a set: sorted by code point, each once.
+pub(super) fn write_set(out: &mut Vec<u8>, ids: &[Text]) {
+    let mut sorted: SmallVec<[&Text; 16]> = ids.iter().collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    out.push(b'[');
+    for (i, id) in sorted.into_iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        write_string(out, id);
+    }
+    out.push(b']');
+}
+
+/// Inputs are a set, sorted by path, by kind and by what the kind says.
+fn key_of(input: &Input) -> (&str, u8, &str, &str) {
+    match &input.origin {
+        Origin::Constant => (&input.path, 0, "", ""),
+        Origin::Step { step_id, output_path } => (&input.path, 1, step_id, output_path),
+        Origin::User { quote } => (&input.path, 2, quote, ""),
+    }
+}
+
+fn write_input(out: &mut Vec<u8>, input: &Input) {
+    let mut fields = Fields { out, any: false };
+    if input.origin == Origin::Constant {
+        fields.raw("constant", b"{}");
+    }
+    fields.text("path", &input.path);
+    match &input.origin {
+        Origin::Constant => {}
+        Origin::Step { step_id, output_path } => {
+            fields.raw("step", b"");
+            let mut inner = Fields { out: fields.out, any: false };
+            inner.text("output_path", output_path);
+            inner.text("step_id", step_id);
+            inner.end();
+        }
+        Origin::User { quote } => {
+            fields.raw("user", b"");
+            let mut inner = Fields { out: fields.out, any: false };
+            inner.text("quote", quote);
+            inner.end();
+        }
+    }
+    fields.end();
+}
+
+/// The fields of an object, of which empty ones are left out.
+struct Fields<'a> {
+    out: &'a mut Vec<u8>,
+    any: bool,
+}
+
+impl Fields<'_> {
+    fn raw(&mut self, name: &str, value: &[u8]) {
+        self.out.push(if self.any { b',' } else { b'{' });
+        self.any = true;
+        write_string(self.out, name);
+        self.out.push(b':');
+        self.out.extend_from_slice(value);
+    }
+
+    fn text(&mut self, name: &str, value: &str) {
+        if !value.is_empty() {
+            self.raw(name, b"");
+            write_string(self.out, value);
+        }
+    }
+
+    fn end(self) {
+        self.out.extend_from_slice(if self.any { b"}" } else { b"{}" });
+    }
+}
+
+/// Collects what has no canonical form below params or constraints.
+struct Watched<'a> {
+    index: usize,
+    field: RefusedField,
+    refusals: &'a mut Vec<Refusal>,
+}
+
+impl Watched<'_> {
+    fn refuse(&mut self, place: Place<'_>, reason: Refused) {
+        let name = if self.field == RefusedField::Params { "params" } else { "constraints" };
+        let mut path = format!("steps[{}].{name}", self.index);
+        place.pointer(&mut path);
+        self.refusals.push(Refusal { step: Some(self.index), field: self.field, path, reason });
+    }
+}
+
+impl Watch for Watched<'_> {
+    fn text(&mut self, place: Place<'_>, text: &str) {
+        if let Some(reason) = refused_text(text) {
+            self.refuse(place, reason);
+        }
+    }
+
+    fn number(&mut self, place: Place<'_>, number: f64) {
+        if let Some(reason) = refused_number(number) {
+            self.refuse(place, reason);
+        }
+    }
+
+    fn enter(&mut self, place: Place<'_>) -> bool {
+        let fits = place.depth() < MAX_DEPTH;
+        if !fits {
+            self.refuse(place, Refused::TooDeep);
+        }
+        fits
+    }
+}

@@ -1,0 +1,98 @@
+//! One rule, ready to be matched.
+
+use std::sync::Arc;
+
+use super::dimension::Dimension;
+use crate::condition::Condition;
+use crate::model::{Effect, Layer, Request};
+use crate::policy::{Pattern, Policy, Rule, Target};
+
+/// One rule, ready to be matched.
+#[derive(Debug)]
+pub struct CompiledRule {
+    /// What it does.
+    pub effect: Effect,
+    /// Its layer.
+    pub layer: Layer,
+    /// Patterns of the request's tenant; `None` means all. Shared by the rules of a policy.
+    tenants: Option<Arc<[Pattern]>>,
+    /// Its other patterns, those of one dimension side by side.
+    patterns: Box<[(Dimension, Pattern)]>,
+    /// What must hold besides.
+    pub condition: Option<Arc<Condition>>,
+}
+
+impl CompiledRule {
+    /// The rule of `policy`, whose tenants are `tenants`.
+    pub(super) fn new(policy: &Policy, tenants: Option<Arc<[Pattern]>>, rule: &Rule) -> Self {
+        let Target { subject_types, subject_ids, roles, actions, resource_types, resource_ids } = &rule.target;
+        let lists = [
+            (Dimension::Action, actions),
+            (Dimension::SubjectType, subject_types),
+            (Dimension::SubjectId, subject_ids),
+            (Dimension::ResourceType, resource_types),
+            (Dimension::ResourceId, resource_ids),
+            (Dimension::Role, roles),
+        ];
+        let patterns = lists.into_iter().flat_map(|(dimension, patterns)| {
+            patterns.iter().flatten().map(move |pattern| (dimension, pattern.clone()))
+        });
+        Self {
+            effect: rule.effect,
+            layer: policy.layer,
+            tenants,
+            patterns: patterns.collect(),
+            condition: rule.condition.clone(),
+        }
+    }
+
+    /// Whether every pattern matches `request`.
+    #[inline]
+    #[must_use]
+    pub fn concerns(&self, request: &Request) -> bool {
+        self.groups().all(|(dimension, patterns)| {
+            patterns.iter().any(|(_, pattern)| dimension.matches(request, pattern))
+        }) && self.tenants.as_ref().is_none_or(|tenants| {
+            let tenant = request.tenant();
+            tenants.iter().any(|pattern| pattern.matches(tenant))
+        })
+    }
+
+    /// The first pattern list that does not match `request`, as words for an explanation.
+    #[must_use]
+    pub fn first_mismatch(&self, request: &Request) -> Option<String> {
+        let tenants = self.tenants.as_deref().map(|tenants| (Dimension::Tenant, tenants.iter().collect::<Vec<_>>()));
+        let others = self.groups().map(|(dimension, group)| (dimension, group.iter().map(|(_, one)| one).collect()));
+        let mut lists = tenants.into_iter().chain(others);
+        let (dimension, patterns) =
+            lists.find(|(dimension, patterns)| !patterns.iter().any(|pattern| dimension.matches(request, pattern)))?;
+        let (field, patterns) = (dimension.field(), list(&patterns));
+        Some(match dimension.id(request) {
+            Some(id) => format!("{field} {patterns} does not match `{id}`"),
+            None => format!("{field} {patterns} matches none of {:?}", request.subject.roles),
+        })
+    }
+
+    /// The patterns of one dimension; none where the rule has none there.
+    pub(super) fn patterns(&self, dimension: Dimension) -> impl Iterator<Item = &Pattern> {
+        let tenants = self.tenants.as_deref().filter(|_| dimension == Dimension::Tenant).unwrap_or_default();
+        let others = self.patterns.iter().filter(move |(of, _)| *of == dimension).map(|(_, pattern)| pattern);
+        tenants.iter().chain(others)
+    }
+
+    /// The patterns dimension by dimension, tenants left out.
+    #[inline]
+    fn groups(&self) -> impl Iterator<Item = (Dimension, &[(Dimension, Pattern)])> {
+        let groups = self.patterns.chunk_by(|(one, _), (other, _)| one == other);
+        groups.filter_map(|group| Some((group.first()?.0, group)))
+    }
+}
+
+/// Most patterns that an explanation shows of a list.
+const SHOWN_PATTERNS: usize = 5;
+
+fn list(patterns: &[&Pattern]) -> String {
+    let shown: Vec<&str> = patterns.iter().take(SHOWN_PATTERNS).map(|pattern| pattern.as_str()).collect();
+    let more = if patterns.len() > SHOWN_PATTERNS { ", …" } else { "" };
+    format!("[{}{more}]", shown.join(", "))
+}
