@@ -50,12 +50,12 @@ impl CompiledRule {
     #[inline]
     #[must_use]
     pub fn concerns(&self, request: &Request) -> bool {
-        self.groups().all(|(dimension, patterns)| {
-            patterns.iter().any(|(_, pattern)| dimension.matches(request, pattern))
-        }) && self.tenants.as_ref().is_none_or(|tenants| {
-            let tenant = request.tenant();
-            tenants.iter().any(|pattern| pattern.matches(tenant))
-        })
+        self.groups()
+            .all(|(dimension, patterns)| patterns.iter().any(|(_, pattern)| dimension.matches(request, pattern)))
+            && self.tenants.as_ref().is_none_or(|tenants| {
+                let tenant = request.tenant();
+                tenants.iter().any(|pattern| pattern.matches(tenant))
+            })
     }
 
     /// The first pattern list that does not match `request`, as words for an explanation.
