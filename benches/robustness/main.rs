@@ -23,7 +23,6 @@ const USAGE: &str = "cargo bench --bench robustness -- hostile [--scale N] [--on
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let number = |text: &str| text.parse().unwrap_or_else(|_| usage());
     match arguments[..] {
         ["hostile", ref rest @ ..] => {
             let (mut scale, mut only) = (20, None);
@@ -42,6 +41,10 @@ fn main() {
         [] => println!("{USAGE}"),
         _ => usage(),
     }
+}
+
+fn number<N: std::str::FromStr>(text: &str) -> N {
+    text.parse().unwrap_or_else(|_| usage())
 }
 
 fn usage() -> ! {
