@@ -7,6 +7,10 @@
 pub struct Limits {
     /// Largest request message, in bytes. A larger one is RESOURCE_EXHAUSTED.
     pub message_bytes: usize,
+    /// Largest message that holds a plan, in bytes. A larger one is RESOURCE_EXHAUSTED.
+    pub plan_bytes: usize,
+    /// Most steps of a plan. One with more is rejected with TOO_MANY_STEPS.
+    pub plan_steps: usize,
     /// Deepest nesting of attributes; the attribute map itself is depth 1.
     pub attribute_depth: usize,
     /// Most questions in a batch.
@@ -31,6 +35,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             message_bytes: 256 * 1024,
+            plan_bytes: 4 * 1024 * 1024,
+            plan_steps: 1_000,
             attribute_depth: 32,
             batch_items: 256,
             id_bytes: 128,

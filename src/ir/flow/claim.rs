@@ -69,7 +69,7 @@ pub(super) fn judge<'a>(
         }
     }
     let FoundLeaf { path, points, .. } = leaf;
-    Leaf { path, points, seen, doubt }
+    Leaf { path, points, seen, doubt, is_open: false }
 }
 
 /// The same for a path that gets its value when the plan runs: nothing of the claims can be looked for in it.
@@ -78,7 +78,7 @@ pub(super) fn judge_absent<'a>(leaf: FoundLeaf<'_>, points: &[Point<'a>]) -> Lea
     quotes().filter(|quote| quote.said).for_each(|quote| quote.used.set(true));
     let unsaid = quotes().find(|quote| !quote.said);
     let doubt = unsaid.map(|quote| if quote.is_value() { Doubt::ValueNotSaid } else { Doubt::NotSaid(quote.written) });
-    Leaf { path: leaf.path, points: leaf.points, seen: Vec::new(), doubt }
+    Leaf { path: leaf.path, points: leaf.points, seen: Vec::new(), doubt, is_open: true }
 }
 
 /// Once all leaves are judged: a quote that stands in none of the values that it is claimed for is a false claim.

@@ -109,6 +109,7 @@ fn offences<'a>(reporter: &Reporter<'a>, rules: &'a [FlowRule], labels: &[&Text]
                     continue;
                 }
                 match known.get(&(*sink, *rule_number)) {
+                    Some(_) if leaf.is_open => {}
                     Some(number) => offences[*number].more += 1,
                     None => {
                         known.insert((*sink, *rule_number), offences.len());
