@@ -78,6 +78,7 @@ fn step(index: u32, step_id: &str, tier: u8, decision: Outcome) -> StepValidatio
         tier_reasons: if tier > 0 { vec![reason] } else { Vec::new() },
         decision,
         reason_code: ReasonCode::Default,
+        matched: None,
     }
 }
 
@@ -91,6 +92,7 @@ pub(super) fn validated(status: ValidationStatus, ticket: Ticket) -> PlanRecord 
         path: "steps[1].params/recipient".into(),
         message: "a stranger's text would choose who is paid".into(),
         help: "ask the user".into(),
+        rule: "assistant/strangers-choose-recipient".into(),
         flow,
     };
     let hop = |step_id: &str, path: &str| FlowHop {

@@ -25,6 +25,7 @@ fn violation() -> impl Strategy<Value = Violation> {
             path,
             message: message.into(),
             help: help.into(),
+            rule: Text::default(),
             flow,
         })
 }
@@ -56,6 +57,7 @@ fn step() -> impl Strategy<Value = StepValidation> {
                 tier_reasons,
                 decision,
                 reason_code,
+                matched: None,
             }
         })
 }
