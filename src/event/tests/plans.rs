@@ -77,8 +77,8 @@ fn step(index: u32, step_id: &str, tier: u8, decision: Outcome) -> StepValidatio
         impact_tier: 0,
         tier_reasons: if tier > 0 { vec![reason] } else { Vec::new() },
         decision,
-        reason_code: ReasonCode::Default,
-        matched: None,
+        reason_code: if decision == Outcome::Allow { ReasonCode::Policy } else { ReasonCode::Default },
+        matched: (decision == Outcome::Allow).then_some(0),
     }
 }
 
@@ -92,8 +92,8 @@ pub(super) fn validated(status: ValidationStatus, ticket: Ticket) -> PlanRecord 
         path: "steps[1].params/recipient".into(),
         message: "a stranger's text would choose who is paid".into(),
         help: "ask the user".into(),
-        rule: "assistant/strangers-choose-recipient".into(),
         flow,
+        rule: "assistant/strangers-choose-recipient".into(),
     };
     let hop = |step_id: &str, path: &str| FlowHop {
         step_id: step_id.into(),
