@@ -31,6 +31,7 @@ mod server;
 mod service;
 mod socket;
 mod stream;
+mod unsent;
 mod wire;
 mod worker;
 

@@ -197,6 +197,7 @@ impl Evaluate {
         let mut framed = Vec::with_capacity(ANSWER_BYTES);
         let mut outcome = Ok(());
         write_frame(&mut framed, |out| outcome = desk.answer_decoded(decoded, self.connection.actor(), out));
-        outcome.map(|()| Bytes::from(framed))
+        outcome?;
+        self.connection.worker().unsent.hold(framed)
     }
 }

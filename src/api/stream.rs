@@ -71,7 +71,10 @@ impl DecisionStream {
         loop {
             match &self.state {
                 State::Open => {}
-                _ if !self.answers.is_empty() => return Poll::Ready(Some(self.chunk())),
+                _ if !self.answers.is_empty() => match self.chunk() {
+                    Some(frame) => return Poll::Ready(Some(frame)),
+                    None => continue,
+                },
                 State::Ended => return Poll::Ready(None),
                 State::Ending(status) => {
                     let trailers = match status {
@@ -89,8 +92,10 @@ impl DecisionStream {
                 self.state = State::Ending(Err(Refusal::deadline_exceeded()));
                 continue;
             }
-            if self.answer_arrived() {
-                return Poll::Ready(Some(self.chunk()));
+            if self.answer_arrived()
+                && let Some(frame) = self.chunk()
+            {
+                return Poll::Ready(Some(frame));
             }
             if !matches!(self.state, State::Open) {
                 continue;
@@ -107,7 +112,11 @@ impl DecisionStream {
                     self.state = State::Ending(Err(refusal));
                 }
                 Poll::Ready(None) => self.state = State::Ending(Ok(())),
-                Poll::Pending if !self.answers.is_empty() => return Poll::Ready(Some(self.chunk())),
+                Poll::Pending if !self.answers.is_empty() => {
+                    if let Some(frame) = self.chunk() {
+                        return Poll::Ready(Some(frame));
+                    }
+                }
                 Poll::Pending => match self.poll_end(cx) {
                     Poll::Ready(refusal) => self.state = State::Ending(Err(refusal)),
                     Poll::Pending => return Poll::Pending,
@@ -176,7 +185,14 @@ impl DecisionStream {
         Pin::new(&mut self.drained).poll(cx).map(|()| Refusal::shutting_down())
     }
 
-    fn chunk(&mut self) -> Frame<Bytes> {
-        Frame::data(Bytes::from(std::mem::take(&mut self.answers)))
+    /// The answers so far; `None`, and the end of the stream, where too much waits to be sent already.
+    fn chunk(&mut self) -> Option<Frame<Bytes>> {
+        match self.connection.worker().unsent.hold(std::mem::take(&mut self.answers)) {
+            Ok(answers) => Some(Frame::data(answers)),
+            Err(refusal) => {
+                self.state = State::Ending(Err(refusal));
+                None
+            }
+        }
     }
 }

@@ -8,15 +8,12 @@ mod attacks;
 
 use attacks::{ATTACKS, Target};
 
-const POLICY: &str =
-    "apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {name: p}\nspec:\n  rules:\n    - {name: r, effect: allow}\n";
-
 /// Most that the server may hold while it is attacked, all buffers included. A server at rest holds about a tenth.
 const MOST_KIB: u64 = 256 * 1_024;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn others_are_served_while_one_attacks() {
-    let mut lictor = Lictor::start(POLICY);
+    let mut lictor = Lictor::start(&attacks::policy());
     let target = Target { tcp: lictor.tcp, scale: 1 };
     let load = Load::start(&lictor, 1, "a").await;
     wait_for("the first answers", || load.answered() > 10);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use lictor::api::proto::v1::{Action, EvaluateBatchRequest, EvaluateRequest, Subject};
 use prost::Message;
+use prost_types::value::Kind;
 
 #[path = "frames.rs"]
 mod frames;
@@ -50,17 +51,33 @@ pub const ATTACKS: &[Attack] = &[
     Attack { name: "garbage", round: garbage },
 ];
 
-fn question() -> Vec<u8> {
-    evaluate(false).encode_to_vec()
+/// Rules for the server: one allows, many read the same attribute.
+pub fn policy() -> String {
+    let reader =
+        |n| format!("    - {{name: r{n}, effect: deny, when: 'has(context.large) && context.large == \"{n}\"'}}\n");
+    let readers: String = (0..64).map(reader).collect();
+    let allow = "    - {name: allow, effect: allow}\n";
+    format!("apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec:\n  rules:\n{allow}{readers}")
 }
 
-fn evaluate(explain: bool) -> EvaluateRequest {
+fn evaluate() -> EvaluateRequest {
     EvaluateRequest {
         subject: Some(Subject { id: "hostile".to_owned(), ..Subject::default() }),
         action: Some(Action { name: "b".to_owned(), properties: None }),
-        explain,
         ..EvaluateRequest::default()
     }
+}
+
+fn question() -> Vec<u8> {
+    evaluate().encode_to_vec()
+}
+
+/// A batch whose answer is several times as large as it is.
+fn explained_batch() -> Vec<u8> {
+    let large = prost_types::Value { kind: Some(Kind::StringValue("x".repeat(15_000))) };
+    let context = Some(prost_types::Struct { fields: [("large".to_owned(), large)].into() });
+    let explained = EvaluateRequest { explain: true, context, ..evaluate() };
+    EvaluateBatchRequest { requests: vec![explained; 16], ..EvaluateBatchRequest::default() }.encode_to_vec()
 }
 
 /// The numbers of a client's streams.
@@ -240,8 +257,7 @@ fn answers_never_read(target: &Target) -> Vec<Wire> {
 }
 
 fn batches_never_read(target: &Target) -> Vec<Wire> {
-    let batch = EvaluateBatchRequest { requests: vec![evaluate(true); 256], ..EvaluateBatchRequest::default() };
-    never_read(target, "EvaluateBatch", &batch.encode_to_vec())
+    never_read(target, "EvaluateBatch", &explained_batch())
 }
 
 /// Asks as much as one connection may, and takes no byte of the answers.
