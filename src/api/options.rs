@@ -68,7 +68,7 @@ pub struct ConnectionLimits {
 impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
-            connections: 1_024,
+            connections: 16_384,
             in_flight: 8_192,
             unsent_bytes: 64 * 1_024 * 1_024,
             streams_per_connection: 256,

@@ -9,7 +9,7 @@ use prost::Message;
 use prost_types::value::Kind;
 
 #[path = "frames.rs"]
-mod frames;
+pub mod frames;
 
 use frames::*;
 
@@ -27,8 +27,6 @@ pub struct Attack {
     /// One round, which ends by itself within some seconds. Gives the connections that are to stay open meanwhile.
     pub round: fn(&Target) -> Vec<Wire>,
 }
-
-pub use frames::Wire;
 
 pub const ATTACKS: &[Attack] = &[
     Attack { name: "idle connections", round: idle },
