@@ -10,7 +10,9 @@ mod accept;
 mod admission;
 mod authority;
 mod batch;
+mod compute;
 mod connection;
+mod dag;
 mod deadline;
 mod decode;
 mod desk;
@@ -22,6 +24,7 @@ mod http;
 mod listeners;
 mod message;
 mod options;
+mod plans;
 pub mod proto;
 mod refusal;
 mod reply;
@@ -31,8 +34,13 @@ mod server;
 mod service;
 mod socket;
 mod stream;
+<<<<<<< HEAD
 mod unsent;
+=======
+mod timer;
+>>>>>>> main
 mod wire;
+mod wire_plan;
 mod worker;
 
 pub use health::Readiness;
@@ -41,3 +49,4 @@ pub use listeners::{HttpListener, Listeners};
 pub use options::{ConnectionLimits, ServerOptions};
 pub use server::{Server, ServerError, State};
 pub use wire::{check_request, read_request, to_request, to_response};
+pub use wire_plan::{check_plan, to_plan_request, to_plan_response};

@@ -270,7 +270,7 @@ impl<'a, 'b> Vm<'a, 'b> {
         match self.pop()? {
             Val::Map(map) => {
                 self.budget.charge(map.len() / 8)?;
-                self.stack.push(Val::Bool(map.get_str(key).is_some()));
+                self.stack.push(Val::Bool(map.has_str(key)));
                 Ok(())
             }
             other => Err(unary("has", &other)),

@@ -14,7 +14,7 @@ const BYTES_PER_UNIT: usize = 16;
 /// budget of its own; rules beyond it, or beyond the limit on rules, and values beyond theirs are left out and `truncated`
 /// says so.
 pub fn explain(snapshot: &Snapshot, request: &Request, now: Timestamp, limits: &Limits) -> Explanation {
-    let bindings = Bindings { request, now };
+    let bindings = Bindings::of_request(request, now);
     let mut budget = Budget { remaining: super::evaluation_cost(snapshot, limits) };
     // By what became of them: matched, failed, condition false, pattern mismatch.
     let mut groups: [Vec<RuleExplanation>; 4] = Default::default();

@@ -41,11 +41,18 @@ pub fn evaluate(snapshot: Option<&Snapshot>, request: &Request, now: Timestamp, 
 }
 
 fn decide(snapshot: &Snapshot, request: &Request, now: Timestamp, limits: &Limits) -> Decision {
+    let mut budget = Budget { remaining: evaluation_cost(snapshot, limits) };
+    evaluate_within(snapshot, request, now, &mut budget)
+}
+
+/// Decides `request` as one of several questions that share a `budget`; once it is used up, they are denied with
+/// EVALUATION_LIMIT.
+#[must_use]
+pub fn evaluate_within(snapshot: &Snapshot, request: &Request, now: Timestamp, budget: &mut Budget) -> Decision {
     if !snapshot.has_policies() {
         return tally::no_policy(snapshot.label());
     }
-    let bindings = Bindings { request, now };
-    let mut budget = Budget { remaining: evaluation_cost(snapshot, limits) };
+    let bindings = Bindings::of_request(request, now);
     let mut tally = Tally::default();
     for number in snapshot.candidates(request) {
         // A decider whose layer has one of higher precedence can no longer change anything.
@@ -53,7 +60,7 @@ fn decide(snapshot: &Snapshot, request: &Request, now: Timestamp, limits: &Limit
             continue;
         }
         let Some(rule) = snapshot.rules().get(number as usize).filter(|rule| rule.concerns(request)) else { continue };
-        match rule.condition.as_ref().map_or(Ok(true), |condition| condition.evaluate(&bindings, &mut budget)) {
+        match rule.condition.as_ref().map_or(Ok(true), |condition| condition.evaluate(&bindings, budget)) {
             Ok(true) => tally.matched(number, rule),
             Ok(false) => {}
             Err(ConditionError::Limit) => return tally.out_of_budget(snapshot.label()),
