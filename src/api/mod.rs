@@ -34,11 +34,8 @@ mod server;
 mod service;
 mod socket;
 mod stream;
-<<<<<<< HEAD
-mod unsent;
-=======
 mod timer;
->>>>>>> main
+mod unsent;
 mod wire;
 mod wire_plan;
 mod worker;
