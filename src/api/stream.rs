@@ -14,11 +14,13 @@ use hyper::body::{Body, Frame, Incoming};
 use tokio::time::Sleep;
 
 use super::admission::Permit;
+use super::compute::BytesPermit;
 use super::connection::Connection;
 use super::decode;
 use super::drain::Drained;
 use super::encode::Writer;
 use super::frame::{Frames, Next, write_frame};
+use super::message::UNCLAIMED_BYTES;
 use super::refusal::Refusal;
 use super::reply::{ok_trailers, refusal_trailers};
 
@@ -34,6 +36,9 @@ pub struct DecisionStream {
     answers: Vec<u8>,
     deadline: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Until when the rest of a message that has begun must have arrived, and the memory that it needs.
+    patience: Option<Pin<Box<Sleep>>>,
+    claimed: Option<BytesPermit>,
     drained: Drained,
     state: State,
     _permit: Permit,
@@ -60,6 +65,8 @@ impl DecisionStream {
             answers: Vec::new(),
             deadline,
             timer,
+            patience: None,
+            claimed: None,
             drained,
             state: State::Open,
             _permit: permit,
@@ -129,20 +136,37 @@ impl DecisionStream {
     fn answer_arrived(&mut self) -> bool {
         loop {
             match self.frames.next() {
-                Next::Message(message) => self.answer(&message),
+                Next::Message(message) => {
+                    self.answer(&message);
+                    (self.patience, self.claimed) = (None, None);
+                }
                 Next::TooLarge(size) => {
                     let refusal = Refusal::message_too_large(size, self.frames.limit());
                     self.answer_refusal("", &refusal);
+                    (self.patience, self.claimed) = (None, None);
                 }
                 Next::Compressed => {
                     self.state = State::Ending(Err(Refusal::compressed()));
                     return false;
                 }
-                Next::Incomplete => return false,
+                Next::Incomplete => {
+                    self.claim();
+                    return false;
+                }
             }
             if self.answers.len() >= CHUNK_BYTES {
                 return true;
             }
+        }
+    }
+
+    /// Claims the memory for a large message that has begun; ends the stream where there is none.
+    fn claim(&mut self) {
+        let size = self.frames.announced().filter(|size| *size > UNCLAIMED_BYTES && self.claimed.is_none());
+        match size.map(|size| self.connection.worker().plans.compute.claim(size)) {
+            Some(Ok(claimed)) => self.claimed = Some(claimed),
+            Some(Err(refusal)) => self.state = State::Ending(Err(refusal)),
+            None => {}
         }
     }
 
@@ -181,6 +205,13 @@ impl DecisionStream {
             && timer.as_mut().poll(cx).is_ready()
         {
             return Poll::Ready(Refusal::deadline_exceeded());
+        }
+        if self.frames.is_amid_message() {
+            let limit = self.connection.worker().connection_limits.request;
+            let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+            if patience.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Refusal::request_timeout());
+            }
         }
         Pin::new(&mut self.drained).poll(cx).map(|()| Refusal::shutting_down())
     }

