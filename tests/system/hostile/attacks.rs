@@ -134,23 +134,26 @@ fn slow_bodies(target: &Target) -> Vec<Wire> {
     wires
 }
 
-/// All but the end of the largest messages, in as many calls as there may be.
+/// All but the end of the largest messages, in as many calls as there may be, as fast as flow control lets it.
 fn large_messages(target: &Target) -> Vec<Wire> {
     let mut wires = Vec::new();
-    let part = frame(DATA, 0, 0, &[0; 16_000]);
     for method in ["Evaluate", "EvaluateBatch", "EvaluateStream"].repeat(target.scale) {
         let Some(mut wire) = Wire::introduced(target.tcp, &[]) else { break };
-        for id in streams().take(200) {
-            let headers = frame(HEADERS, END_HEADERS, id, &call(method));
-            let mut part = part.clone();
-            part[5..9].copy_from_slice(&id.to_be_bytes());
-            let parts = [frame(DATA, 0, id, &[0, 0, 3, 0xff, 0xff]), part.repeat(16)].concat();
-            // What the windows do not take is not sent.
-            if !wire.send(&[headers, parts].concat()) || !wire.take() {
-                break;
-            }
-        }
+        let begin = |id| {
+            let announced = frame(DATA, 0, id, &[0, 0, 3, 0xff, 0xff]);
+            [frame(HEADERS, END_HEADERS, id, &call(method)), announced].concat()
+        };
+        wire.send(&streams().take(200).flat_map(begin).collect::<Vec<u8>>());
         wires.push(wire);
+    }
+    for _ in 0..15 {
+        for wire in &mut wires {
+            for id in streams().take(200) {
+                wire.send(&frame(DATA, 0, id, &[0; 16_000]));
+            }
+            wire.take();
+        }
+        thread::sleep(Duration::from_millis(50));
     }
     wires
 }
