@@ -77,6 +77,9 @@ pub(super) fn config(root: &Node, base: &Path, sources: &Sources, out: &mut Find
     if let Some(fields) = section("events", "`events`", EventsSpec::FIELDS, out) {
         config.events = events(&fields, &base_of, out);
     }
+    if let Some(fields) = section("receipts", "`receipts`", ReceiptsSpec::FIELDS, out) {
+        config.receipts = super::receipts::receipts(&fields, &base_of, out);
+    }
     if let Some(fields) = section("limits", "`limits`", LimitsSpec::FIELDS, out) {
         config.limits = limits(&fields, out);
     }
