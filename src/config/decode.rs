@@ -10,7 +10,7 @@ use crate::yaml::{Field, Fields, Node};
 use super::fields::{address, bytes, duration, mode, number, path, path_or_off, secret};
 use super::spec::{
     ConfigSpec, EventsSpec, ExporterSpec, HttpSpec, JournalSpec, LimitsSpec, ListenSpec, LogsSpec, PoliciesSpec,
-    RingSpec, ServerSpec, SourceSpec, StateSpec,
+    ReceiptsSpec, RingSpec, ServerSpec, SourceSpec, StateSpec,
 };
 use super::{
     Config, EventMode, Events, Exporter, ExporterKind, Http, Listen, LogFormat, LogLevel, Logs, Policies, Server,

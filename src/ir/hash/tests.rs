@@ -26,7 +26,9 @@ fn the_published_cases() {
                 assert_eq!(hashes.ir_hash, sha256_text(canonical.as_bytes()));
                 serde_json::json!({"canonical": canonical, "ir_hash": hashes.ir_hash, "step_hashes": hashes.step_hashes})
             }
-            Err(refusals) => refusals.iter().map(|refusal| (refusal.path.clone(), refusal.reason.to_string())).collect(),
+            Err(refusals) => {
+                refusals.iter().map(|refusal| (refusal.path.clone(), refusal.reason.to_string())).collect()
+            }
         };
         if std::env::var_os("LICTOR_UPDATE_CASES").is_some() {
             let yaml = serde_yaml::to_string(&serde_json::json!({"expected": outcome})).expect("YAML");
