@@ -90,11 +90,9 @@ async fn every_answer_has_a_receipt_and_only_that_of_a_pass_authorises() {
     let (running, mut client) = start().await;
     let burn = vec![step("a", "mail.burn", &[])];
     let pay = vec![step("a", "bank.transfer", &[])];
-    for (steps, status) in [
-        (search(), ValidationStatus::Pass),
-        (pay, ValidationStatus::Escalate),
-        (burn, ValidationStatus::Reject),
-    ] {
+    for (steps, status) in
+        [(search(), ValidationStatus::Pass), (pay, ValidationStatus::Escalate), (burn, ValidationStatus::Reject)]
+    {
         let answer = validate(&mut client, &steps).await;
         let receipt = running.issuer.recognise(&answer.receipt).unwrap();
         assert_eq!((receipt.status(), receipt.authorises()), (status, status == ValidationStatus::Pass));
@@ -159,7 +157,8 @@ async fn what_ran_is_what_was_validated_or_each_difference_is_named() {
     assert_eq!((found.success, found.bound_to()), (true, BoundTo::None));
 
     let metrics = running.telemetry.render();
-    for line in ["lictor_dag_verifications_total{result=\"ok\"} 2", "lictor_dag_verifications_total{result=\"failed\"} 7"]
+    for line in
+        ["lictor_dag_verifications_total{result=\"ok\"} 2", "lictor_dag_verifications_total{result=\"failed\"} 7"]
     {
         assert!(metrics.lines().any(|found| found == line), "{line} is not in\n{metrics}");
     }
