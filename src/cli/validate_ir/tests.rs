@@ -73,6 +73,7 @@ fn answer() -> v1::ValidateIrResponse {
             message: "a stranger's text would choose who is paid".into(),
             help: "ask the user".into(),
             flow: vec![hop("find", ""), hop("pay", "/recipient")],
+            ..v1::Violation::default()
         },
         v1::Violation {
             code: v1::ViolationCode::BudgetExceeded.into(),
