@@ -14,6 +14,10 @@ use super::text::{Within, normal, normal_scalar, occurs};
 /// How deep an output is looked into; what lies deeper is not found.
 const MAX_DEPTH: usize = 64;
 
+/// Up to this many characters a value may well be the same as another by chance: the id of one thing stands in a text as
+/// that of another.
+const SHORT: usize = 3;
+
 /// All observations of a plan.
 #[derive(Debug)]
 pub(super) struct Observed<'a> {
@@ -82,14 +86,14 @@ impl<'a> Observed<'a> {
         Some(Self { outputs, fields, texts: TextIndex::new(texts), sights })
     }
 
-    /// Where the value with this normal text was seen before the step of rank `step`: as declared fields; else as other
-    /// whole fields and inside texts; nowhere.
+    /// Where the value with this normal text was seen before the step of rank `step`: as declared fields; else, and for a
+    /// short value always, as other whole fields and inside texts; nowhere.
     pub(super) fn sightings(&self, normal: &str, step: usize, order: &Order<'_>, work: &Work) -> Vec<Sight> {
         let seen = |sight: &&Sight| order.may_precede(sight.from, step);
         let whole: Vec<&Sight> = self.fields.get(normal).into_iter().flatten().filter(seen).collect();
         let declared: Vec<Sight> =
             whole.iter().filter(|sight| matches!(sight.selection, Selection::Field(_))).map(|s| (*s).clone()).collect();
-        if !declared.is_empty() {
+        if !declared.is_empty() && normal.chars().count() > SHORT {
             return declared;
         }
         let mut found: Vec<Sight> = whole.into_iter().cloned().collect();
