@@ -101,9 +101,8 @@ struct Argument<'l, 'v> {
 impl<'l, 'v> Argument<'l, 'v> {
     fn of(leaf: &'l FoundLeaf<'v>, action: Option<&CatalogAction>) -> Self {
         let day = match (leaf.value, action.and_then(|action| action.params_schema.as_deref())) {
-            (Some(Value::String(text)), Some(schema)) => Day::of_value(text).filter(|_| {
-                pointer::tokens(&leaf.path).is_some_and(|tokens| date::is_date(schema, &tokens))
-            }),
+            (Some(Value::String(text)), Some(schema)) => Day::of_value(text)
+                .filter(|_| pointer::tokens(&leaf.path).is_some_and(|tokens| date::is_date(schema, &tokens))),
             _ => None,
         };
         Self { leaf, text: leaf_text(leaf).unwrap_or_default(), day }
@@ -112,11 +111,7 @@ impl<'l, 'v> Argument<'l, 'v> {
     /// Whether the value itself stands in a user message.
     fn is_said(&self, evidence: &Evidence<'_>) -> bool {
         !self.text.is_empty() && evidence.said.holds(&self.text, &evidence.work)
-            || self.day.is_some_and(|day| evidence.said.texts().iter().any(|text| self.names_day(text, day, evidence)))
-    }
-
-    fn names_day(&self, text: &str, day: Day, evidence: &Evidence<'_>) -> bool {
-        evidence.work.take(1 + text.len()) && date::names_day(text, day)
+            || self.day.is_some_and(|day| evidence.names_day(day))
     }
 
     /// What is wrong with the claims that it is the user's.
@@ -127,7 +122,12 @@ impl<'l, 'v> Argument<'l, 'v> {
         if self.is_said(evidence) {
             for point in covering() {
                 let is_own = point.path.len() == self.leaf.path.len();
-                point.quotes.iter().filter(|quote| is_own || self.repeats(quote, evidence)).for_each(|q| q.used.set(true));
+                for quote in &point.quotes {
+                    match is_own.then_some(true).or_else(|| self.repeats(quote, evidence)) {
+                        Some(used) => quote.used.set(quote.used.get() || used),
+                        None => return Some(Doubt::NotInValue(quote.written)),
+                    }
+                }
             }
             return None;
         }
@@ -140,10 +140,14 @@ impl<'l, 'v> Argument<'l, 'v> {
             if !quote.said {
                 return Some(Doubt::NotSaid(quote.written));
             }
-            if self.repeats(quote, evidence) {
-                quote.used.set(true);
-                is_whole |= self.is_within(quote, evidence);
-                held.push(&quote.normal);
+            match self.repeats(quote, evidence) {
+                Some(true) => {
+                    quote.used.set(true);
+                    is_whole |= self.is_within(quote);
+                    held.push(&quote.normal);
+                }
+                Some(false) => {}
+                None => return Some(Doubt::NotInValue(quote.written)),
             }
         }
         if is_whole || is_taken {
@@ -155,15 +159,15 @@ impl<'l, 'v> Argument<'l, 'v> {
         }
     }
 
-    /// Whether the quote stands in the value, or the value in the quote.
-    fn repeats(&self, quote: &Quote<'_>, evidence: &Evidence<'_>) -> bool {
+    /// Whether the quote stands in the value, or the value in the quote; `None` once comparing has cost too much.
+    fn repeats(&self, quote: &Quote<'_>, evidence: &Evidence<'_>) -> Option<bool> {
         let paid = evidence.work.take(1 + (quote.normal.len() + self.text.len()) / 8);
-        paid && (occurs(&quote.normal, &self.text, Within::Argument) || self.is_within(quote, evidence))
+        paid.then(|| occurs(&quote.normal, &self.text, Within::Argument) || self.is_within(quote))
     }
 
-    fn is_within(&self, quote: &Quote<'_>, evidence: &Evidence<'_>) -> bool {
+    fn is_within(&self, quote: &Quote<'_>) -> bool {
         occurs(&self.text, &quote.normal, Within::Prose)
-            || self.day.is_some_and(|day| self.names_day(&quote.normal, day, evidence))
+            || self.day.is_some_and(|day| date::days(&quote.normal).any(|named| named.is(day)))
     }
 
     /// Between the user's words others may stand, but no address, link or number that the user did not write: one that is
@@ -208,7 +212,7 @@ impl<'l, 'v> Argument<'l, 'v> {
                     return Some(Doubt::NotCopied(path));
                 }
                 let copy = Copied { from: taken.from, path, below, is_part: origins > 1 };
-                if observed.confirms(copy, &self.text).unwrap_or(true) {
+                if observed.confirms(copy, &self.text, &evidence.work).unwrap_or(true) {
                     return None;
                 }
                 denied.get_or_insert(path);
@@ -219,7 +223,12 @@ impl<'l, 'v> Argument<'l, 'v> {
     }
 
     /// Where a value of which nothing is said comes from, by what was written and observed.
-    fn explain<'a>(&self, step: usize, order: &Order<'_>, evidence: &Evidence<'_>) -> (Vec<Taken<'a>>, Option<Doubt<'a>>) {
+    fn explain<'a>(
+        &self,
+        step: usize,
+        order: &Order<'_>,
+        evidence: &Evidence<'_>,
+    ) -> (Vec<Taken<'a>>, Option<Doubt<'a>>) {
         let Some(observed) = &evidence.observed else { return (Vec::new(), Some(Doubt::Nothing)) };
         if self.is_said(evidence) {
             return (Vec::new(), None);
@@ -242,11 +251,12 @@ impl<'l, 'v> Argument<'l, 'v> {
 /// Whether a word points at somebody or something: an address, a link, a name with dots, a number of many digits.
 fn is_handle(word: &str) -> bool {
     let bytes = word.as_bytes();
-    let dotted = bytes.windows(3).any(|three| {
-        three[1] == b'.' && three[0].is_ascii_alphanumeric() && three[2].is_ascii_alphabetic()
-    });
+    let dotted = bytes
+        .windows(3)
+        .any(|three| three[1] == b'.' && three[0].is_ascii_alphanumeric() && three[2].is_ascii_alphabetic());
     let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let moment = bytes.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'/' | b'.' | b't' | b'z'));
+    let moment =
+        bytes.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'/' | b'.' | b't' | b'z'));
     let dated = moment && bytes.iter().any(|byte| matches!(byte, b'-' | b':' | b'/')) && digits <= 14;
     word.contains('@') || word.contains("://") || dotted || (digits >= 6 && !dated)
 }
@@ -260,7 +270,8 @@ mod tests {
         for word in ["a@x.com", "https://x", "www.evil.example", "gb29nwbk60161331926819", "+4917612345", "bill.pdf"] {
             assert!(is_handle(word), "{word}");
         }
-        for word in ["hello", "19:00", "2024-05-26", "2024-05-26t19:00:00", "1000.5", "q3", "2024", "e.", "well-known"] {
+        for word in ["hello", "19:00", "2024-05-26", "2024-05-26t19:00:00", "1000.5", "q3", "2024", "e.", "well-known"]
+        {
             assert!(!is_handle(word), "{word}");
         }
     }

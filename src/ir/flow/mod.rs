@@ -85,8 +85,7 @@ fn may_flow(actions: &[Option<&CatalogAction>], rules: &[FlowRule], labels: &[&T
 }
 
 /// All sinks that a label reaches against a rule, in the order of the plan.
-fn offences<'a>(
-    reporter: &Reporter<'a>, rules: &'a [FlowRule], labels: &[&Text]) -> Vec<Offence<'a>> {
+fn offences<'a>(reporter: &Reporter<'a>, rules: &'a [FlowRule], labels: &[&Text]) -> Vec<Offence<'a>> {
     let mut offences: Vec<Offence<'a>> = Vec::new();
     for (rank, origins) in reporter.origins.iter().enumerate() {
         let Some(action) = reporter.actions[reporter.order.position(rank)] else { continue };
@@ -99,8 +98,9 @@ fn offences<'a>(
         if sinks.is_empty() {
             continue;
         }
+        let points = reporter.spread.labels_of_points(origins);
         for leaf in &origins.leaves {
-            let carried = reporter.spread.labels_of(rank, origins, leaf);
+            let carried = reporter.spread.labels_of(rank, origins, &points, leaf);
             let Some(path) = pointer::tokens(&leaf.path).filter(|_| carried != 0) else { continue };
             for (sink, rule_number) in &sinks {
                 let rule = &rules[*rule_number];

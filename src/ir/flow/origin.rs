@@ -1,6 +1,7 @@
 //! Where the arguments of a step come from: what is claimed, checked; or what was observed; or unknown.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
@@ -9,6 +10,7 @@ use crate::model::{Origin, Plan, Step, Value};
 use crate::policy::CatalogAction;
 
 use super::claim::{self, Quote};
+use super::date::{self, Day};
 use super::index::{TextIndex, Work};
 use super::observed::Observed;
 use super::order::Order;
@@ -18,6 +20,9 @@ use super::text::{normal, normal_scalar};
 
 /// How deep params are looked into; the origin of what lies deeper is unknown.
 const MAX_DEPTH: usize = 64;
+
+/// How long a JSON Pointer is followed further, in bytes; like what lies too deep.
+pub(super) const MAX_PATH: usize = 1024;
 
 /// Where all arguments of one step come from.
 #[derive(Debug, Default)]
@@ -111,6 +116,8 @@ pub(super) enum Doubt<'a> {
 pub(super) struct Evidence<'a> {
     /// What the user wrote.
     pub(super) said: TextIndex,
+    /// The days that the user named; found when first asked.
+    days: OnceCell<Vec<Day>>,
     /// What was observed.
     pub(super) observed: Option<Observed<'a>>,
     /// What comparing may still cost.
@@ -122,9 +129,18 @@ impl<'a> Evidence<'a> {
     pub(super) fn of(plan: &'a Plan, order: &Order<'_>, actions: &[Option<&CatalogAction>]) -> Self {
         Self {
             said: TextIndex::new(plan.user_messages.iter().map(|text| normal(text)).collect()),
+            days: OnceCell::new(),
             observed: Observed::of(plan, order, actions),
             work: Work::full(),
         }
+    }
+}
+
+impl Evidence<'_> {
+    /// Whether the user named the day.
+    pub(super) fn names_day(&self, day: Day) -> bool {
+        let days = self.days.get_or_init(|| self.said.texts().iter().flat_map(|text| date::days(text)).collect());
+        self.work.take(1 + days.len() / 8) && days.iter().any(|named| named.is(day))
     }
 }
 
@@ -255,8 +271,8 @@ impl<'v> Walk<'_, 'v> {
             // Like an empty text, list or map: nothing is there.
             Value::Null => {}
             Value::String(text) if text.is_empty() => {}
-            Value::Map(map) if depth <= MAX_DEPTH => self.map_members(map, depth),
-            Value::List(items) if depth <= MAX_DEPTH => {
+            Value::Map(map) if self.may_enter(depth) => self.map_members(map, depth),
+            Value::List(items) if self.may_enter(depth) => {
                 let outer = self.enter();
                 let length = self.path.len();
                 for (index, item) in items.iter().enumerate() {
@@ -273,6 +289,10 @@ impl<'v> Walk<'_, 'v> {
                 self.above.truncate(outer);
             }
         }
+    }
+
+    fn may_enter(&self, depth: usize) -> bool {
+        depth <= MAX_DEPTH && self.path.len() <= MAX_PATH
     }
 
     /// Notes the point at this path; answers how many there were above.
