@@ -12,13 +12,16 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::accept::Dealer;
 use super::admission::Admission;
+use super::compute::Compute;
 use super::desk::Desk;
 use super::drain::{Drain, Phase};
 use super::health::Readiness;
 use super::listeners::Listeners;
 use super::options::ServerOptions;
+use super::plans::PlanDesk;
 use super::routes;
 use super::socket::BoundSocket;
+use super::unsent::Unsent;
 use super::worker::{self, Worker};
 use crate::event::Recorder;
 use crate::snapshot::Holder;
@@ -156,13 +159,22 @@ impl Server {
         let readiness = Readiness::new(state.holder.clone(), drain.clone());
         let connections = Admission::new(options.connections.connections);
         let calls = Admission::new(options.connections.in_flight);
+        let unsent = Unsent::new(options.connections.unsent_bytes);
 
         let routes = routes::build(readiness.clone(), options.reflection)?;
 
         let mut inboxes = Vec::new();
         let mut workers = Vec::new();
         let limits = Arc::new(options.limits.clone());
+        let compute = Compute::new(control.clone());
         for (number, recorder) in state.recorders.into_iter().enumerate() {
+            let plans = PlanDesk {
+                holder: state.holder.clone(),
+                recorder: recorder.clone(),
+                limits: limits.clone(),
+                metrics: state.telemetry.plans(),
+                compute: compute.clone(),
+            };
             let desk = Desk {
                 holder: state.holder.clone(),
                 recorder,
@@ -171,8 +183,10 @@ impl Server {
             };
             let worker = Worker {
                 desk,
+                plans,
                 connection_limits: options.connections.clone(),
                 admission: calls.clone(),
+                unsent: unsent.clone(),
                 routes: routes.clone(),
                 telemetry: state.telemetry.clone(),
                 drain: drain.clone(),

@@ -12,7 +12,9 @@ use super::connection::{self, Socket};
 use super::desk::Desk;
 use super::drain::{Drain, Drained};
 use super::options::ConnectionLimits;
+use super::plans::PlanDesk;
 use super::refusal::Refusal;
+use super::unsent::Unsent;
 use crate::telemetry::Telemetry;
 
 /// A connection on its way to a worker.
@@ -29,10 +31,14 @@ pub enum Accepted {
 pub struct Worker {
     /// Decides and records.
     pub desk: Desk,
+    /// Validates plans, here or on the compute pool.
+    pub plans: PlanDesk,
     /// Limits on connections and calls.
     pub connection_limits: ConnectionLimits,
     /// Calls in flight, of all workers.
     pub admission: Admission,
+    /// Bytes of answers that wait to be sent, of all workers.
+    pub unsent: Unsent,
     /// The services that tonic serves.
     pub routes: tonic::service::Routes,
     /// Where refusals are counted.

@@ -9,11 +9,14 @@ mod documents;
 mod eval;
 pub mod exit;
 mod import;
+mod input;
 mod output;
 mod schema;
 mod serve;
 mod style;
+mod target;
 mod test;
+mod validate_ir;
 
 use std::process::ExitCode;
 
@@ -43,6 +46,8 @@ enum Command {
     Catalog(catalog::CatalogArgs),
     /// Ask whether an action may happen: a running server, or policies in process.
     Eval(Box<eval::EvalArgs>),
+    /// Validate a whole plan before it runs: ask a running server, or policies in process.
+    ValidateIr(validate_ir::ValidateIrArgs),
     /// Run the test cases of policy documents.
     Test(test::TestArgs),
 }
@@ -58,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Import(args) => import::run(&args),
         Command::Catalog(args) => catalog::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::ValidateIr(args) => validate_ir::run(&args),
         Command::Test(args) => test::run(&args),
     }
 }

@@ -36,6 +36,17 @@ pub enum ViolationSeverity {
     Error,
 }
 
+impl ViolationSeverity {
+    /// The name on the wire without its prefix, and in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "WARNING",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
 /// What is wrong with a plan. Numbers are those of the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
