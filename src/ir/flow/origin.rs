@@ -42,7 +42,7 @@ pub(super) struct Point<'a> {
     pub(super) taken: Vec<Taken<'a>>,
     /// What makes the origin unknown all the same.
     pub(super) doubt: Option<Doubt<'a>>,
-    pub(super) quotes: Vec<Quote<'a>>,
+    pub(super) quotes: Vec<Quote>,
 }
 
 /// A part of another step's output.
@@ -95,14 +95,14 @@ impl<'a> Leaf<'a> {
 pub(super) enum Doubt<'a> {
     /// Nothing is said, and nothing that was observed explains it.
     Nothing,
-    /// The quote stands in no user message.
-    NotSaid(&'a str),
+    /// The quote of the input at this position stands in no user message.
+    NotSaid(usize),
     /// The value itself stands in no user message.
     ValueNotSaid,
-    /// The quote does not stand in the value.
-    NotInValue(&'a str),
-    /// The quote covers the value only in part; this is left over.
-    LeftOver(String),
+    /// The quote of the input at this position does not stand in the value.
+    NotInValue(usize),
+    /// The quotes cover the value only in part.
+    LeftOver,
     /// It is said to be a constant: true only as long as nothing untrusted was read.
     Constant,
     /// It is said to come from a step that the plan does not have, or that cannot have run before.
@@ -206,7 +206,7 @@ fn points<'a>(
 ) -> (Vec<Point<'a>>, ByPath<'a>) {
     let (mut points, mut by_path) = (Vec::<Point<'_>>::new(), ByPath::default());
     let mut known = HashSet::<(usize, usize, &str), foldhash::fast::FixedState>::default();
-    for input in &step.inputs {
+    for (position, input) in step.inputs.iter().enumerate() {
         if pointer::tokens(&input.path).is_none() {
             continue;
         }
@@ -216,7 +216,7 @@ fn points<'a>(
         });
         let point = &mut points[number];
         match &input.origin {
-            Origin::User { quote } => point.quotes.push(Quote::new(quote, evidence)),
+            Origin::User { quote } => point.quotes.push(Quote::new(quote, position, evidence)),
             Origin::Constant => point.doubt = point.doubt.take().or(Some(Doubt::Constant)),
             Origin::Step { step_id, output_path } => {
                 let tokens = pointer::tokens(output_path);
