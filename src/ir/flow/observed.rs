@@ -15,10 +15,6 @@ use super::text::{Within, normal, normal_scalar, occurs};
 /// How deep an output is looked into; what lies deeper is not found.
 const MAX_DEPTH: usize = 64;
 
-/// Up to this many characters a value may well be the same as another by chance: the id of one thing stands in a text as
-/// that of another.
-const SHORT: usize = 3;
-
 /// What it costs to keep a place where a value was seen, in units of [`Work`].
 const COST: usize = 64;
 
@@ -90,8 +86,8 @@ impl<'a> Observed<'a> {
         Some(Self { outputs, fields, texts: TextIndex::new(texts), sights })
     }
 
-    /// Where the value with this normal text was seen before the step of rank `step`: as declared fields; else, and for a
-    /// short value always, as other whole fields and inside texts; nowhere.
+    /// Where the value with this normal text was seen before the step of rank `step`: as declared fields; else as other
+    /// whole fields and inside texts; nowhere.
     pub(super) fn sightings(&self, normal: &str, step: usize, order: &Order<'_>, work: &Work) -> Vec<Sight> {
         let seen = |sight: &&Sight| order.may_precede(sight.from, step);
         let known = self.fields.get(normal).map_or(&[][..], Vec::as_slice);
@@ -101,13 +97,13 @@ impl<'a> Observed<'a> {
         let whole: Vec<&Sight> = known.iter().filter(seen).collect();
         let declared: Vec<Sight> =
             whole.iter().filter(|sight| matches!(sight.selection, Selection::Field(_))).map(|s| (*s).clone()).collect();
-        if !declared.is_empty() && normal.chars().count() > SHORT {
+        if !declared.is_empty() {
             return declared;
         }
         let mut found: Vec<Sight> = whole.into_iter().cloned().collect();
         self.texts.each(normal, work, |number| {
             if let Some(sight) = self.sights.get(number).filter(seen)
-                && !found.iter().any(|known| known.from == sight.from && !matches!(known.selection, Selection::Field(_)))
+                && !found.iter().any(|known| known.from == sight.from)
             {
                 // Inside a text: not copied whole.
                 found.push(Sight { selection: Selection::Whole, ..sight.clone() });

@@ -244,7 +244,7 @@ fn observations_show_where_values_come_from() {
         ("made@up.com", "answer the mail", false),
         ("3", "answer", false),
         ("7", "answer", true),
-        ("12", "answer", false),
+        ("12", "answer", true),
     ] {
         let expected = if clean { &[][..] } else { &["send/to/0 rejects who"] };
         assert_eq!(violated(&send(to, said)), expected, "{to}: {said}");
