@@ -21,7 +21,7 @@ pub(super) fn call<'a>(
     }
     let Some((receiver, rest)) = arguments.split_first() else { return Ok(None) };
     let Some(text) = receiver.as_str() else { return Ok(None) };
-    budget.charge_bytes(text.len())?;
+    budget.charge_text(text.len())?;
     let first = rest.first().and_then(Val::as_str);
     Ok(Some(match (function, rest, first) {
         (Function::Contains, [_], Some(part)) => Val::Bool(text.contains(part)),
@@ -59,7 +59,7 @@ fn size<'a>(value: &Val<'a>, budget: &mut Budget) -> Result<Option<Val<'a>>, Con
         Val::Map(map) => map.len(),
         _ => match (value.as_str(), value.as_bytes()) {
             (Some(text), _) => {
-                budget.charge_bytes(text.len())?;
+                budget.charge_text(text.len())?;
                 text.chars().count()
             }
             (_, Some(bytes)) => bytes.len(),

@@ -1,7 +1,7 @@
 //! Attribute values: the JSON-like data that subjects, actions, resources and contexts carry.
 
-use super::text::same_text;
 use super::Text;
+use super::text::same_text;
 
 /// One attribute value. Numbers are IEEE doubles from every source (wire, YAML, command line, replay).
 ///

@@ -95,10 +95,7 @@ fn required_equalities_are_found_in_the_outermost_terms() {
     ] {
         assert_eq!(of(Some(text), &[]), [when_missing], "{text}");
     }
-    assert_eq!(
-        of(Some("context.a.b == 'x'"), &[clause("context.a.b", "exists", "true")]),
-        ["context.a.b \"x\" False"]
-    );
+    assert_eq!(of(Some("context.a.b == 'x'"), &[clause("context.a.b", "exists", "true")]), ["context.a.b \"x\" False"]);
     assert_eq!(of(Some("'admin' in subject.roles"), &[]), ["subject.roles any \"admin\" Impossible"]);
     assert_eq!(
         of(None, &[clause("params.env", "==", "\"prod\""), clause("agent_role", "in", "[\"a\", 1, null]")]),

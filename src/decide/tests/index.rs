@@ -51,7 +51,8 @@ fn condition() -> impl Strategy<Value = String> {
         2 => proptest::sample::select(&["dev", "ops", "x"][..]).prop_map(|role| format!("'{role}' in subject.roles")),
         1 => (path(), constant()).prop_map(|(path, value)| format!("{path} == {value} || context.k == 'x'")),
     ];
-    let further = proptest::sample::select(&["", " && context.n < 5.0", " && context.absent == 1.0", " && context.k == 'x'"][..]);
+    let further =
+        proptest::sample::select(&["", " && context.n < 5.0", " && context.absent == 1.0", " && context.k == 'x'"][..]);
     let cel = (cel, further).prop_map(|(cel, further)| format!("when: \"({cel}){further}\""));
     let operator = proptest::sample::select(&["==", "==", "!=", "contains"][..]);
     let list = prop_oneof![
@@ -61,7 +62,8 @@ fn condition() -> impl Strategy<Value = String> {
         constants().prop_map(|values| format!("{{field: subject.roles, operator: in, value: [{values}]}}")),
         path().prop_map(|path| format!("{{field: {path}, operator: exists}}")),
     ];
-    let list = proptest::collection::vec(list, 1..3).prop_map(|entries| format!("conditions: [{}]", entries.join(", ")));
+    let list =
+        proptest::collection::vec(list, 1..3).prop_map(|entries| format!("conditions: [{}]", entries.join(", ")));
     prop_oneof![6 => cel.clone(), 2 => list.clone(), 1 => (cel, list).prop_map(|(cel, list)| format!("{cel}, {list}"))]
 }
 
@@ -69,7 +71,13 @@ fn rule() -> impl Strategy<Value = Rule> {
     let layer = proptest::sample::select(&Layer::ALL[..]);
     let effect = proptest::sample::select(&Effect::ALL[..]);
     let condition = condition().prop_filter("types must fit", |condition| {
-        let rule = Rule { layer: Layer::System, effect: Effect::Warn, priority: 0, patterns: "", condition: condition.clone() };
+        let rule = Rule {
+            layer: Layer::System,
+            effect: Effect::Warn,
+            priority: 0,
+            patterns: "",
+            condition: condition.clone(),
+        };
         !load(&[rule]).findings.has_errors()
     });
     (layer, effect, -1..2i32, proptest::sample::select(PATTERNS), condition).prop_map(
@@ -156,7 +164,8 @@ fn load(rules: &[Rule]) -> Loaded {
             format!("apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {{name: {name}}}\nspec:\n  rules:\n");
         for (n, Rule { effect, priority, patterns, condition, .. }) in of_layer() {
             let effect = effect.as_str();
-            writeln!(text, "    - {{name: r{n}, effect: {effect}, priority: {priority}, {patterns}{condition}}}").unwrap();
+            writeln!(text, "    - {{name: r{n}, effect: {effect}, priority: {priority}, {patterns}{condition}}}")
+                .unwrap();
         }
         Some(SourceText { name: name.into(), layer, text: text.into() })
     });

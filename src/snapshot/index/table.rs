@@ -72,10 +72,7 @@ impl Table {
 }
 
 /// Files `entries` by length, cutting each text with `cut` to a length that is probed.
-fn by_length<'p>(
-    entries: Vec<(&'p [u8], u32)>,
-    cut: impl Fn(&'p [u8], usize) -> &'p [u8],
-) -> Box<[(usize, Postings)]> {
+fn by_length<'p>(entries: Vec<(&'p [u8], u32)>, cut: impl Fn(&'p [u8], usize) -> &'p [u8]) -> Box<[(usize, Postings)]> {
     let lengths = probed_lengths(&entries);
     let mut by_length: BTreeMap<usize, Vec<(&[u8], u32)>> = BTreeMap::new();
     for (text, rule) in entries {

@@ -84,7 +84,8 @@ impl ValueTable {
     /// A table of `demands`, in ascending order of rules.
     pub fn build(path: AttributePath, demands: &[Demand<'_>]) -> Self {
         let keys = || demands.iter().flat_map(|demand| demand.values.iter().map(|key| (key, demand.rule)));
-        let rules = |wanted: fn(&&Demand<'_>) -> bool| demands.iter().filter(wanted).map(|demand| demand.rule).collect();
+        let rules =
+            |wanted: fn(&&Demand<'_>) -> bool| demands.iter().filter(wanted).map(|demand| demand.rule).collect();
         Self {
             path,
             texts: Postings::build(keys().filter_map(|(key, rule)| Some((key.text()?, rule))).collect()),
