@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::decide;
 use crate::diag::{Findings, Sources, render_text};
-use crate::model::{Decision, Limits, Request, Timestamp};
+use crate::ir;
+use crate::model::{Decision, Limits, Plan, Request, Timestamp, Validation};
 use crate::policy::{self, SourceText};
 use crate::snapshot::{Holder, Snapshot};
 
@@ -82,6 +83,13 @@ impl Engine {
     pub fn evaluate(&self, request: &Request, now: Timestamp) -> Decision {
         let residents = self.holder.load();
         decide::evaluate(residents.live().map(AsRef::as_ref), request, now, &self.limits)
+    }
+
+    /// Validates a whole plan at `now` with the live documents, without receipt or record.
+    #[must_use]
+    pub fn validate_ir(&self, plan: &Plan, now: Timestamp) -> Validation {
+        let residents = self.holder.load();
+        ir::validate(residents.live().map(AsRef::as_ref), plan, now, &self.limits)
     }
 }
 

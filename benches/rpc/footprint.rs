@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use super::measure::Figure;
+use super::figures::{Figure, Footprint};
 use super::question;
 use super::server::{Server, Setup};
 
@@ -12,15 +10,6 @@ use super::server::{Server, Setup};
 const STARTS: usize = 9;
 /// Time that a server is left alone before its memory is read.
 const REST: Duration = Duration::from_millis(500);
-
-/// One setup. Memory in MiB, times in milliseconds.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Footprint {
-    pub name: String,
-    pub resident: Figure,
-    pub peak: Figure,
-    pub ready: Figure,
-}
 
 /// Memory at rest and time until ready, with the default policies and with 10 000 rules.
 pub fn measure() -> Vec<Footprint> {

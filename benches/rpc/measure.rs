@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use super::figures::{Comparison, Figure, Ratio, SideFigures};
 use super::http2::{Connection, Question};
 use super::load;
+use super::scenarios::Scenario;
 use super::server::{Server, own_time};
 
 /// How a slice is driven.
@@ -23,6 +23,8 @@ pub enum Drive {
 pub struct Side {
     pub name: &'static str,
     pub server: Rc<Server>,
+    /// What is done to the server when a slice begins.
+    pub before: Option<Box<dyn FnMut()>>,
     connections: Vec<Connection>,
     /// Decisions in one call.
     decisions: usize,
@@ -42,50 +44,6 @@ struct Slice {
     own: f64,
 }
 
-/// A figure over all slices or pairs: the median, and the bounds within which the true one lies 19 times of 20.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct Figure {
-    pub median: f64,
-    pub low: f64,
-    pub high: f64,
-}
-
-/// What is known of one side. Times are in microseconds.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct SideFigures {
-    pub name: String,
-    pub rate: Figure,
-    pub p50: Figure,
-    pub p99: Figure,
-    pub processor: Figure,
-    pub threads: BTreeMap<String, f64>,
-    pub generator: f64,
-    pub dropped: u64,
-}
-
-/// A side compared with the first one, slice by slice.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Ratio {
-    pub name: String,
-    pub over: String,
-    pub rate: Figure,
-    pub p50: Figure,
-    pub p99: Figure,
-    pub processor: Figure,
-    /// Difference in processor time a decision, in microseconds.
-    pub processor_more: Figure,
-}
-
-/// What came of a comparison.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Comparison {
-    pub id: String,
-    pub title: String,
-    pub pairs: usize,
-    pub sides: Vec<SideFigures>,
-    pub ratios: Vec<Ratio>,
-}
-
 impl Side {
     /// Connects so often to `server`, over TCP or the Unix socket.
     pub fn new(name: &'static str, server: &Rc<Server>, tcp: bool, connections: usize, question: &Question) -> Self {
@@ -93,12 +51,15 @@ impl Side {
         let open = |_| Connection::open(&address, question.clone()).expect("the server answers").0;
         let decisions = if question.path.ends_with("Batch") { super::question::BATCH } else { 1 };
         let connections = (0..connections).map(open).collect();
-        Self { name, server: server.clone(), connections, decisions, slices: Vec::new() }
+        Self { name, server: server.clone(), before: None, connections, decisions, slices: Vec::new() }
     }
 
     fn slice(&mut self, drive: &Drive, seed: u64) -> Slice {
         let before = self.server.processor_time();
         let own = own_time();
+        if let Some(before) = &mut self.before {
+            before();
+        }
         let taken = match drive {
             Drive::Closed { in_flight, length } => load::closed(&mut self.connections, *in_flight, *length),
             Drive::Open { rate, length } => load::open(&mut self.connections, &load::schedule(*rate, *length, seed)),
@@ -137,7 +98,7 @@ impl Slice {
 
 /// Drives the sides in turn, `pairs` times after one round to warm up; every other round goes backwards, so that a
 /// machine that gets slower or faster favours nobody.
-pub fn compare(id: &str, title: &str, mut sides: Vec<Side>, pairs: usize, drive: &Drive) -> Comparison {
+pub fn compare(scenario: &Scenario, mut sides: Vec<Side>, pairs: usize, drive: &Drive) -> Comparison {
     for round in 0..=pairs {
         let mut order: Vec<usize> = (0..sides.len()).collect();
         if round % 2 == 1 {
@@ -152,8 +113,8 @@ pub fn compare(id: &str, title: &str, mut sides: Vec<Side>, pairs: usize, drive:
     }
     let (first, others) = sides.split_first().expect("a side");
     Comparison {
-        id: id.to_owned(),
-        title: title.to_owned(),
+        id: scenario.id.to_owned(),
+        title: scenario.title.to_owned(),
         pairs,
         sides: sides.iter().map(figures).collect(),
         ratios: others.iter().map(|other| ratio(other, first)).collect(),
@@ -191,19 +152,5 @@ fn ratio(side: &Side, over: &Side) -> Ratio {
         p99: pairs(|side, over| side.p99 / over.p99),
         processor: pairs(|side, over| side.processor() / over.processor()),
         processor_more: pairs(|side, over| (side.processor() - over.processor()) / 1e3),
-    }
-}
-
-impl Figure {
-    /// The median of `values` with the order statistics that bound it in 19 of 20 cases, whatever the distribution.
-    pub fn of(mut values: Vec<f64>) -> Self {
-        values.sort_unstable_by(f64::total_cmp);
-        let count = values.len();
-        let at = |rank: usize| values.get(rank.min(count.saturating_sub(1))).copied().unwrap_or(f64::NAN);
-        let spread = 1.96 * (count as f64).sqrt() / 2.0;
-        let low = (count as f64 / 2.0 - spread).floor().max(0.0) as usize;
-        let median =
-            if count % 2 == 1 { at(count / 2) } else { (at(count / 2) + at((count / 2).saturating_sub(1))) / 2.0 };
-        Self { median, low: at(low), high: at(count.saturating_sub(low + 1)) }
     }
 }

@@ -26,7 +26,7 @@ pub fn documents(rules: usize) -> String {
         let _ = writeln!(
             text,
             "    - {{name: r{n}, effect: allow, actions: [payment.refund.n{n}], subjects: {{roles: [support]}}, when: \
-             \"has(context.amount) && context.amount <= {bound}.0 && context.region == 'eu' && subject.type == 'agent'\"}}"
+             \"has(context.amount) && context.amount <= {bound}.0 && subject.type == 'agent' && 'support' in subject.roles\"}}"
         );
     }
     text

@@ -1,8 +1,6 @@
 //! Figures for people at a terminal.
 
-use super::Figures;
-use super::footprint::Footprint;
-use super::measure::{Comparison, Figure};
+use super::figures::{Comparison, Figure, Figures, Footprint};
 
 /// Prints memory, start-up and size.
 pub fn footprints(figures: &Figures) {

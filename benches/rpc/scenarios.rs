@@ -1,15 +1,25 @@
 //! What is compared.
 
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use rustix::thread::CpuSet;
+
+use super::figures::Comparison;
 use super::http2::{Connection, Question};
-use super::measure::{Comparison, Drive, Side, compare};
+use super::measure::{Drive, Side, compare};
 use super::question;
 use super::server::{Server, Setup, bind_self_to, last_of, processors};
 
-/// Rules that the server has while it is driven.
+/// Rules that a server has while it is driven.
 const RULES: usize = 100;
+/// Rules that are loaded anew under load.
+const RELOADED_RULES: usize = 10_000;
+/// Share of the floor's saturation at which an open loop runs.
+const OPEN_SHARE: f64 = 0.7;
+/// The same while policies are loaded anew, which needs a core of its own for a moment.
+const RELOAD_SHARE: f64 = 0.2;
 
 /// How long all this may take.
 #[derive(Debug, Clone, Copy)]
@@ -20,111 +30,88 @@ pub struct Effort {
     pub slice: Duration,
 }
 
-/// A scenario: its name on the command line, and what runs it.
+/// A scenario: its name on the command line, its title, and what happens.
 pub struct Scenario {
     pub id: &'static str,
     pub title: &'static str,
-    run: fn(&Scenario, &Bench) -> Comparison,
+    what: What,
 }
 
-/// What scenarios share.
-pub struct Bench {
-    pub effort: Effort,
-    /// Another build of Lictor, to be compared as well.
-    pub also: Option<std::path::PathBuf>,
-    answer_bytes: usize,
+#[derive(Clone, Copy)]
+enum What {
+    /// Closed loop, both ends on one core.
+    Calls { question: fn() -> Question, connections: usize, in_flight: usize, tcp: bool },
+    /// Open loop, on one core or with all of them for the server.
+    Open { one_core: bool },
+    /// An exporter that stands still.
+    Stalled,
+    /// Policies that are loaded anew under load.
+    Reload,
 }
 
-impl Scenario {
-    /// Runs it.
-    pub fn run(&self, bench: &Bench) -> Comparison {
-        (self.run)(self, bench)
-    }
+const fn calls(
+    id: &'static str,
+    title: &'static str,
+    question: fn() -> Question,
+    [connections, in_flight]: [usize; 2],
+    tcp: bool,
+) -> Scenario {
+    Scenario { id, title, what: What::Calls { question, connections, in_flight, tcp } }
 }
-
-/// All scenarios, in the order of the report.
-pub const SCENARIOS: &[Scenario] = &[
-    Scenario {
-        id: "unary-64",
-        title: "Evaluate, Unix socket, 1 connection, 64 in flight",
-        run: |s, b| b.calls(s, UNARY, 1, 64, false),
-    },
-    Scenario {
-        id: "unary-1",
-        title: "Evaluate, Unix socket, 1 connection, 1 in flight",
-        run: |s, b| b.calls(s, UNARY, 1, 1, false),
-    },
-    Scenario {
-        id: "unary-4x16",
-        title: "Evaluate, Unix socket, 4 connections, 64 in flight",
-        run: |s, b| b.calls(s, UNARY, 4, 64, false),
-    },
-    Scenario {
-        id: "unary-tcp-64",
-        title: "Evaluate, TCP, 1 connection, 64 in flight",
-        run: |s, b| b.calls(s, UNARY, 1, 64, true),
-    },
-    Scenario {
-        id: "unary-tcp-1",
-        title: "Evaluate, TCP, 1 connection, 1 in flight",
-        run: |s, b| b.calls(s, UNARY, 1, 1, true),
-    },
-    Scenario {
-        id: "unary-tcp-4x16",
-        title: "Evaluate, TCP, 4 connections, 64 in flight",
-        run: |s, b| b.calls(s, UNARY, 4, 64, true),
-    },
-    Scenario {
-        id: "batch-1",
-        title: "EvaluateBatch of 100, Unix socket, 1 connection, 1 in flight",
-        run: |s, b| b.calls(s, BATCH, 1, 1, false),
-    },
-    Scenario {
-        id: "batch-tcp-1",
-        title: "EvaluateBatch of 100, TCP, 1 connection, 1 in flight",
-        run: |s, b| b.calls(s, BATCH, 1, 1, true),
-    },
-    Scenario {
-        id: "stream-64",
-        title: "EvaluateStream, Unix socket, 64 pipelined",
-        run: |s, b| b.calls(s, STREAM, 1, 64, false),
-    },
-    Scenario {
-        id: "stream-1",
-        title: "EvaluateStream, Unix socket, 1 in flight",
-        run: |s, b| b.calls(s, STREAM, 1, 1, false),
-    },
-    Scenario {
-        id: "stream-tcp-64",
-        title: "EvaluateStream, TCP, 64 pipelined",
-        run: |s, b| b.calls(s, STREAM, 1, 64, true),
-    },
-    Scenario {
-        id: "open-one-core",
-        title: "Evaluate, open loop at 70 % of echo's saturation, both ends on one core",
-        run: |s, b| b.open(s, true),
-    },
-    Scenario {
-        id: "open-free",
-        title: "Evaluate, open loop at 70 % of echo's saturation, server free to use all cores",
-        run: |s, b| b.open(s, false),
-    },
-    Scenario {
-        id: "stalled-exporter",
-        title: "Evaluate, Unix socket, 64 in flight, one stalled exporter",
-        run: |s, b| b.stalled(s),
-    },
-];
 
 const UNARY: fn() -> Question = question::unary;
 const BATCH: fn() -> Question = question::batch;
 const STREAM: fn() -> Question = question::stream;
 
+/// All scenarios, in the order of the report.
+pub const SCENARIOS: [Scenario; 15] = [
+    calls("unary-64", "Evaluate, Unix socket, 64 in flight", UNARY, [1, 64], false),
+    calls("unary-1", "Evaluate, Unix socket, 1 in flight", UNARY, [1, 1], false),
+    calls("unary-4x16", "Evaluate, Unix socket, 4 connections, 64 in flight", UNARY, [4, 64], false),
+    calls("unary-tcp-64", "Evaluate, TCP, 64 in flight", UNARY, [1, 64], true),
+    calls("unary-tcp-1", "Evaluate, TCP, 1 in flight", UNARY, [1, 1], true),
+    calls("unary-tcp-4x16", "Evaluate, TCP, 4 connections, 64 in flight", UNARY, [4, 64], true),
+    calls("batch-1", "EvaluateBatch of 100, Unix socket, 1 in flight", BATCH, [1, 1], false),
+    calls("batch-tcp-1", "EvaluateBatch of 100, TCP, 1 in flight", BATCH, [1, 1], true),
+    calls("stream-64", "EvaluateStream, Unix socket, 64 pipelined", STREAM, [1, 64], false),
+    calls("stream-1", "EvaluateStream, Unix socket, 1 in flight", STREAM, [1, 1], false),
+    calls("stream-tcp-64", "EvaluateStream, TCP, 64 pipelined", STREAM, [1, 64], true),
+    Scenario {
+        id: "open-one-core",
+        title: "Evaluate, open loop at 70 % of echo's saturation, both ends on one core",
+        what: What::Open { one_core: true },
+    },
+    Scenario {
+        id: "open-free",
+        title: "Evaluate, open loop at 70 % of echo's saturation, all cores for the server",
+        what: What::Open { one_core: false },
+    },
+    Scenario {
+        id: "stalled-exporter",
+        title: "Evaluate, Unix socket, 64 in flight, one stalled exporter",
+        what: What::Stalled,
+    },
+    Scenario {
+        id: "reload",
+        title: "Evaluate, open loop at 20 % of echo's saturation, 10 000 rules loaded anew meanwhile",
+        what: What::Reload,
+    },
+];
+
+/// What scenarios share.
+pub struct Bench {
+    pub effort: Effort,
+    /// Another build of Lictor, to be compared as well.
+    pub also: Option<PathBuf>,
+    answer_bytes: usize,
+}
+
+type Servers = Vec<(&'static str, Rc<Server>)>;
+
 impl Bench {
     /// Asks Lictor once, to learn how long its answers are.
-    pub fn new(effort: Effort, also: Option<std::path::PathBuf>) -> Self {
-        let lictor = lictor(true, false);
-        let (_, answer) = Connection::open(&lictor.unix(), question::unary()).expect("an answer");
+    pub fn new(effort: Effort, also: Option<PathBuf>) -> Self {
+        let (_, answer) = Connection::open(&lictor(true).unix(), question::unary()).expect("an answer");
         question::assert_allowed(&answer);
         Self { effort, also, answer_bytes: answer.len() }
     }
@@ -134,105 +121,124 @@ impl Bench {
         self.answer_bytes
     }
 
-    fn echo(&self) -> Rc<Server> {
-        Rc::new(Server::echo(self.answer_bytes))
+    /// Runs one scenario.
+    pub fn run(&self, scenario: &Scenario) -> Comparison {
+        match scenario.what {
+            What::Calls { question, connections, in_flight, tcp } => {
+                let servers = self.servers();
+                let _bound = Bound::to_one_core(servers.iter().map(|(_, server)| server));
+                let sides = sides(&servers, tcp, connections, &question());
+                compare(scenario, sides, self.effort.pairs, &self.closed(in_flight))
+            }
+            What::Open { one_core } => self.open(scenario, one_core),
+            What::Stalled => {
+                let servers: Servers = vec![
+                    ("lictor", lictor(true)),
+                    ("lictor again", lictor(true)),
+                    ("stalled exporter", Rc::new(Server::lictor(&Setup { stalled_exporter: true, ..setup(true) }))),
+                ];
+                let _bound = Bound::to_one_core(servers.iter().map(|(_, server)| server));
+                let sides = sides(&servers, false, 1, &question::unary());
+                compare(scenario, sides, self.effort.pairs, &self.closed(64))
+            }
+            What::Reload => self.reload(scenario),
+        }
+    }
+
+    fn closed(&self, in_flight: usize) -> Drive {
+        Drive::Closed { in_flight, length: self.effort.slice }
     }
 
     /// The servers that calls are compared on, the floor first, and the floor again to show the noise.
-    fn servers(&self) -> Vec<(&'static str, Rc<Server>)> {
+    fn servers(&self) -> Servers {
+        let echo = || Rc::new(Server::echo(self.answer_bytes));
         let mut servers = vec![
-            ("echo", self.echo()),
-            ("echo again", self.echo()),
-            ("lictor", lictor(true, false)),
-            ("lictor, journal off", lictor(false, false)),
+            ("echo", echo()),
+            ("echo again", echo()),
+            ("lictor", lictor(true)),
+            ("lictor, journal off", lictor(false)),
         ];
         if let Some(program) = &self.also {
-            servers.push(("other lictor", Rc::new(Server::lictor_at(program, &setup(true, false)))));
+            servers.push(("other lictor", Rc::new(Server::lictor_at(program, &setup(true)))));
         }
         servers
     }
 
-    /// Closed loop, both ends on one core.
-    fn calls(
-        &self,
-        scenario: &Scenario,
-        question: fn() -> Question,
-        connections: usize,
-        in_flight: usize,
-        tcp: bool,
-    ) -> Comparison {
-        let servers = self.servers();
-        let _bound = OneCore::bind(servers.iter().map(|(_, server)| server));
-        let side = |(name, server): &(&'static str, Rc<Server>)| Side::new(name, server, tcp, connections, &question());
-        let drive = Drive::Closed { in_flight, length: self.effort.slice };
-        compare(scenario.id, scenario.title, servers.iter().map(side).collect(), self.effort.pairs, &drive)
-    }
-
-    /// Open loop: what the journal does to latencies.
+    /// What the journal does to latencies.
     fn open(&self, scenario: &Scenario, one_core: bool) -> Comparison {
-        let servers = [
-            ("lictor, journal off", lictor(false, false)),
-            ("off again", lictor(false, false)),
-            ("lictor", lictor(true, false)),
-        ];
-        let echo = self.echo();
-        let all = processors();
+        let servers: Servers =
+            vec![("lictor, journal off", lictor(false)), ("off again", lictor(false)), ("lictor", lictor(true))];
+        let echo = Rc::new(Server::echo(self.answer_bytes));
         let _bound = if one_core {
-            OneCore::bind(servers.iter().map(|(_, server)| server).chain([&echo]))
+            Bound::to_one_core(servers.iter().map(|(_, server)| server).chain([&echo]))
         } else {
-            bind_self_to(&last_of(&all));
-            OneCore { all }
+            Bound::self_only()
         };
-        let question = question::unary();
-        let saturation = {
-            let side = Side::new("echo", &echo, false, 1, &question);
-            let drive = Drive::Closed { in_flight: 64, length: self.effort.slice };
-            compare("saturation", "", vec![side], 5, &drive).sides[0].rate.median
-        };
-        let side = |(name, server): &(&'static str, Rc<Server>)| Side::new(name, server, false, 1, &question);
-        let drive = Drive::Open { rate: saturation * 0.7, length: self.effort.slice * 2 };
-        compare(scenario.id, scenario.title, servers.iter().map(side).collect(), self.effort.pairs, &drive)
+        let rate = self.saturation(&echo) * OPEN_SHARE;
+        let sides = sides(&servers, false, 1, &question::unary());
+        compare(scenario, sides, self.effort.pairs, &Drive::Open { rate, length: self.effort.slice * 2 })
     }
 
-    /// An exporter that stands still must not hold up decisions.
-    fn stalled(&self, scenario: &Scenario) -> Comparison {
-        let servers = [
-            ("lictor", lictor(true, false)),
-            ("lictor again", lictor(true, false)),
-            ("stalled exporter", lictor(true, true)),
-        ];
-        let _bound = OneCore::bind(servers.iter().map(|(_, server)| server));
-        let question = question::unary();
-        let side = |(name, server): &(&'static str, Rc<Server>)| Side::new(name, server, false, 1, &question);
-        let drive = Drive::Closed { in_flight: 64, length: self.effort.slice };
-        compare(scenario.id, scenario.title, servers.iter().map(side).collect(), self.effort.pairs, &drive)
+    /// What loading many rules does to those who ask meanwhile. A slice is long enough for a whole load.
+    fn reload(&self, scenario: &Scenario) -> Comparison {
+        let many = || {
+            let documents = Some(question::documents(RELOADED_RULES));
+            Rc::new(Server::lictor(&Setup { documents, ..setup(true) }))
+        };
+        let servers: Servers = vec![("lictor", many()), ("lictor again", many()), ("reloading", many())];
+        let _bound = Bound::self_only();
+        let rate = self.saturation(&Rc::new(Server::echo(self.answer_bytes))) * RELOAD_SHARE;
+        let mut sides = sides(&servers, false, 1, &question::unary());
+        let (server, mut edition) = (servers[2].1.clone(), 0);
+        sides[2].before = Some(Box::new(move || {
+            edition += 1;
+            server.write_policies(&format!("# {edition}\n{}", question::documents(RELOADED_RULES + edition)));
+            server.hang_up();
+        }));
+        let pairs = self.effort.pairs.div_ceil(2);
+        compare(scenario, sides, pairs, &Drive::Open { rate, length: Duration::from_secs(1) })
+    }
+
+    /// Calls a second that the floor can answer.
+    fn saturation(&self, echo: &Rc<Server>) -> f64 {
+        let probe = Scenario { id: "saturation", title: "", what: What::Stalled };
+        let side = Side::new("echo", echo, false, 1, &question::unary());
+        compare(&probe, vec![side], 5, &self.closed(64)).sides[0].rate.median
     }
 }
 
-fn setup(journal: bool, stalled_exporter: bool) -> Setup {
-    Setup { documents: Some(question::documents(RULES)), journal, stalled_exporter }
+fn sides(servers: &Servers, tcp: bool, connections: usize, question: &Question) -> Vec<Side> {
+    servers.iter().map(|(name, server)| Side::new(name, server, tcp, connections, question)).collect()
 }
 
-fn lictor(journal: bool, stalled_exporter: bool) -> Rc<Server> {
-    Rc::new(Server::lictor(&setup(journal, stalled_exporter)))
+fn setup(journal: bool) -> Setup {
+    Setup { documents: Some(question::documents(RULES)), journal, stalled_exporter: false }
 }
 
-/// While it lives, this thread and the servers share one core.
-struct OneCore {
-    all: rustix::thread::CpuSet,
+fn lictor(journal: bool) -> Rc<Server> {
+    Rc::new(Server::lictor(&setup(journal)))
 }
 
-impl OneCore {
-    fn bind<'s>(servers: impl Iterator<Item = &'s Rc<Server>>) -> Self {
+/// While it lives, this thread is bound to one core.
+struct Bound {
+    all: CpuSet,
+}
+
+impl Bound {
+    fn self_only() -> Self {
         let all = processors();
-        let one = last_of(&all);
-        servers.for_each(|server| server.bind_to(&one));
-        bind_self_to(&one);
+        bind_self_to(&last_of(&all));
         Self { all }
     }
+
+    fn to_one_core<'s>(servers: impl Iterator<Item = &'s Rc<Server>>) -> Self {
+        let bound = Self::self_only();
+        servers.for_each(|server| server.bind_to(&last_of(&bound.all)));
+        bound
+    }
 }
 
-impl Drop for OneCore {
+impl Drop for Bound {
     fn drop(&mut self) {
         bind_self_to(&self.all);
     }

@@ -173,6 +173,19 @@ impl Server {
         series.filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
+    /// Asks for a reload, as an operator does.
+    pub fn hang_up(&self) {
+        let id = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a process");
+        rustix::process::kill_process(id, rustix::process::Signal::HUP).expect("a signal");
+    }
+
+    /// Replaces the policy file, as an editor does.
+    pub fn write_policies(&self, text: &str) {
+        let folder = self.folder.path().join("policies");
+        std::fs::write(folder.join(".new"), text).expect("policies");
+        std::fs::rename(folder.join(".new"), folder.join("policies.yaml")).expect("policies");
+    }
+
     fn http_get(&self, path: &str) -> Option<String> {
         let mut stream = TcpStream::connect(self.http?).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;

@@ -1,10 +1,10 @@
 //! Any bytes on a Unix socket: mending `:authority` changes nothing but the characters of that one value.
 
 #[path = "../../src/api/authority.rs"]
-mod authority;
+mod mender;
 
-use authority::Mender;
 use loona_hpack::Decoder;
+use mender::Mender;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 

@@ -9,14 +9,12 @@ use lictor::condition::{
 };
 use lictor::model::{Action, Attributes, Effect, Request, Resource, Subject, Timestamp, Value};
 
-#[path = "bytes.rs"]
-mod bytes;
 #[path = "expression.rs"]
 mod expression;
 #[path = "oracle.rs"]
 mod oracle;
 
-use bytes::Bytes;
+use super::bytes::Bytes;
 
 /// The context of the question that is decided.
 pub const CONTEXT: &str = r#"{"n": 4, "half": 0.5, "s": "héllo", "b": true, "z": null, "l": [1, 2, 3], "w": ["a", "bb"], "m": {"k": "v", "d": {"x": 1}}}"#;

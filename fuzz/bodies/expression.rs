@@ -8,7 +8,7 @@
 //!   timestamps are written in UTC.
 //! - doubles are only built from small numbers, so that both print them alike.
 
-use super::bytes::Bytes;
+use super::Bytes;
 
 /// An expression of any type.
 pub fn random(input: &mut Bytes<'_>) -> String {

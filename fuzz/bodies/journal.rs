@@ -16,10 +16,7 @@ use lictor::model::{Action, Layer, Request, Subject, Timestamp};
 use lictor::policy::SourceText;
 use sha2::{Digest, Sha256};
 
-#[path = "bytes.rs"]
-mod bytes;
-
-use bytes::Bytes;
+use super::bytes::Bytes;
 
 /// A state directory in memory.
 type Files = BTreeMap<PathBuf, Vec<u8>>;

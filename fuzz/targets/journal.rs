@@ -1,5 +1,7 @@
 #![no_main]
 
+#[path = "../bodies/bytes.rs"]
+mod bytes;
 #[path = "../bodies/journal.rs"]
 mod journal;
 

@@ -6,7 +6,8 @@
 //! stays the same, so that framing and header compression agree with what the client counted on. On a Unix socket the
 //! value says nothing; TCP connections are left alone.
 //!
-//! A value in the Huffman code is not mended: none of those clients encodes a value of this length.
+//! A value in the Huffman code is not mended, and shows that the client is none of those: they encode no value of this
+//! length. What follows on its connection is not looked at.
 
 /// What a client sends first.
 const PREFACE_BYTES: usize = 24;
@@ -182,17 +183,17 @@ impl Mender {
         }
     }
 
-    /// Takes a byte of compressed fields, mending it. Gives `true` at the end of an authority that needed no mending.
+    /// Takes a byte of compressed fields, mending it. Gives `true` once it knows that the authority needs no mending.
     fn field_byte(&mut self, byte: &mut u8) -> bool {
         self.fields = match self.fields {
             Fields::Start => start_of_field(*byte),
             Fields::Integer(after) if *byte & 0x80 != 0 => Fields::Integer(after),
             Fields::Integer(After::Field) => Fields::Start,
             Fields::Integer(After::Value) => Fields::Length(Text::Value),
+            // In the Huffman code.
+            Fields::Length(Text::Authority) if *byte & 0x80 != 0 => return true,
             Fields::Length(of) => {
                 let of = match of {
-                    // In the Huffman code.
-                    Text::Authority if *byte & 0x80 != 0 => Text::Value,
                     Text::Name if usize::from(*byte) == AUTHORITY_NAME.len() => Text::AuthorityName,
                     of => of,
                 };

@@ -9,13 +9,14 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use hyper::rt::Executor;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::authority::Mender;
 use super::options::ConnectionLimits;
 use super::service::Calls;
+use super::timer::{self, ConnectionTimer};
 use super::worker::Worker;
 use crate::model::Text;
 
@@ -70,9 +71,11 @@ pub async fn serve(worker: Rc<Worker>, socket: Socket) {
         tokio::select! {
             biased;
             outcome = std::future::poll_fn(|cx| {
-                let outcome = serving.as_mut().poll(cx);
-                arrived.run();
-                outcome
+                timer::at_one_time(|| {
+                    let outcome = serving.as_mut().poll(cx);
+                    arrived.run();
+                    outcome
+                })
             }) => break outcome,
             () = &mut drained, if !draining => {
                 draining = true;
@@ -95,7 +98,7 @@ pub async fn serve(worker: Rc<Worker>, socket: Socket) {
 fn http2(limits: &ConnectionLimits, arrived: Arrived) -> hyper::server::conn::http2::Builder<Arrived> {
     let mut builder = hyper::server::conn::http2::Builder::new(arrived);
     builder
-        .timer(TokioTimer::new())
+        .timer(ConnectionTimer::default())
         .auto_date_header(false)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -222,18 +225,9 @@ impl AsyncWrite for Counted {
         }
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Socket::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-        }
-    }
-
+    /// Where slices can be written together, the HTTP/2 library writes each answer above 256 bytes by a system call of its
+    /// own. Where they cannot, answers up to 1 KiB are copied into its buffer and written together, which costs less.
     fn is_write_vectored(&self) -> bool {
-        true
+        false
     }
 }

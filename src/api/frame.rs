@@ -64,6 +64,13 @@ impl Frames {
         self.skip > 0 || !self.is_empty()
     }
 
+    /// The size of the message that has begun, once it is known.
+    pub fn announced(&self) -> Option<usize> {
+        let input: &[u8] = if self.joined.is_empty() { &self.whole } else { &self.joined };
+        let (&[_, a, b, c, d], _) = input.split_first_chunk::<HEADER_BYTES>()?;
+        Some(u32::from_be_bytes([a, b, c, d]) as usize)
+    }
+
     /// Takes what stands next.
     pub fn next(&mut self) -> Next {
         let input: &[u8] = if self.joined.is_empty() { &self.whole } else { &self.joined };

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use hyper::body::{Body, Incoming};
 use tokio::time::Sleep;
 
+use super::compute::{BytesPermit, Compute};
 use super::frame::{Frames, Next};
 use super::refusal::Refusal;
 
@@ -23,12 +24,34 @@ pub struct OneMessage {
     deadline: Option<Instant>,
     patience: Duration,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Where memory for a large message is claimed, and from how many bytes on.
+    claims: Option<(Compute, usize)>,
+    claimed: Option<BytesPermit>,
 }
 
 impl OneMessage {
     /// Reads `body`, whose message may have `limit` bytes, until the caller's deadline and for no longer than `patience`.
     pub fn new(body: Incoming, limit: usize, deadline: Option<Instant>, patience: Duration) -> Self {
-        Self { body, frames: Frames::new(limit), message: None, deadline, patience, timer: None }
+        Self {
+            body,
+            frames: Frames::new(limit),
+            message: None,
+            deadline,
+            patience,
+            timer: None,
+            claims: None,
+            claimed: None,
+        }
+    }
+
+    /// Claims memory from `compute` as soon as the message turns out to have more than `free` bytes.
+    pub fn with_claims(self, compute: Compute, free: usize) -> Self {
+        Self { claims: Some((compute, free)), ..self }
+    }
+
+    /// The claim on memory that the message needs, to be held as long as the message.
+    pub fn take_claim(&mut self) -> Option<BytesPermit> {
+        self.claimed.take()
     }
 
     /// Takes what has arrived.
@@ -36,7 +59,7 @@ impl OneMessage {
         self.frames.push(data);
         loop {
             match self.frames.next() {
-                Next::Incomplete => return Ok(()),
+                Next::Incomplete => return self.claim(),
                 Next::Compressed => return Err(Refusal::compressed()),
                 Next::TooLarge(size) => return Err(Refusal::message_too_large(size, self.frames.limit())),
                 Next::Message(_) if self.message.is_some() => {
@@ -45,6 +68,15 @@ impl OneMessage {
                 Next::Message(message) => self.message = Some(message),
             }
         }
+    }
+
+    fn claim(&mut self) -> Result<(), Refusal> {
+        if let (Some((compute, free)), Some(size), None) = (&self.claims, self.frames.announced(), &self.claimed)
+            && size > *free
+        {
+            self.claimed = Some(compute.claim(size)?);
+        }
+        Ok(())
     }
 
     fn finish(&mut self) -> Result<Bytes, Refusal> {

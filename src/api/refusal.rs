@@ -108,6 +108,22 @@ impl Refusal {
         Self::new(Code::Unavailable, "SHUTTING_DOWN", "the server is shutting down; connect again")
     }
 
+    /// The receipt that should bind a plan is not one of ours, or binds another plan.
+    pub fn bad_receipt(why: impl std::fmt::Display) -> Self {
+        Self::new(Code::InvalidArgument, "INVALID_RECEIPT", format!("the receipt is not accepted: {why}"))
+    }
+
+    /// A binding by approval, while the server keeps no approvals.
+    pub fn no_approvals() -> Self {
+        let message = "this server keeps no approvals; bind the plan by the receipt of its validation";
+        Self::new(Code::FailedPrecondition, "APPROVALS_UNAVAILABLE", message)
+    }
+
+    /// A fault of the server's own; its log tells more.
+    pub fn internal() -> Self {
+        Self::new(Code::Internal, "INTERNAL", "the server failed to answer; its log tells more")
+    }
+
     /// The gRPC code.
     pub fn code(&self) -> Code {
         self.code

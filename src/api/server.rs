@@ -12,11 +12,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::accept::Dealer;
 use super::admission::Admission;
+use super::compute::Compute;
 use super::desk::Desk;
 use super::drain::{Drain, Phase};
 use super::health::Readiness;
 use super::listeners::Listeners;
 use super::options::ServerOptions;
+use super::plans::PlanDesk;
 use super::routes;
 use super::socket::BoundSocket;
 use super::worker::{self, Worker};
@@ -162,7 +164,15 @@ impl Server {
         let mut inboxes = Vec::new();
         let mut workers = Vec::new();
         let limits = Arc::new(options.limits.clone());
+        let compute = Compute::new(control.clone());
         for (number, recorder) in state.recorders.into_iter().enumerate() {
+            let plans = PlanDesk {
+                holder: state.holder.clone(),
+                recorder: recorder.clone(),
+                limits: limits.clone(),
+                metrics: state.telemetry.plans(),
+                compute: compute.clone(),
+            };
             let desk = Desk {
                 holder: state.holder.clone(),
                 recorder,
@@ -171,6 +181,7 @@ impl Server {
             };
             let worker = Worker {
                 desk,
+                plans,
                 connection_limits: options.connections.clone(),
                 admission: calls.clone(),
                 routes: routes.clone(),

@@ -26,6 +26,7 @@ use super::refusal::Refusal;
 use super::reply::Reply;
 use super::routed::RoutedBody;
 use super::stream::DecisionStream;
+use crate::model::Limits;
 
 /// Bytes set aside for an answer; most are smaller.
 const ANSWER_BYTES: usize = 512;
@@ -60,6 +61,22 @@ impl Calls {
                     Ok(Reply::message(framed))
                 })
             }
+            "/lictor.v1.DecisionService/ValidateIR" => {
+                let message = self.plan_message(request, deadline);
+                let (plans, actor) = (worker.plans.clone(), self.connection.actor().clone());
+                Call::later(async move {
+                    let _permit = permit;
+                    plans.validate(message, deadline, actor).await.map(Reply::message)
+                })
+            }
+            "/lictor.v1.DecisionService/VerifyDag" => {
+                let message = self.plan_message(request, deadline);
+                let (plans, actor) = (worker.plans.clone(), self.connection.actor().clone());
+                Call::later(async move {
+                    let _permit = permit;
+                    plans.verify(message, deadline, actor).await.map(Reply::message)
+                })
+            }
             "/lictor.v1.DecisionService/EvaluateStream" => {
                 let stream = DecisionStream::new(self.connection.clone(), request.into_body(), deadline, permit);
                 Call::Ready(Some(Reply::stream(stream)))
@@ -72,6 +89,14 @@ impl Calls {
         let worker = self.connection.worker();
         let limit = worker.desk.limits.message_bytes;
         OneMessage::new(request.into_body(), limit, deadline, worker.connection_limits.request)
+    }
+
+    /// A message that holds a plan, and may be much larger than others.
+    fn plan_message(&self, request: Request<Incoming>, deadline: Option<Instant>) -> OneMessage {
+        let worker = self.connection.worker();
+        let Limits { plan_bytes, message_bytes, .. } = *worker.desk.limits;
+        OneMessage::new(request.into_body(), plan_bytes, deadline, worker.connection_limits.request)
+            .with_claims(worker.plans.compute.clone(), message_bytes)
     }
 
     /// Everything that tonic serves.

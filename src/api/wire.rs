@@ -39,7 +39,8 @@ pub fn to_request(request: &Request) -> v1::EvaluateRequest {
     }
 }
 
-fn to_struct(map: &Attributes) -> Option<prost_types::Struct> {
+/// The map as protobuf's own type has it, absent where it is empty.
+pub(super) fn to_struct(map: &Attributes) -> Option<prost_types::Struct> {
     (!map.is_empty()).then(|| to_filled_struct(map))
 }
 

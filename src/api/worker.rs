@@ -12,6 +12,7 @@ use super::connection::{self, Socket};
 use super::desk::Desk;
 use super::drain::{Drain, Drained};
 use super::options::ConnectionLimits;
+use super::plans::PlanDesk;
 use super::refusal::Refusal;
 use crate::telemetry::Telemetry;
 
@@ -29,6 +30,8 @@ pub enum Accepted {
 pub struct Worker {
     /// Decides and records.
     pub desk: Desk,
+    /// Validates plans, here or on the compute pool.
+    pub plans: PlanDesk,
     /// Limits on connections and calls.
     pub connection_limits: ConnectionLimits,
     /// Calls in flight, of all workers.

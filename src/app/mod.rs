@@ -3,6 +3,7 @@
 //! Starting: state directory, listeners bound, event log, first load, listeners served, watching. Stopping, on SIGTERM or SIGINT: stop accepting
 //! and answer what is in flight, stop reloading, flush the events. SIGHUP asks for a reload.
 
+mod memory;
 mod observe;
 mod open_files;
 mod options;
@@ -69,6 +70,7 @@ impl AppError {
 /// # Errors
 /// It cannot start, or did not stop in order.
 pub fn run(options: AppOptions) -> Result<(), AppError> {
+    memory::use_small_pages();
     let control = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("lictor-control")
@@ -78,6 +80,7 @@ pub fn run(options: AppOptions) -> Result<(), AppError> {
     // Before anything else, so that a signal during start-up is not lost.
     let mut signals = control.block_on(async { Signals::new() })?;
     let app = App::start(options, &control)?;
+    control.spawn(memory::give_back());
     control.block_on(signals.serve(&app.reload));
     app.stop(&control)
 }

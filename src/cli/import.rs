@@ -77,7 +77,8 @@ fn refusal(imported: &Imported, errors: usize) -> String {
     if imported.left_out == 0 && imported.yaml.is_empty() { errors } else { format!("{left_out} ({errors}); {rest}") }
 }
 
-fn read(path: &Path) -> Result<String, CommandError> {
+/// The text of a file, or of standard input for `-`.
+pub(super) fn read(path: &Path) -> Result<String, CommandError> {
     let read = if path == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map(|_| text)
@@ -87,7 +88,8 @@ fn read(path: &Path) -> Result<String, CommandError> {
     read.map_err(|error| CommandError::environment(format!("cannot read `{}`: {error}", path.display())))
 }
 
-fn write(path: Option<&Path>, yaml: &str) -> Result<(), CommandError> {
+/// Prints `yaml`, or writes it to a file that is not there yet.
+pub(super) fn write(path: Option<&Path>, yaml: &str) -> Result<(), CommandError> {
     let Some(path) = path else {
         output::print(format_args!("{yaml}"));
         return Ok(());

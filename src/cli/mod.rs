@@ -3,16 +3,20 @@
 //! Human output goes to a terminal in colour, `--output json` is for machines. Exit codes are in [`exit`].
 
 mod audit;
+mod catalog;
 mod check;
 mod documents;
 mod eval;
 pub mod exit;
 mod import;
+mod input;
 mod output;
 mod schema;
 mod serve;
 mod style;
+mod target;
 mod test;
+mod validate_ir;
 
 use std::process::ExitCode;
 
@@ -38,8 +42,12 @@ enum Command {
     Schema(schema::SchemaArgs),
     /// Turn rules of the predecessor (JSON) into policy documents.
     Import(import::ImportArgs),
+    /// Make catalogues of actions from what is there already.
+    Catalog(catalog::CatalogArgs),
     /// Ask whether an action may happen: a running server, or policies in process.
     Eval(Box<eval::EvalArgs>),
+    /// Validate a whole plan before it runs: ask a running server, or policies in process.
+    ValidateIr(validate_ir::ValidateIrArgs),
     /// Run the test cases of policy documents.
     Test(test::TestArgs),
 }
@@ -53,7 +61,9 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Import(args) => import::run(&args),
+        Command::Catalog(args) => catalog::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::ValidateIr(args) => validate_ir::run(&args),
         Command::Test(args) => test::run(&args),
     }
 }

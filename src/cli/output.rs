@@ -4,6 +4,14 @@ use std::fmt::Arguments;
 use std::io::{ErrorKind, Write as _};
 
 use super::exit;
+use crate::model::has_forbidden_character;
+
+/// `text` without characters that change what a terminal shows; line breaks stay.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c != '\n' && has_forbidden_character(c.encode_utf8(&mut [0; 4])) { '\u{fffd}' } else { c })
+        .collect()
+}
 
 /// Prints `text` to standard output. If it cannot be written the program ends with the exit code of the environment: a
 /// report that nobody could read must not look like one that was read. A reader that left early is no news.

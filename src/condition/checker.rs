@@ -251,7 +251,7 @@ impl Checker<'_> {
         let result = |ty: Ty| if test { Ty::Bool } else { ty };
         let ty = self.checked.ty(operand).clone();
         let meaning = match self.checked.meaning(operand) {
-            NodeMeaning::Slot(slot) | NodeMeaning::Path(slot) => NodeMeaning::Path(slot),
+            NodeMeaning::Slot(slot) | NodeMeaning::Path(slot) if slot.is_attribute() => NodeMeaning::Path(slot),
             _ => NodeMeaning::Plain,
         };
         match ty {
@@ -270,10 +270,14 @@ impl Checker<'_> {
                         });
                         let help = match near.filter(|near| fields.iter().any(|known| known.name == *near)) {
                             Some(near) => format!("did you mean `{name}.{near}`?"),
-                            None => format!(
-                                "its fields are {}; other attributes are in `{name}.properties.{field}`",
-                                self.fields_of(name)
-                            ),
+                            None => {
+                                let others = match name {
+                                    "step" => format!("; its parameters are in `step.params.{field}`"),
+                                    "ir" => "; its steps are in `ir.steps`".to_owned(),
+                                    _ => format!("; other attributes are in `{name}.properties.{field}`"),
+                                };
+                                format!("its fields are {}{others}", self.fields_of(name))
+                            }
                         };
                         let message = format!("unknown field `{field}` of `{name}`");
                         let problem = Problem::error("unknown-field", self.place(id), message).help(help);
@@ -282,6 +286,22 @@ impl Checker<'_> {
                 }
             }
             Ty::Map(key, value) if key.may_be(TypeName::String) => (result((*value).clone()), meaning),
+            Ty::Record(record) => match record.field(field) {
+                Some(ty) => plain(result(ty)),
+                None => {
+                    let names = record.fields.iter().map(|known| known.name);
+                    let message = format!("a {} has no field `{field}`", record.name);
+                    let problem = Problem::error("unknown-field", self.place(id), message);
+                    let help = match did_you_mean(field, names.clone()) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!(
+                            "its fields are {}",
+                            names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+                        ),
+                    };
+                    plain(self.report(problem.help(help)))
+                }
+            },
             Ty::Attribute => (result(Ty::Attribute), meaning),
             Ty::Dyn | Ty::Unknown => (result(ty), meaning),
             ty => {
@@ -332,7 +352,9 @@ impl Checker<'_> {
                     return plain(self.report(Problem::error("type-mismatch", self.place(index), message)));
                 }
                 let meaning = match (self.checked.meaning(operand), self.ast.kind(index)) {
-                    (NodeMeaning::Slot(slot) | NodeMeaning::Path(slot), Kind::Literal(Const::Str(_))) => {
+                    (NodeMeaning::Slot(slot) | NodeMeaning::Path(slot), Kind::Literal(Const::Str(_)))
+                        if slot.is_attribute() =>
+                    {
                         NodeMeaning::Path(slot)
                     }
                     _ => NodeMeaning::Plain,

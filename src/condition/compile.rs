@@ -70,7 +70,11 @@ pub(super) fn compile_in(
         }
         problems.append(&mut lowering.problems);
         always_fails::report(lowering, source.when.unwrap_or(""), source.list.is_empty(), effect, &mut problems);
-        lint::check_tree(lowering, effect, &mut problems);
+        let settled = match scope.missing_differs {
+            true => terms.iter().filter_map(|term| lowering.required_attribute(*term)).collect(),
+            false => Vec::new(),
+        };
+        lint::check_tree(lowering, effect, &settled, &mut problems);
         constant = match lowering.constant(lowering.ast.root()) {
             Some(Const::Bool(value)) => Some(*value),
             _ => None,

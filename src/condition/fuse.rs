@@ -6,7 +6,6 @@ use super::functions::Function;
 use super::lower::Lowering;
 use super::path::{AttributePath, path_of};
 use super::predicate::{Predicate, Relation, Scalar, Set, Test};
-use super::scope::Slot;
 use super::value::Const;
 
 /// The node as a predicate, where a bool is wanted.
@@ -40,7 +39,7 @@ fn path(lowering: &Lowering<'_>, id: NodeId) -> Option<AttributePath> {
     if matches!(lowering.ast.kind(id), Kind::Select { test: true, .. }) {
         return None;
     }
-    path_of(lowering.ast, lowering.checked, id).filter(|path| path.slot() != Slot::Now)
+    path_of(lowering.ast, lowering.checked, id).filter(|path| path.slot().is_attribute())
 }
 
 fn comparison(lowering: &Lowering<'_>, operator: BinaryOp, left: NodeId, right: NodeId) -> Option<Predicate> {

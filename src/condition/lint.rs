@@ -81,12 +81,17 @@ pub(super) fn constant(value: bool, text: &str, problems: &mut Vec<Problem>) {
     problems.push(Problem::lint("constant-condition", Place::When(0..text.len()), message).help(help));
 }
 
-/// Lints of a whole tree.
-pub(super) fn check_tree(lowering: &Lowering<'_>, effect: Effect, problems: &mut Vec<Problem>) {
+/// Lints of a whole tree. The condition is false, and no error, without an attribute of `settled`.
+pub(super) fn check_tree(
+    lowering: &Lowering<'_>,
+    effect: Effect,
+    settled: &[AttributePath],
+    problems: &mut Vec<Problem>,
+) {
     if effect == Effect::Allow {
         unanchored_calls(lowering, problems);
     }
-    unguarded(lowering.ast, lowering.checked, problems);
+    unguarded(lowering.ast, lowering.checked, settled, problems);
 }
 
 /// Reports patterns that let more through the wider they match. Behind a `!` a wide pattern is the careful one.
@@ -137,10 +142,16 @@ impl Facts {
 }
 
 /// Reports attributes that are read without a `has` that settles the condition where they are missing.
-fn unguarded(ast: &Ast, checked: &Checked, problems: &mut Vec<Problem>) {
+fn unguarded(ast: &Ast, checked: &Checked, settled: &[AttributePath], problems: &mut Vec<Problem>) {
     let mut facts = Facts { facts: Vec::new() };
+    let prefixes = |path: &AttributePath| {
+        let keys: Vec<String> = path.keys().map(str::to_owned).collect();
+        let slot = path.slot();
+        (1..=keys.len()).map(move |count| AttributePath::new(slot, keys.iter().take(count).map(String::as_str)))
+    };
+    let settled = facts.add(settled.iter().flat_map(|path| prefixes(path).collect::<Vec<_>>()).collect(), None);
     let mut reported: Vec<String> = Vec::new();
-    let mut work: Vec<(NodeId, Option<usize>)> = vec![(ast.root(), None)];
+    let mut work: Vec<(NodeId, Option<usize>)> = vec![(ast.root(), settled)];
     while let Some((id, known)) = work.pop() {
         let kind = ast.kind(id);
         if let Some(path) = path_of(ast, checked, id) {

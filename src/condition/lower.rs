@@ -7,9 +7,9 @@ use super::checker::{Checked, NodeMeaning};
 use super::error::{Budget, ConditionError};
 use super::functions::Function;
 use super::fuse;
-use super::path::{Bindings, path_of};
+use super::path::{AttributePath, Bindings, path_of};
 use super::pattern;
-use super::predicate::Predicate;
+use super::predicate::{Predicate, Test};
 use super::program::{HandlerKind, Op};
 use super::source::{Place, Problem};
 use super::value::Const;
@@ -190,7 +190,7 @@ impl<'t> Lowering<'t> {
         self.problems.truncate(problems);
         let program = builder.finish(String::new());
         let request = crate::model::Request::default();
-        let bindings = Bindings { request: &request, now: crate::model::Timestamp::default() };
+        let bindings = Bindings::of_request(&request, crate::model::Timestamp::default());
         let value = Vm::new(&program, bindings, &mut self.folding).run(0, program.code.len(), false);
         value
             .map(|value| value.to_const())
@@ -219,6 +219,13 @@ impl<'t> Lowering<'t> {
             builder.handle(start, builder.at() + 1, HandlerKind::Terms(0));
             builder.emit(Op::Term { settles: false, end: 0 });
         }
+    }
+
+    /// The attribute that a term compares with constants by `==` or `in`, so that the term cannot hold without it.
+    pub(super) fn required_attribute(&mut self, id: NodeId) -> Option<AttributePath> {
+        let predicate = self.predicate(id)?;
+        let equality = matches!(predicate.test, Test::Equals(_) | Test::OneOf(_)) && !predicate.negated;
+        equality.then_some(predicate.path)
     }
 
     fn predicate(&mut self, id: NodeId) -> Option<Predicate> {
@@ -375,7 +382,7 @@ impl<'t> Lowering<'t> {
     }
 
     /// The compiled pattern of a `matches`; reports one that is not constant or does not compile.
-    pub(super) fn pattern(&mut self, id: NodeId) -> Option<regex::Regex> {
+    pub(super) fn pattern(&mut self, id: NodeId) -> Option<pattern::Pattern> {
         let place = Place::When(self.ast.range(id));
         let problem = match self.constant(id) {
             Some(Const::Str(text)) => match pattern::compile(text) {

@@ -34,6 +34,7 @@ mod operators;
 mod parser;
 mod path;
 mod pattern;
+mod plan;
 mod predicate;
 mod program;
 mod scope;
@@ -53,10 +54,11 @@ pub use error::{BadArgument, Budget, ConditionError, MissingKey, Overload};
 pub use explain::ConditionExplanation;
 pub use expression::{ExpressionError, ExpressionValue, eval_expression};
 pub use path::{AttributePath, AttributeRef, Bindings};
+pub use plan::PlanBindings;
 pub use source::{ConditionSource, ListClause, MAX_TEXT_BYTES, Place, Problem};
 pub use value::TypeName;
 
-use crate::model::Effect;
+use crate::model::{Effect, Text};
 
 /// A compiled condition. Immutable and shared between threads.
 #[derive(Debug, Clone)]
@@ -74,6 +76,20 @@ impl Condition {
     #[inline]
     pub fn evaluate(&self, bindings: &Bindings<'_>, budget: &mut Budget) -> Result<bool, ConditionError> {
         self.program.evaluate(bindings, budget)
+    }
+
+    /// The paths of the attributes that the outermost `&&` compares with constants by `==` or `in`: without one of them
+    /// the condition cannot be true.
+    #[must_use]
+    pub fn required_attributes(&self) -> Vec<Text> {
+        self.required_equalities().iter().map(|required| required.path.as_str().into()).collect()
+    }
+
+    /// The parameters of a step that the condition reads, each as the keys that lead to it; no keys are all parameters.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<Vec<Text>> {
+        let paths = self.program.all_paths();
+        paths.into_iter().filter(|path| path.is_parameter()).map(|path| path.keys().map(Text::from).collect()).collect()
     }
 
     /// The value with its reasons. Slower than [`evaluate`](Self::evaluate), and always of the same result.
@@ -107,4 +123,24 @@ impl Condition {
 #[must_use]
 pub fn compile(source: &ConditionSource<'_>, effect: Effect) -> (Option<Condition>, Vec<Problem>) {
     compile::compile_in(source, effect, &scope::DECISION)
+}
+
+/// What a condition of a risk policy may read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlanScope {
+    /// `step`, and `ir` around it: a tier rule.
+    Step,
+    /// `ir`: a plan rule.
+    Plan,
+}
+
+/// Checks and compiles a condition of a risk policy, whose text is CEL. Gives the condition unless a problem is an error,
+/// and every problem at once.
+#[must_use]
+pub fn compile_over_plan(when: &str, scope: PlanScope) -> (Option<Condition>, Vec<Problem>) {
+    let scope = match scope {
+        PlanScope::Step => &scope::STEP_OF_PLAN,
+        PlanScope::Plan => &scope::WHOLE_PLAN,
+    };
+    compile::compile_in(&ConditionSource { when: Some(when), list: &[] }, Effect::Warn, scope)
 }

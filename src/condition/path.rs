@@ -1,13 +1,14 @@
 //! Attribute paths: a slot of the request and the keys below it, resolved at load.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use crate::model::{Attributes, ExplainedValue, Request, Text, Timestamp, Value};
+use crate::model::{Attributes, ExplainedValue, Request, Step, Subject, Text, Timestamp, Value};
 
 use super::ast::{Ast, Kind, NodeId};
 use super::checker::{Checked, NodeMeaning};
 use super::error::{Budget, ConditionError, FIELD_OF, MissingKey, Overload};
+use super::plan::PlanBindings;
 use super::scope::Slot;
 use super::time::Instant;
 use super::value::{Const, List, Map, TypeName, Val};
@@ -22,6 +23,35 @@ pub struct Bindings<'a> {
     pub request: &'a Request,
     /// When it is decided.
     pub now: Timestamp,
+    /// The plan and the position of the step, for conditions of a risk policy.
+    pub plan: Option<(&'a PlanBindings<'a>, usize)>,
+}
+
+/// What conditions over a plan have in place of a request.
+static NO_REQUEST: LazyLock<Request> = LazyLock::new(Request::default);
+
+/// What a step reads as where there is none.
+static NO_ATTRIBUTES: LazyLock<Attributes> = LazyLock::new(Attributes::default);
+
+impl<'a> Bindings<'a> {
+    /// What the rules of a policy read.
+    #[inline]
+    #[must_use]
+    pub const fn of_request(request: &'a Request, now: Timestamp) -> Self {
+        Self { request, now, plan: None }
+    }
+
+    /// What the tier rules of a risk policy read: a plan, and its step at `step`.
+    #[must_use]
+    pub fn of_step(plan: &'a PlanBindings<'a>, step: usize, now: Timestamp) -> Self {
+        Self { request: &NO_REQUEST, now, plan: Some((plan, step)) }
+    }
+
+    /// What the plan rules of a risk policy read.
+    #[must_use]
+    pub fn of_plan(plan: &'a PlanBindings<'a>, now: Timestamp) -> Self {
+        Self::of_step(plan, usize::MAX, now)
+    }
 }
 
 /// A slot of the request and keys below it, for example `context.amount`.
@@ -65,6 +95,14 @@ pub enum AttributeRef<'a> {
     Value(&'a Value),
     /// The time of the decision.
     Now(Timestamp),
+    /// A whole number of a plan or step; `None` where none is given.
+    Integer(Option<i64>),
+    /// The steps of a plan.
+    Steps(&'a PlanBindings<'a>),
+    /// The subject of a plan.
+    Subject(&'a Subject),
+    /// The labels of a plan.
+    Labels(&'a [(Text, Text)]),
 }
 
 impl<'a> AttributeRef<'a> {
@@ -74,7 +112,10 @@ impl<'a> AttributeRef<'a> {
             Self::Text(text) => text.is_empty(),
             Self::Texts(texts) => texts.is_empty(),
             Self::Map(map) => map.is_empty(),
-            Self::Value(_) | Self::Now(_) => false,
+            Self::Integer(number) => number.is_none(),
+            Self::Steps(plan) => plan.plan.steps.is_empty(),
+            Self::Labels(labels) => labels.is_empty(),
+            Self::Subject(_) | Self::Value(_) | Self::Now(_) => false,
         }
     }
 
@@ -85,6 +126,10 @@ impl<'a> AttributeRef<'a> {
             Self::Map(map) => Val::Map(Map::Attributes(map)),
             Self::Value(value) => Val::of_attribute(value),
             Self::Now(now) => Val::Timestamp(Instant::of(now)),
+            Self::Integer(number) => Val::Int(number.unwrap_or(0)),
+            Self::Steps(plan) => Val::List(List::Steps(plan)),
+            Self::Subject(subject) => Val::Map(Map::Subject(subject)),
+            Self::Labels(labels) => Val::Map(Map::Labels(labels)),
         }
     }
 
@@ -99,15 +144,23 @@ impl<'a> AttributeRef<'a> {
         }
     }
 
-    /// A copy as an attribute value; the time becomes RFC 3339.
+    /// A copy as an attribute value; the time becomes RFC 3339, and of steps and subjects only the ids are kept.
     #[must_use]
     pub fn to_value(self) -> Value {
+        let text = |text: &Text| Value::String(text.clone());
         match self {
             Self::Text(text) => Value::String(text.into()),
             Self::Texts(texts) => Value::List(texts.iter().cloned().map(Value::String).collect()),
             Self::Map(map) => Value::Map(map.clone()),
             Self::Value(value) => value.clone(),
             Self::Now(now) => Value::String(now.to_string().as_str().into()),
+            Self::Integer(number) => number.map_or(Value::Null, |number| Value::Number(number as f64)),
+            Self::Steps(plan) => Value::List(plan.plan.steps.iter().map(|step| text(&step.step_id)).collect()),
+            Self::Subject(subject) => text(&subject.id),
+            Self::Labels(labels) => {
+                let entries = labels.iter().map(|(key, value)| (key.clone(), text(value))).collect();
+                Value::Map(Attributes::from_entries(entries).unwrap_or_default())
+            }
         }
     }
 
@@ -160,6 +213,11 @@ impl AttributePath {
         self.is_guaranteed() && self.slot == Slot::SubjectRoles
     }
 
+    /// Whether it is a parameter of a step.
+    pub(super) fn is_parameter(&self) -> bool {
+        self.slot == Slot::StepParams
+    }
+
     pub(super) fn slot(&self) -> Slot {
         self.slot
     }
@@ -175,7 +233,7 @@ impl AttributePath {
         if self.slot == Slot::Now {
             return None;
         }
-        self.find(&Bindings { request, now: Timestamp::default() })
+        self.find(&Bindings::of_request(request, Timestamp::default()))
     }
 
     #[inline]
@@ -195,6 +253,7 @@ impl AttributePath {
             Slot::Context => AttributeRef::Map(&request.context),
             Slot::Tenant => AttributeRef::Text(request.tenant()),
             Slot::Now => AttributeRef::Now(bindings.now),
+            slot => of_plan(slot, bindings),
         }
     }
 
@@ -257,6 +316,36 @@ impl AttributePath {
     /// The path and its value, for an explanation.
     pub(super) fn explained(&self, bindings: &Bindings<'_>) -> ExplainedValue {
         ExplainedValue { path: self.as_str().into(), value: self.find(bindings).map(AttributeRef::to_value) }
+    }
+}
+
+/// What a slot of a plan, or of its step, reads; empty where there is none.
+fn of_plan<'a>(slot: Slot, bindings: &Bindings<'a>) -> AttributeRef<'a> {
+    let Some((of, index)) = bindings.plan else { return AttributeRef::Text("") };
+    let (plan, step) = (of.plan, of.plan.steps.get(index));
+    let text = |field: fn(&Step) -> &Text| AttributeRef::Text(step.map_or("", |step| field(step)));
+    let map = |field: fn(&Step) -> &Attributes| AttributeRef::Map(step.map_or(&NO_ATTRIBUTES, field));
+    match slot {
+        Slot::StepId => text(|step| &step.step_id),
+        Slot::StepAction => text(|step| &step.action),
+        Slot::StepProvider => text(|step| &step.provider),
+        Slot::StepResource => text(|step| &step.resource),
+        Slot::StepIdempotencyKey => text(|step| &step.idempotency_key),
+        Slot::StepDescription => text(|step| &step.description),
+        Slot::StepParams => map(|step| &step.params),
+        Slot::StepConstraints => map(|step| &step.constraints),
+        Slot::StepIndex => AttributeRef::Integer(i64::try_from(index).ok()),
+        Slot::StepBudget => AttributeRef::Integer(step.and_then(|step| step.budget_cents)),
+        Slot::StepDependsOn => AttributeRef::Texts(step.map_or(&[], |step| &step.depends_on)),
+        Slot::StepLabels => AttributeRef::Texts(of.labels.get(index).copied().unwrap_or_default()),
+        Slot::IrSubject => AttributeRef::Subject(&plan.subject),
+        Slot::IrOrdering => AttributeRef::Text(plan.ordering.as_str()),
+        Slot::IrSteps => AttributeRef::Steps(of),
+        Slot::IrTotalBudget => AttributeRef::Integer(Some(of.total_budget_cents)),
+        Slot::IrIntent => AttributeRef::Text(&plan.intent_summary),
+        Slot::IrUserMessages => AttributeRef::Texts(&plan.user_messages),
+        Slot::IrLabels => AttributeRef::Labels(&plan.labels),
+        _ => AttributeRef::Text(plan.tenant()),
     }
 }
 

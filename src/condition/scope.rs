@@ -1,6 +1,7 @@
 //! The variables that a condition may read, in one table: names, fields, types, and the slots of the request that they
 //! stand for.
 
+use super::plan::{STEP, SUBJECT};
 use super::types::Ty;
 
 /// What a variable or a field of one reads. Resolved at load, so that evaluation looks up no name.
@@ -19,16 +20,43 @@ pub(super) enum Slot {
     Context,
     Tenant,
     Now,
+    StepId,
+    StepIndex,
+    StepAction,
+    StepProvider,
+    StepResource,
+    StepParams,
+    StepConstraints,
+    StepIdempotencyKey,
+    StepBudget,
+    StepDependsOn,
+    StepDescription,
+    StepLabels,
+    IrTenant,
+    IrSubject,
+    IrOrdering,
+    IrSteps,
+    IrTotalBudget,
+    IrIntent,
+    IrUserMessages,
+    IrLabels,
 }
 
 impl Slot {
     /// Its static type.
     pub(super) fn ty(self) -> Ty {
         match self {
-            Self::SubjectProperties | Self::ActionProperties | Self::ResourceProperties | Self::Context => {
-                Ty::map(Ty::String, Ty::Attribute)
-            }
-            Self::SubjectRoles => Ty::list(Ty::String),
+            Self::SubjectProperties
+            | Self::ActionProperties
+            | Self::ResourceProperties
+            | Self::Context
+            | Self::StepParams
+            | Self::StepConstraints => Ty::map(Ty::String, Ty::Attribute),
+            Self::SubjectRoles | Self::StepDependsOn | Self::StepLabels | Self::IrUserMessages => Ty::list(Ty::String),
+            Self::StepIndex | Self::StepBudget | Self::IrTotalBudget => Ty::Int,
+            Self::IrSteps => Ty::list(Ty::Record(&STEP)),
+            Self::IrSubject => Ty::Record(&SUBJECT),
+            Self::IrLabels => Ty::map(Ty::String, Ty::String),
             Self::Now => Ty::Timestamp,
             _ => Ty::String,
         }
@@ -50,7 +78,43 @@ impl Slot {
             Self::Context => "context",
             Self::Tenant => "tenant",
             Self::Now => "now",
+            Self::StepId => "step.step_id",
+            Self::StepIndex => "step.index",
+            Self::StepAction => "step.action",
+            Self::StepProvider => "step.provider",
+            Self::StepResource => "step.resource",
+            Self::StepParams => "step.params",
+            Self::StepConstraints => "step.constraints",
+            Self::StepIdempotencyKey => "step.idempotency_key",
+            Self::StepBudget => "step.budget_cents",
+            Self::StepDependsOn => "step.depends_on",
+            Self::StepDescription => "step.description",
+            Self::StepLabels => "step.labels",
+            Self::IrTenant => "ir.tenant",
+            Self::IrSubject => "ir.subject",
+            Self::IrOrdering => "ir.ordering",
+            Self::IrSteps => "ir.steps",
+            Self::IrTotalBudget => "ir.total_budget_cents",
+            Self::IrIntent => "ir.intent_summary",
+            Self::IrUserMessages => "ir.user_messages",
+            Self::IrLabels => "ir.labels",
         }
+    }
+}
+
+impl Slot {
+    /// Whether tests of it are fused into predicates: it is a string, a list of strings, or a map of attributes.
+    pub(super) const fn is_attribute(self) -> bool {
+        !matches!(
+            self,
+            Self::Now
+                | Self::StepIndex
+                | Self::StepBudget
+                | Self::IrTotalBudget
+                | Self::IrSteps
+                | Self::IrSubject
+                | Self::IrLabels
+        )
     }
 }
 
@@ -83,6 +147,10 @@ pub(super) struct Scope {
     pub(super) variables: &'static [Variable],
     /// Names that people bring from elsewhere, and what they are here.
     pub(super) hints: &'static [(&'static str, &'static str)],
+    /// Whether an attribute that is missing simply differs from every constant, where the outermost `&&` compares it by
+    /// `==` or `in`, so that it needs no guard. Whoever evaluates sees to it by
+    /// [`Condition::required_attributes`](super::Condition::required_attributes).
+    pub(super) missing_differs: bool,
 }
 
 const fn field(name: &'static str, slot: Slot) -> Field {
@@ -132,6 +200,69 @@ pub(super) static DECISION: Scope = Scope {
         ("roles", "subject.roles"),
         ("tenant_id", "tenant"),
     ],
+    missing_differs: false,
+};
+
+const STEP_FIELDS: Meaning = Meaning::Entity(&[
+    field("step_id", Slot::StepId),
+    field("index", Slot::StepIndex),
+    field("action", Slot::StepAction),
+    field("provider", Slot::StepProvider),
+    field("resource", Slot::StepResource),
+    field("params", Slot::StepParams),
+    field("constraints", Slot::StepConstraints),
+    field("idempotency_key", Slot::StepIdempotencyKey),
+    field("budget_cents", Slot::StepBudget),
+    field("depends_on", Slot::StepDependsOn),
+    field("description", Slot::StepDescription),
+    field("labels", Slot::StepLabels),
+]);
+
+const IR_FIELDS: Meaning = Meaning::Entity(&[
+    field("tenant", Slot::IrTenant),
+    field("subject", Slot::IrSubject),
+    field("ordering", Slot::IrOrdering),
+    field("steps", Slot::IrSteps),
+    field("total_budget_cents", Slot::IrTotalBudget),
+    field("intent_summary", Slot::IrIntent),
+    field("user_messages", Slot::IrUserMessages),
+    field("labels", Slot::IrLabels),
+]);
+
+/// Names that people bring to the conditions of a risk policy, and what they are there.
+const PLAN_HINTS: &[(&str, &str)] = &[
+    ("plan", "ir"),
+    ("steps", "ir.steps"),
+    ("subject", "ir.subject"),
+    ("tenant", "ir.tenant"),
+    ("tenant_id", "ir.tenant"),
+    ("params", "step.params"),
+    ("constraints", "step.constraints"),
+    ("action", "step.action"),
+    ("resource", "step.resource"),
+    ("provider", "step.provider"),
+    ("context", "step.params"),
+];
+
+/// What a tier rule of a risk policy reads.
+pub(super) static STEP_OF_PLAN: Scope = Scope {
+    variables: &[
+        Variable { name: "step", meaning: STEP_FIELDS },
+        Variable { name: "ir", meaning: IR_FIELDS },
+        Variable { name: "now", meaning: Meaning::Slot(Slot::Now) },
+    ],
+    hints: PLAN_HINTS,
+    missing_differs: true,
+};
+
+/// What a plan rule of a risk policy reads.
+pub(super) static WHOLE_PLAN: Scope = Scope {
+    variables: &[
+        Variable { name: "ir", meaning: IR_FIELDS },
+        Variable { name: "now", meaning: Meaning::Slot(Slot::Now) },
+    ],
+    hints: PLAN_HINTS,
+    missing_differs: false,
 };
 
 impl Scope {

@@ -185,7 +185,7 @@ fn join<'a>(list: &List<'a>, rest: &[Val<'a>], budget: &mut Budget) -> Result<Op
     let mut joined = String::new();
     for (index, item) in list.iter().enumerate() {
         let Some(text) = item.as_str() else { return Ok(None) };
-        budget.charge(1)?;
+        budget.charge(2)?;
         reserve(text.len() + separator.len(), budget)?;
         if joined.len() + text.len() + separator.len() > MAX_TEXT {
             return Err(ConditionError::Limit);

@@ -37,7 +37,7 @@ pub(super) fn request(context: &str) -> Request {
 }
 
 pub(super) fn bindings(request: &Request) -> Bindings<'_> {
-    Bindings { request, now: NOW }
+    Bindings::of_request(request, NOW)
 }
 
 pub(super) fn budget() -> Budget {

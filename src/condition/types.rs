@@ -3,6 +3,7 @@
 use std::fmt;
 use std::rc::Rc;
 
+use super::plan::Record;
 use super::value::{Const, TypeName};
 
 /// A static type. What an attribute holds is known only when a condition runs, but never is it an integer, bytes, a
@@ -29,6 +30,8 @@ pub(super) enum Ty {
     Map(Rc<Ty>, Rc<Ty>),
     /// A variable with fields; no value by itself.
     Entity(&'static str),
+    /// A value with known fields, which behaves as a map of them.
+    Record(&'static Record),
 }
 
 impl Ty {
@@ -86,7 +89,7 @@ impl Ty {
             Self::Duration => name == TypeName::Duration,
             Self::Type => name == TypeName::Type,
             Self::List(_) => name == TypeName::List,
-            Self::Map(..) => name == TypeName::Map,
+            Self::Map(..) | Self::Record(_) => name == TypeName::Map,
             Self::Entity(_) => false,
         }
     }
@@ -133,6 +136,7 @@ impl fmt::Display for Ty {
             Self::Duration => "duration",
             Self::Type => "type",
             Self::Entity(name) => name,
+            Self::Record(record) => record.name,
             Self::List(element) => return write!(f, "list({element})"),
             Self::Map(key, value) => return write!(f, "map({key}, {value})"),
         })

@@ -4,8 +4,9 @@
 use std::fmt;
 use std::rc::Rc;
 
-use crate::model::{Attributes, Text, Value};
+use crate::model::{Attributes, Subject, Text, Value};
 
+use super::plan::{PlanBindings, STEP, SUBJECT, StepRef, subject_field};
 use super::time::{Instant, Span};
 
 /// A value on the stack.
@@ -32,6 +33,7 @@ pub(super) enum Val<'a> {
 pub(super) enum List<'a> {
     Attributes(&'a [Value]),
     Texts(&'a [Text]),
+    Steps(&'a PlanBindings<'a>),
     Constant(&'a [Const]),
     Computed(Rc<[Val<'a>]>),
 }
@@ -40,6 +42,9 @@ pub(super) enum List<'a> {
 #[derive(Debug, Clone)]
 pub(super) enum Map<'a> {
     Attributes(&'a Attributes),
+    Step(StepRef<'a>),
+    Subject(&'a Subject),
+    Labels(&'a [(Text, Text)]),
     Constant(&'a [(Const, Const)]),
     Computed(Rc<[(Val<'a>, Val<'a>)]>),
 }
@@ -263,6 +268,7 @@ impl<'a> List<'a> {
         match self {
             Self::Attributes(items) => items.len(),
             Self::Texts(items) => items.len(),
+            Self::Steps(plan) => plan.plan.steps.len(),
             Self::Constant(items) => items.len(),
             Self::Computed(items) => items.len(),
         }
@@ -273,6 +279,7 @@ impl<'a> List<'a> {
         match self {
             Self::Attributes(items) => items.get(index).map(Val::of_attribute),
             Self::Texts(items) => items.get(index).map(|text| Val::Str(text)),
+            Self::Steps(plan) => plan.step(index).map(|step| Val::Map(Map::Step(step))),
             Self::Constant(items) => items.get(index).map(Const::val),
             Self::Computed(items) => items.get(index).cloned(),
         }
@@ -289,6 +296,9 @@ impl<'a> Map<'a> {
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Attributes(map) => map.len(),
+            Self::Step(_) => STEP.fields.len(),
+            Self::Subject(_) => SUBJECT.fields.len(),
+            Self::Labels(entries) => entries.len(),
             Self::Constant(entries) => entries.len(),
             Self::Computed(entries) => entries.len(),
         }
@@ -300,6 +310,14 @@ impl<'a> Map<'a> {
             Self::Attributes(map) => {
                 map.iter().nth(index).map(|(key, value)| (Val::Str(key), Val::of_attribute(value)))
             }
+            Self::Step(step) => {
+                STEP.fields.get(index).and_then(|field| Some((Val::Str(field.name), step.get(field.name)?)))
+            }
+            Self::Subject(subject) => SUBJECT
+                .fields
+                .get(index)
+                .and_then(|field| Some((Val::Str(field.name), subject_field(subject, field.name)?))),
+            Self::Labels(entries) => entries.get(index).map(|(key, value)| (Val::Str(key), Val::Str(value))),
             Self::Constant(entries) => entries.get(index).map(|(key, value)| (key.val(), value.val())),
             Self::Computed(entries) => entries.get(index).cloned(),
         }
@@ -310,10 +328,28 @@ impl<'a> Map<'a> {
         (0..self.len()).filter_map(|index| self.entry(index))
     }
 
+    /// Whether the string `key` is there, as `has` sees it: a field of a record is if it says something.
+    pub(super) fn has_str(&self, key: &str) -> bool {
+        let says_something = |value: Val<'a>| match value {
+            Val::Str(text) => !text.is_empty(),
+            Val::List(list) => list.len() > 0,
+            Val::Map(map) => map.len() > 0,
+            _ => true,
+        };
+        match self {
+            Self::Step(step) if key == "budget_cents" => step.has_budget(),
+            Self::Step(_) | Self::Subject(_) => self.get_str(key).is_some_and(says_something),
+            _ => self.get_str(key).is_some(),
+        }
+    }
+
     /// The value at the string `key`.
     pub(super) fn get_str(&self, wanted: &str) -> Option<Val<'a>> {
         match self {
             Self::Attributes(map) => map.get(wanted).map(Val::of_attribute),
+            Self::Step(step) => step.get(wanted),
+            Self::Subject(subject) => subject_field(subject, wanted),
+            Self::Labels(entries) => entries.iter().find(|(key, _)| key == wanted).map(|(_, value)| Val::Str(value)),
             Self::Constant(entries) => entries
                 .iter()
                 .find(|(key, _)| matches!(key, Const::Str(text) if text == wanted))

@@ -36,7 +36,14 @@ const LEVELS: [(&str, LogLevel); 5] = [
 ];
 
 /// What a masked path can start with.
-const MASKABLE: [&str; 4] = ["context.", "subject.properties.", "resource.properties.", "action.properties."];
+const MASKABLE: [&str; 6] = [
+    "context.",
+    "subject.properties.",
+    "resource.properties.",
+    "action.properties.",
+    "step.params.",
+    "step.constraints.",
+];
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -218,7 +225,10 @@ fn limits(fields: &Fields<'_>, out: &mut Findings) -> ServerLimits {
     let most = |limit: usize| i64::try_from(limit).unwrap_or(i64::MAX);
     let message = bytes(fields, "messageBytes", KIB..=limits.message_bytes as u64, out);
     limits.message_bytes = message.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(limits.message_bytes);
+    let plan = bytes(fields, "planBytes", KIB..=limits.plan_bytes as u64, out);
+    limits.plan_bytes = plan.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(limits.plan_bytes);
     for (name, limit) in [
+        ("planSteps", &mut limits.plan_steps),
         ("attributeDepth", &mut limits.attribute_depth),
         ("batchItems", &mut limits.batch_items),
         ("idBytes", &mut limits.id_bytes),

@@ -153,6 +153,10 @@ spec! {
     pub(super) struct LimitsSpec {
         /// Largest request message.
         messageBytes: Option<BytesField>,
+        /// Largest message that holds a plan.
+        planBytes: Option<BytesField>,
+        /// Most steps of a plan.
+        planSteps: Option<u32>,
         /// Deepest nesting of attributes.
         attributeDepth: Option<u32>,
         /// Most questions in a batch.

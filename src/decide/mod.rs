@@ -29,8 +29,8 @@ static NO_SNAPSHOT: LazyLock<Arc<SnapshotLabel>> = LazyLock::new(Arc::default);
 
 /// Decides `request` with `snapshot` at `now`; `None` stands for a server that has not loaded any policies, which denies.
 ///
-/// The cost of matching patterns and of all conditions together is bounded by the limits (and by the policy set, where it lowers them); a request
-/// that exceeds it is denied with EVALUATION_LIMIT.
+/// The cost of matching patterns and of all conditions together is bounded by the limits (and by the policy set, where it
+/// lowers them); a request that exceeds it is denied with EVALUATION_LIMIT.
 #[must_use]
 pub fn evaluate(snapshot: Option<&Snapshot>, request: &Request, now: Timestamp, limits: &Limits) -> Decision {
     let Some(snapshot) = snapshot else {
@@ -44,11 +44,18 @@ pub fn evaluate(snapshot: Option<&Snapshot>, request: &Request, now: Timestamp, 
 }
 
 fn decide(snapshot: &Snapshot, request: &Request, now: Timestamp, limits: &Limits) -> Decision {
+    let mut budget = Budget { remaining: evaluation_cost(snapshot, limits) };
+    evaluate_within(snapshot, request, now, &mut budget)
+}
+
+/// Decides `request` as one of several questions that share a `budget`; once it is used up, they are denied with
+/// EVALUATION_LIMIT.
+#[must_use]
+pub fn evaluate_within(snapshot: &Snapshot, request: &Request, now: Timestamp, budget: &mut Budget) -> Decision {
     if !snapshot.has_policies() {
         return tally::no_policy(snapshot.label());
     }
-    let bindings = Bindings { request, now };
-    let mut budget = Budget { remaining: evaluation_cost(snapshot, limits) };
+    let bindings = Bindings::of_request(request, now);
     let mut tally = Tally::default();
     for number in snapshot.candidates(request) {
         // A decider whose layer has one of higher precedence can no longer change anything.
@@ -64,7 +71,7 @@ fn decide(snapshot: &Snapshot, request: &Request, now: Timestamp, limits: &Limit
         if !concerns {
             continue;
         }
-        match rule.condition.as_ref().map_or(Ok(true), |condition| condition.evaluate(&bindings, &mut budget)) {
+        match rule.condition.as_ref().map_or(Ok(true), |condition| condition.evaluate(&bindings, budget)) {
             Ok(true) => tally.matched(number, rule),
             Ok(false) => {}
             Err(ConditionError::Limit) => return tally.out_of_budget(snapshot.label()),

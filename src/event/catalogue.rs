@@ -1,7 +1,7 @@
 //! The types of events, where each comes from and how severe it is.
 
 use super::record::{ControlBody, DecisionRecord};
-use crate::model::{Outcome, ReasonCode};
+use crate::model::{Outcome, ReasonCode, ValidationStatus};
 
 /// How much an event should worry its reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,13 +44,23 @@ pub enum EventType {
     PolicySnapshotPublished,
     /// Documents were refused; the last good snapshot stays live.
     PolicyReloadFailed,
+    /// A plan may run.
+    IrValidatedPass,
+    /// A plan waits for a human.
+    IrValidatedEscalate,
+    /// A plan must not run.
+    IrValidatedReject,
+    /// What was made of a plan is the plan.
+    IrDagDiffOk,
+    /// What was made of a plan is not the plan.
+    IrDagDiffFailed,
     /// Records are missing, and which.
     EventsGap,
 }
 
 impl EventType {
     /// All types.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::PolicyEvaluated,
         Self::PolicyDenied,
         Self::PolicyApprovalRequired,
@@ -58,6 +68,11 @@ impl EventType {
         Self::PolicyAuditRequired,
         Self::PolicySnapshotPublished,
         Self::PolicyReloadFailed,
+        Self::IrValidatedPass,
+        Self::IrValidatedEscalate,
+        Self::IrValidatedReject,
+        Self::IrDagDiffOk,
+        Self::IrDagDiffFailed,
         Self::EventsGap,
     ];
 
@@ -72,6 +87,11 @@ impl EventType {
             Self::PolicyAuditRequired => "policy.audit_required",
             Self::PolicySnapshotPublished => "policy.snapshot_published",
             Self::PolicyReloadFailed => "policy.reload_failed",
+            Self::IrValidatedPass => "ir.validated_pass",
+            Self::IrValidatedEscalate => "ir.validated_escalate",
+            Self::IrValidatedReject => "ir.validated_reject",
+            Self::IrDagDiffOk => "ir.dag_diff_ok",
+            Self::IrDagDiffFailed => "ir.dag_diff_failed",
             Self::EventsGap => "events.gap",
         }
     }
@@ -80,6 +100,7 @@ impl EventType {
     #[must_use]
     pub const fn source(self) -> &'static str {
         match self {
+            kind if kind.is_of_plans() => "ir_governance",
             Self::EventsGap => "control",
             _ => "policy_engine",
         }
@@ -90,18 +111,38 @@ impl EventType {
     pub const fn source_module(self) -> &'static str {
         match self {
             Self::PolicySnapshotPublished | Self::PolicyReloadFailed => "reload",
+            kind if kind.is_of_plans() => "ir",
             Self::EventsGap => "event",
             _ => "decide",
         }
+    }
+
+    const fn is_of_plans(self) -> bool {
+        matches!(
+            self,
+            Self::IrValidatedPass
+                | Self::IrValidatedEscalate
+                | Self::IrValidatedReject
+                | Self::IrDagDiffOk
+                | Self::IrDagDiffFailed
+        )
     }
 
     /// How severe an event of this type is.
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self {
-            Self::PolicyEvaluated | Self::PolicyAuditRequired | Self::PolicySnapshotPublished => Severity::Info,
-            Self::PolicyDenied | Self::PolicyApprovalRequired | Self::PolicyWarningTriggered => Severity::Warning,
-            Self::PolicyReloadFailed | Self::EventsGap => Severity::Error,
+            Self::PolicyEvaluated
+            | Self::PolicyAuditRequired
+            | Self::PolicySnapshotPublished
+            | Self::IrValidatedPass
+            | Self::IrDagDiffOk => Severity::Info,
+            Self::PolicyDenied
+            | Self::PolicyApprovalRequired
+            | Self::PolicyWarningTriggered
+            | Self::IrValidatedEscalate
+            | Self::IrValidatedReject => Severity::Warning,
+            Self::PolicyReloadFailed | Self::IrDagDiffFailed | Self::EventsGap => Severity::Error,
         }
     }
 }
@@ -124,6 +165,15 @@ pub(super) fn severity_of_decision(kind: EventType, record: &DecisionRecord) -> 
     match (kind, record.decision.reason_code) {
         (EventType::PolicyDenied, ReasonCode::AuditUnavailable) => Severity::Error,
         _ => kind.severity(),
+    }
+}
+
+/// The type of a validation's event.
+pub(super) const fn type_of_validation(status: ValidationStatus) -> EventType {
+    match status {
+        ValidationStatus::Pass => EventType::IrValidatedPass,
+        ValidationStatus::Escalate => EventType::IrValidatedEscalate,
+        ValidationStatus::Reject => EventType::IrValidatedReject,
     }
 }
 

@@ -4,9 +4,13 @@ use uuid::Uuid;
 
 use super::catalogue::{self, EventType, Severity};
 use super::chain::{self, ChainKey, Hash};
+use super::dag_payload;
+use super::dag_record::DagRecord;
 use super::gap::Gap;
 use super::json::{self, TimeFormat};
 use super::payload;
+use super::plan_payload;
+use super::plan_record::PlanRecord;
 use super::record::{ControlBody, ControlRecord, DecisionRecord};
 use super::rendered::Rendered;
 use crate::model::{SEMANTICS, Ticket, Timestamp};
@@ -137,6 +141,40 @@ impl Encoder {
             self.event(out, &header, |out, times| payload::write(out, times, &mut rendered, kind, record, id));
             self.rendered = rendered;
         }
+    }
+
+    /// Appends the event of a validation.
+    pub(super) fn validation(&mut self, out: &mut Vec<u8>, record: &PlanRecord) {
+        let mut id_buffer = Uuid::encode_buffer();
+        let id = &*record.ticket.decision_id(record.validated_at).hyphenated().encode_lower(&mut id_buffer);
+        let kind = catalogue::type_of_validation(record.validation.status);
+        let header = Header {
+            kind,
+            at: record.validated_at,
+            severity: kind.severity(),
+            tenant: Some(record.plan.tenant()),
+            correlation: record.plan.correlation_or(id),
+            actor: &record.actor,
+            ticket: Some(record.ticket),
+            snapshot: &record.validation.snapshot.digest,
+        };
+        self.event(out, &header, |out, times| plan_payload::write(out, times, record, id));
+    }
+
+    /// Appends the event of an audit.
+    pub(super) fn verification(&mut self, out: &mut Vec<u8>, record: &DagRecord) {
+        let kind = if record.verification.success { EventType::IrDagDiffOk } else { EventType::IrDagDiffFailed };
+        let header = Header {
+            kind,
+            at: record.verified_at,
+            severity: kind.severity(),
+            tenant: Some(record.plan.tenant()),
+            correlation: record.plan.correlation_or(""),
+            actor: &record.actor,
+            ticket: Some(record.ticket),
+            snapshot: "",
+        };
+        self.event(out, &header, |out, times| dag_payload::write(out, times, record));
     }
 
     /// Appends the event of a control record.

@@ -117,6 +117,12 @@ pub(super) fn integer_member(out: &mut Vec<u8>, name: &'static str, value: u64) 
     integer(out, value);
 }
 
+/// Appends a member whose value is a whole number of either sign.
+pub(super) fn signed_member(out: &mut Vec<u8>, name: &'static str, value: i64) {
+    key(out, name);
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
 /// Appends a member whose value is a truth value.
 pub(super) fn bool_member(out: &mut Vec<u8>, name: &'static str, value: bool) {
     key(out, name);

@@ -3,6 +3,8 @@
 //! The same value of the same tenant gives the same hash, so that records can still be correlated; without the key
 //! nothing can be tried out against it.
 
+mod plan;
+
 use std::fs;
 use std::path::Path;
 
@@ -21,9 +23,12 @@ enum Root {
     Subject,
     Resource,
     Action,
+    /// The steps of a plan.
+    Step,
 }
 
-const ROOTS: [(&str, Root); 4] = [
+const ROOTS: [(&str, Root); 5] = [
+    ("step.", Root::Step),
     ("context.", Root::Context),
     ("subject.properties.", Root::Subject),
     ("resource.properties.", Root::Resource),
@@ -59,6 +64,8 @@ impl Masker {
                 Root::Subject => &mut record.request.subject.properties,
                 Root::Resource => &mut record.request.resource.properties,
                 Root::Action => &mut record.request.action.properties,
+                // A decision is about no step.
+                Root::Step => continue,
             };
             if path.is_empty() {
                 if map.iter().next().is_some() {

@@ -64,7 +64,7 @@ impl EventOptions {
             ring_bytes: 32 << 20,
             audit_grace: Duration::from_secs(1),
             gap_grace: Duration::from_secs(1),
-            poll_busy: Duration::from_micros(200),
+            poll_busy: Duration::from_millis(1),
             poll_idle: Duration::from_millis(5),
             key: None,
             mask: Vec::new(),

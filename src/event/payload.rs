@@ -4,7 +4,7 @@ use super::catalogue::EventType;
 use super::json::{self, TimeFormat};
 use super::record::DecisionRecord;
 use super::rendered::Rendered;
-use crate::model::{Obligation, Request, RuleLabel};
+use crate::model::{Obligation, Request, RuleLabel, Subject};
 
 /// Appends the payload of the event `kind` of a decision. `decision_id` is the decision's UUID.
 pub(super) fn write(
@@ -94,16 +94,9 @@ fn inputs(out: &mut Vec<u8>, request: &Request) {
     out.extend_from_slice(b",\"inputs\":{");
     json::optional_member(out, "request_id", &request.request_id);
     json::string_member(out, "tenant_id", request.tenant());
-    out.extend_from_slice(b",\"subject\":{");
-    json::optional_member(out, "type", &request.subject.kind);
-    json::string_member(out, "id", &request.subject.id);
-    if !request.subject.roles.is_empty() {
-        out.extend_from_slice(b",\"roles\":");
-        json::list(out, request.subject.roles.iter(), |out, role| json::string(out, role));
-    }
-    json::map_member(out, "properties", &request.subject.properties);
-    json::optional_member(out, "on_behalf_of", &request.subject.on_behalf_of);
-    out.extend_from_slice(b"},\"action\":{\"name\":");
+    out.extend_from_slice(b",\"subject\":");
+    subject(out, &request.subject);
+    out.extend_from_slice(b",\"action\":{\"name\":");
     json::string(out, &request.action.name);
     json::map_member(out, "properties", &request.action.properties);
     out.extend_from_slice(b"},\"resource\":{");
@@ -115,6 +108,21 @@ fn inputs(out: &mut Vec<u8>, request: &Request) {
     json::optional_member(out, "run_id", &request.run_id);
     json::optional_member(out, "correlation_id", &request.correlation_id);
     json::optional_member(out, "snapshot", &request.snapshot);
+    out.push(b'}');
+}
+
+/// A subject, without what is empty.
+#[inline]
+pub(super) fn subject(out: &mut Vec<u8>, subject: &Subject) {
+    out.push(b'{');
+    json::optional_member(out, "type", &subject.kind);
+    json::string_member(out, "id", &subject.id);
+    if !subject.roles.is_empty() {
+        out.extend_from_slice(b",\"roles\":");
+        json::list(out, subject.roles.iter(), |out, role| json::string(out, role));
+    }
+    json::map_member(out, "properties", &subject.properties);
+    json::optional_member(out, "on_behalf_of", &subject.on_behalf_of);
     out.push(b'}');
 }
 

@@ -71,16 +71,16 @@ impl DecisionRecord {
     }
 }
 
-fn text_bytes(text: &Text) -> usize {
+pub(super) fn text_bytes(text: &Text) -> usize {
     if text.is_heap_allocated() { text.capacity() } else { 0 }
 }
 
-fn entry_bytes(key: &Text, value: &Value) -> usize {
+pub(super) fn entry_bytes(key: &Text, value: &Value) -> usize {
     let entry = std::mem::size_of::<(Text, Value)>();
     entry.saturating_add(text_bytes(key)).saturating_add(value_bytes(value))
 }
 
-fn value_bytes(value: &Value) -> usize {
+pub(super) fn value_bytes(value: &Value) -> usize {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
         Value::String(text) => text_bytes(text),

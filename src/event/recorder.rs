@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
+use super::plan_queue::PlanEvent;
 use super::record::DecisionRecord;
 use super::ring::Ring;
 use super::stats::{DropReason, Stats};
@@ -101,6 +102,16 @@ impl Recorder {
             let lost = !record.decision.requires_audit();
             self.refused(reason, record, lost)
         })
+    }
+
+    /// Queues the record of a plan, whose ticket is one of this worker's. Any thread may. Where there is no room the record
+    /// is dropped, and a gap names its ticket.
+    pub fn record_plan(&self, event: PlanEvent) {
+        let Some(ring) = &self.ring else { return };
+        if let Err(reason) = ring.plans.push(event) {
+            self.stats.dropped(reason);
+            self.slot.refused.fetch_add(1, Release);
+        }
     }
 
     fn refused(&self, reason: DropReason, record: Box<DecisionRecord>, lost: bool) -> (NotQueued, Box<DecisionRecord>) {

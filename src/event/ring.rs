@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 
 use crossbeam_queue::ArrayQueue;
 
+use super::plan_queue::PlanQueue;
 use super::record::DecisionRecord;
 use super::stats::{DropReason, Occupancy, Stats};
 
@@ -26,6 +27,7 @@ const REFUSALS: usize = 1_024;
 pub(super) struct Ring {
     queue: ArrayQueue<Queued>,
     refusals: ArrayQueue<Box<DecisionRecord>>,
+    pub(super) plans: PlanQueue,
     max_records: u64,
     max_bytes: u64,
     stats: Arc<Stats>,
@@ -38,6 +40,7 @@ impl Ring {
         Self {
             queue: ArrayQueue::new(usize::try_from(max_records).unwrap_or(8)),
             refusals: ArrayQueue::new(REFUSALS.min(records.max(8))),
+            plans: PlanQueue::new(bytes),
             max_records,
             max_bytes: bytes.clamp(1, Occupancy::MAX_BYTES),
             stats,
@@ -96,7 +99,7 @@ impl Ring {
 
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.refusals.is_empty()
+        self.queue.is_empty() && self.refusals.is_empty() && self.plans.is_empty()
     }
 }
 

@@ -17,12 +17,14 @@ use super::gap::{Gap, GapReason, JournalFault};
 use super::journal::Journal;
 use super::ledger::{Ledger, Moment};
 use super::mask::Masker;
+use super::plan_queue::PlanEvent;
 use super::record::DecisionRecord;
 use super::recorder::WorkerSlot;
 use super::ring::{Claimed, Ring};
 use super::state::WatermarkFile;
 use super::stats::Stats;
 use super::sync::Syncer;
+use crate::model::{Ticket, Timestamp};
 
 /// Most records that are taken from the ring before they are written.
 const MAX_BATCH_RECORDS: u64 = 4_096;
@@ -170,6 +172,10 @@ impl Writer {
             self.shared.stats.records.fetch_add(1, Relaxed);
             self.decision(record, now);
         }
+        while let Some(event) = self.shared.ring.plans.pop() {
+            self.shared.stats.records.fetch_add(1, Relaxed);
+            self.plan(event, now);
+        }
         while let Some((record, ack)) = self.shared.control.pop() {
             self.encode(|encoder, lines| encoder.control(lines, &record));
             self.progress.acks.push_back((self.encoder.last_sequence(), ack));
@@ -180,13 +186,32 @@ impl Writer {
         self.encoder.next_sequence() != before
     }
 
-    fn decision(&mut self, mut record: Box<DecisionRecord>, now: Duration) {
+    fn arrived(&mut self, ticket: Ticket, at: Timestamp, now: Duration) {
         // A worker may have been made since this turn began; it was announced before it could record anything.
-        if !self.ledger.knows(record.ticket.worker) {
+        if !self.ledger.knows(ticket.worker) {
             self.meet_workers();
         }
-        self.ledger.arrived(record.ticket, self.moment(now));
-        self.progress.oldest_micros.get_or_insert(record.decided_at.as_micros());
+        self.ledger.arrived(ticket, self.moment(now));
+        self.progress.oldest_micros.get_or_insert(at.as_micros());
+    }
+
+    fn plan(&mut self, event: PlanEvent, now: Duration) {
+        match event {
+            PlanEvent::Validated(mut record) => {
+                self.arrived(record.ticket, record.validated_at, now);
+                self.masker.mask_plan(&mut record);
+                self.encode(|encoder, lines| encoder.validation(lines, &record));
+            }
+            PlanEvent::Verified(mut record) => {
+                self.arrived(record.ticket, record.verified_at, now);
+                self.masker.mask_dag(&mut record);
+                self.encode(|encoder, lines| encoder.verification(lines, &record));
+            }
+        }
+    }
+
+    fn decision(&mut self, mut record: Box<DecisionRecord>, now: Duration) {
+        self.arrived(record.ticket, record.decided_at, now);
         self.masker.mask(&mut record);
         self.encode(|encoder, lines| encoder.decision(lines, &record));
     }

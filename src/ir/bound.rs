@@ -6,6 +6,9 @@ use crate::model::{Origin, Step, Value};
 
 /// JSON Pointers, relative to one value, of what is bound to a step's output. What stands there before the plan has run is
 /// a preview and no content.
+///
+/// INVARIANT: each is empty or begins with a slash; sorted by [`tokens`], each once, so that those of one key lie side by
+/// side.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BoundPaths<'a>(SmallVec<[&'a str; 4]>);
 
@@ -13,7 +16,16 @@ pub struct BoundPaths<'a>(SmallVec<[&'a str; 4]>);
 #[must_use]
 pub fn bound_paths(step: &Step) -> BoundPaths<'_> {
     let bound = step.inputs.iter().filter(|input| matches!(input.origin, Origin::Step { .. }));
-    BoundPaths(bound.map(|input| input.path.as_str()).filter(|path| path.is_empty() || path.starts_with('/')).collect())
+    let mut paths: SmallVec<[&str; 4]> =
+        bound.map(|input| input.path.as_str()).filter(|path| path.is_empty() || path.starts_with('/')).collect();
+    paths.sort_unstable_by(|a, b| tokens(a).cmp(tokens(b)));
+    paths.dedup();
+    BoundPaths(paths)
+}
+
+/// The reference tokens of a JSON Pointer, escaped as they are; none for the empty one.
+fn tokens(pointer: &str) -> impl Iterator<Item = &str> {
+    pointer.split('/').skip(1)
 }
 
 impl<'a> BoundPaths<'a> {
@@ -26,33 +38,32 @@ impl<'a> BoundPaths<'a> {
     /// Whether the value itself is bound, and with it all below.
     #[must_use]
     pub fn is_bound(&self) -> bool {
-        self.0.iter().any(|pointer| pointer.is_empty())
+        self.0.first().is_some_and(|pointer| pointer.is_empty())
     }
 
     /// The bound paths relative to the value at `key` of a map.
     #[must_use]
     pub fn at_key(&self, key: &str) -> BoundPaths<'a> {
-        self.below(|token| token_is(token, key))
+        if self.is_empty() {
+            BoundPaths::default()
+        } else if key.contains(['~', '/']) {
+            self.below(&key.replace('~', "~0").replace('/', "~1"))
+        } else {
+            self.below(key)
+        }
     }
 
     /// The bound paths relative to the item at `index` of a list.
     #[must_use]
     pub fn at_index(&self, index: usize) -> BoundPaths<'a> {
-        let mut buffer = itoa::Buffer::new();
-        let index = buffer.format(index);
-        self.below(|token| token == index)
+        if self.is_empty() { BoundPaths::default() } else { self.below(itoa::Buffer::new().format(index)) }
     }
 
-    fn below(&self, matches: impl Fn(&str) -> bool) -> BoundPaths<'a> {
-        let mut below = SmallVec::new();
-        for pointer in &self.0 {
-            let Some(rest) = pointer.strip_prefix('/') else { continue };
-            let end = rest.find('/').unwrap_or(rest.len());
-            if matches(&rest[..end]) {
-                below.push(&rest[end..]);
-            }
-        }
-        BoundPaths(below)
+    fn below(&self, token: &str) -> BoundPaths<'a> {
+        let first = |pointer: &&'a str| tokens(pointer).next();
+        let start = self.0.partition_point(|pointer| first(pointer) < Some(token));
+        let same = self.0[start..].iter().take_while(|pointer| first(pointer) == Some(token));
+        BoundPaths(same.map(|pointer| &pointer[1 + token.len()..]).collect())
     }
 
     /// Whether `value`, which these paths are relative to, holds no content: it is bound, or is a container on the way to
@@ -69,35 +80,6 @@ impl<'a> BoundPaths<'a> {
                 _ => false,
             }
     }
-}
-
-/// Whether `token`, escaped as in a JSON Pointer, names `key`.
-fn token_is(token: &str, key: &str) -> bool {
-    if !token.contains('~') {
-        return token == key;
-    }
-    let mut rest = key;
-    let mut parts = token.split('~');
-    let matches_start = parts.next().is_some_and(|part| {
-        rest.strip_prefix(part).is_some_and(|after| {
-            rest = after;
-            true
-        })
-    });
-    matches_start
-        && parts.all(|part| {
-            let unescaped = match part.as_bytes().first() {
-                Some(b'0') => '~',
-                Some(b'1') => '/',
-                _ => return false,
-            };
-            let after = rest.strip_prefix(unescaped).and_then(|after| after.strip_prefix(&part[1..]));
-            after.is_some_and(|after| {
-                rest = after;
-                true
-            })
-        })
-        && rest.is_empty()
 }
 
 #[cfg(test)]
@@ -117,22 +99,34 @@ mod tests {
     }
 
     #[test]
-    fn tokens_are_unescaped() {
-        for (token, key, same) in [
-            ("a", "a", true),
-            ("a", "ab", false),
-            ("a~1b", "a/b", true),
-            ("a~0b", "a~b", true),
-            ("~01", "~1", true),
-            ("~0~1~", "~/~", false),
-            ("a~2", "a~2", false),
-            ("~1", "~1", false),
-            ("~0x~1y", "~x/y", true),
-            ("~0x~1y", "~x/yz", false),
-            ("~0é", "~é", true),
+    fn keys_are_matched_escaped() {
+        for (path, key, same) in [
+            ("/a", "a", true),
+            ("/a", "ab", false),
+            ("/ab", "a", false),
+            ("/a~1b", "a/b", true),
+            ("/a~0b", "a~b", true),
+            ("/~01", "~1", true),
+            ("/~1", "~1", false),
+            ("/a~2", "a~2", false),
+            ("/~0é", "~é", true),
+            ("/", "", true),
+            ("", "", false),
         ] {
-            assert_eq!(token_is(token, key), same, "{token} {key}");
+            let mut step = Step::default();
+            assert_eq!(bound(&mut step, &[path]).at_key(key).is_bound(), same, "{path} {key}");
         }
+    }
+
+    #[test]
+    fn neighbours_are_told_apart() {
+        let mut step = Step::default();
+        let paths = bound(&mut step, &["/a/c", "/a-b", "/a", "/a/b", "/b/a", "/a"]);
+        assert!(paths.at_key("a").is_bound());
+        assert!(paths.at_key("a").at_key("b").is_bound() && paths.at_key("a").at_key("c").is_bound());
+        assert!(paths.at_key("a-b").is_bound());
+        assert!(!paths.at_key("b").is_bound() && paths.at_key("b").at_key("a").is_bound());
+        assert!(paths.at_key("").is_empty());
     }
 
     #[test]

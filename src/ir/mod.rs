@@ -4,9 +4,16 @@
 
 mod bound;
 mod canonical;
+mod dag;
+mod flow;
 mod hash;
+mod hex;
+pub mod legacy;
 mod refusal;
+mod validate;
 
 pub use bound::{BoundPaths, bound_paths};
+pub use dag::{Binding, CheckParams, verify_dag};
 pub use hash::{PlanHashes, dag_hash, plan_canonical, plan_hash, plan_hashes, step_canonical, step_hash};
 pub use refusal::{Refusal, Refused, RefusedField};
+pub use validate::validate;

@@ -1,6 +1,6 @@
 //! Why content has no canonical form, and where.
 
-use crate::model::{Text, has_forbidden_character};
+use crate::model::has_forbidden_character;
 
 /// Greatest magnitude of a whole number that every reader of JSON holds exactly.
 pub(crate) const MAX_INTEGER: f64 = 9_007_199_254_740_991.0;
@@ -105,7 +105,7 @@ pub(crate) enum Place<'a> {
     /// The map itself.
     Root,
     /// The value at a key.
-    Key(&'a Place<'a>, &'a Text),
+    Key(&'a Place<'a>, &'a str),
     /// The item of a list.
     Item(&'a Place<'a>, usize),
 }

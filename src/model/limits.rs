@@ -7,6 +7,10 @@
 pub struct Limits {
     /// Largest request message, in bytes. A larger one is RESOURCE_EXHAUSTED.
     pub message_bytes: usize,
+    /// Largest message that holds a plan, in bytes. A larger one is RESOURCE_EXHAUSTED.
+    pub plan_bytes: usize,
+    /// Most steps of a plan. One with more is rejected with TOO_MANY_STEPS.
+    pub plan_steps: usize,
     /// Deepest nesting of attributes; the attribute map itself is depth 1.
     pub attribute_depth: usize,
     /// Most questions in a batch.
@@ -19,16 +23,21 @@ pub struct Limits {
     pub resource_id_bytes: usize,
     /// Most roles of a subject.
     pub roles: usize,
-    /// Evaluation budget of one request over all rules, in cost units (about one per instruction or 16 bytes touched).
+    /// Evaluation budget of one request over all rules, in cost units of about ten nanoseconds: an instruction of a
+    /// condition, two patterns compared, 16 bytes compared, four bytes of text worked on.
     pub evaluation_cost: u64,
     /// Most rules in an explanation.
     pub explained_rules: usize,
+    /// Most steps of a plan. A plan with more is rejected with TOO_MANY_STEPS.
+    pub plan_steps: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             message_bytes: 256 * 1024,
+            plan_bytes: 4 * 1024 * 1024,
+            plan_steps: 1_000,
             attribute_depth: 32,
             batch_items: 256,
             id_bytes: 128,
@@ -37,6 +46,7 @@ impl Default for Limits {
             roles: 64,
             evaluation_cost: 1_000_000,
             explained_rules: 64,
+            plan_steps: 1_000,
         }
     }
 }

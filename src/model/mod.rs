@@ -4,6 +4,7 @@
 //! travels. Every other room may use these types; they use none.
 
 mod attributes;
+mod dag_verification;
 mod decision;
 mod explanation;
 mod limits;
@@ -16,6 +17,7 @@ mod timestamp;
 mod validation;
 
 pub use attributes::{Attributes, NotAnAttribute, Value};
+pub use dag_verification::{BoundTo, Compared, DagVerification, Deviation, DeviationKind, HashMismatch, MalformedNode};
 pub use decision::{Decision, Effect, Outcome, ReasonCode, Warning};
 pub use explanation::{ExplainedValue, Explanation, RuleExplanation, RuleOutcome};
 pub use limits::Limits;

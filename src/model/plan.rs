@@ -60,6 +60,16 @@ impl Plan {
     pub fn tenant(&self) -> &str {
         if self.tenant_id.is_empty() { default_tenant() } else { &self.tenant_id }
     }
+
+    /// The correlation id of question, answer and record: the caller's, else the request id, else `otherwise`.
+    #[must_use]
+    pub fn correlation_or<'a>(&'a self, otherwise: &'a str) -> &'a str {
+        match (self.correlation_id.as_str(), self.request_id.as_str()) {
+            ("", "") => otherwise,
+            ("", request_id) => request_id,
+            (correlation_id, _) => correlation_id,
+        }
+    }
 }
 
 /// One step of a plan: one call of one action.
@@ -170,4 +180,17 @@ pub enum ExecutionOutcome {
     Refused,
     /// It never ran.
     NotRun,
+}
+
+impl ExecutionOutcome {
+    /// The name on the wire without its prefix, in documents and in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "DONE",
+            Self::Failed => "FAILED",
+            Self::Refused => "REFUSED",
+            Self::NotRun => "NOT_RUN",
+        }
+    }
 }

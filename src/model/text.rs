@@ -43,10 +43,25 @@ const MAX_REASON_CHARS: usize = 512;
 /// ```
 #[must_use]
 pub fn has_forbidden_character(text: &str) -> bool {
-    if text.is_ascii() {
-        return text.bytes().any(|byte| byte < 0x20 || byte == 0x7f);
-    }
-    text.chars().any(is_forbidden)
+    !is_printable_ascii(text.as_bytes()) && text.chars().any(is_forbidden)
+}
+
+/// Whether all of `bytes` are ASCII characters that can be seen, or blanks. Eight bytes are looked at together.
+fn is_printable_ascii(bytes: &[u8]) -> bool {
+    let Some(tail) = bytes.last_chunk::<8>() else {
+        return bytes.iter().all(|byte| matches!(byte, 0x20..0x7f));
+    };
+    let (words, _) = bytes.as_chunks::<8>();
+    words.iter().chain([tail]).fold(0, |other, word| other | not_printable(u64::from_ne_bytes(*word))) == 0
+}
+
+/// Not zero if, and only if, a byte of `word` is below 0x20 or above 0x7e.
+const fn not_printable(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    let control = word.wrapping_sub(ONES * 0x20) & !word;
+    let delete = word ^ (ONES * 0x7f);
+    let delete = delete.wrapping_sub(ONES) & !delete;
+    (word | control | delete) & (ONES * 0x80)
 }
 
 fn is_forbidden(c: char) -> bool {
@@ -63,4 +78,24 @@ fn is_forbidden(c: char) -> bool {
 #[must_use]
 pub fn sanitise_reason(reason: &str) -> Text {
     reason.chars().take(MAX_REASON_CHARS).map(|c| if is_forbidden(c) { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_look_at_eight_bytes_finds_what_a_look_at_each_finds(
+            mut text in "[ -~]{0,24}",
+            at in 0_usize..24,
+            other in prop_oneof![Just(String::new()), any::<char>().prop_map(String::from), "[\u{0}-\u{9f}]"],
+        ) {
+            text.insert_str(at.min(text.len()), &other);
+            prop_assert_eq!(has_forbidden_character(&text), text.chars().any(is_forbidden));
+            prop_assert_eq!(is_printable_ascii(text.as_bytes()), text.bytes().all(|byte| matches!(byte, 0x20..0x7f)));
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Outcome, ReasonCode, SnapshotLabel, Text};
+use super::{Outcome, ReasonCode, RuleLabel, SnapshotLabel, Text};
 
 /// What may happen to a plan, in order of restriction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +34,17 @@ pub enum ViolationSeverity {
     Warning,
     /// The plan is rejected.
     Error,
+}
+
+impl ViolationSeverity {
+    /// The name on the wire without its prefix, and in records.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "WARNING",
+            Self::Error => "ERROR",
+        }
+    }
 }
 
 /// What is wrong with a plan. Numbers are those of the wire.
@@ -148,6 +159,8 @@ pub struct Violation {
     pub message: String,
     /// What to do about it; may be empty.
     pub help: String,
+    /// The rule that says so, as `document/rule`; empty where none does.
+    pub rule: Text,
     /// The way of the label from source to sink, for a flow violation.
     pub flow: Vec<FlowHop>,
 }
@@ -224,6 +237,8 @@ pub struct StepValidation {
     pub decision: Outcome,
     /// Why they say so.
     pub reason_code: ReasonCode,
+    /// Number of the rule that says so, in the label of the snapshot.
+    pub matched: Option<u32>,
 }
 
 /// The answer to one [`Plan`](super::Plan).
@@ -248,4 +263,28 @@ pub struct Validation {
     pub total_budget_cents: i64,
     /// What is known of the snapshot that validated.
     pub snapshot: Arc<SnapshotLabel>,
+}
+
+impl Validation {
+    /// An answer that says no more than its status.
+    #[must_use]
+    pub fn new(snapshot: Arc<SnapshotLabel>, status: ValidationStatus) -> Self {
+        Self {
+            status,
+            risk_tier: 0,
+            requires_approval: status == ValidationStatus::Escalate,
+            required_level: None,
+            ir_hash: Text::default(),
+            violations: Vec::new(),
+            steps: Vec::new(),
+            total_budget_cents: 0,
+            snapshot,
+        }
+    }
+
+    /// The rule of a policy that decided `step` of this answer.
+    #[must_use]
+    pub fn matched_rule(&self, step: &StepValidation) -> Option<&RuleLabel> {
+        step.matched.and_then(|number| self.snapshot.rules.get(number as usize))
+    }
 }

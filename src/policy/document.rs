@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::condition::Condition;
 use crate::diag::Span;
-use crate::model::{Effect, Layer, Obligation, Outcome, ReasonCode, Request, Text};
+use crate::model::{
+    Effect, Layer, Obligation, Outcome, Plan, ReasonCode, Request, Text, ValidationStatus, ViolationCode,
+};
 
 use super::{ActionCatalog, Pattern, RiskPolicy};
 
@@ -127,14 +129,42 @@ pub struct Tests {
 pub struct TestCase {
     /// Its name, unique within its document.
     pub name: Text,
-    /// The question.
-    pub request: Request,
+    /// The question, and what the answer must be.
+    pub question: Question,
     /// When it is decided; `None` means the time of the test.
     pub now: Option<crate::model::Timestamp>,
-    /// What the answer must be.
-    pub expect: Expectation,
     /// Where its name is written.
     pub span: Span,
+}
+
+/// What a test case asks, and what the answer must be.
+#[derive(Debug, Clone)]
+pub enum Question {
+    /// A single action.
+    Request(Box<Request>, Expectation),
+    /// A whole plan.
+    Plan(Box<Plan>, PlanExpectation),
+}
+
+/// What a test case expects of a plan; a field that is `None` is not compared.
+#[derive(Debug, Clone, Default)]
+pub struct PlanExpectation {
+    /// What may happen.
+    pub status: Option<ValidationStatus>,
+    /// Greatest tier of its steps.
+    pub tier: Option<u8>,
+    /// The tier of each step.
+    pub tiers: Option<Vec<u8>>,
+    /// Every code of a violation, in any order, each once.
+    pub violations: Option<Vec<ViolationCode>>,
+    /// Every path of a violation, in any order, each once.
+    pub paths: Option<Vec<Text>>,
+    /// `document/rule` of every tier, plan and flow rule that takes part, in any order.
+    pub rules: Option<Vec<Text>>,
+    /// Approver level.
+    pub required_level: Option<u8>,
+    /// The plan's hash.
+    pub hash: Option<Text>,
 }
 
 /// What a test case expects; a field that is `None` is not compared.

@@ -7,7 +7,7 @@ use crate::condition::Condition;
 use crate::diag::Span;
 use crate::model::{Layer, Text, ValidationStatus};
 
-use super::Pattern;
+use super::{ParamsSchema, Pattern};
 
 /// Which actions and providers a plan may name.
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ pub struct CatalogAction {
     pub count_paths: Vec<PathPattern>,
     /// JSON Schema of `params`, as written.
     pub params_schema: Option<Arc<serde_json::Value>>,
+    /// The same, compiled.
+    pub params_check: Option<Arc<ParamsSchema>>,
     /// Where its name is written.
     pub span: Span,
 }
@@ -65,6 +67,55 @@ pub struct PathPattern {
     pub segments: Vec<Option<Text>>,
 }
 
+impl PathPattern {
+    /// The pattern that a JSON Pointer with `*` writes; a name without a leading `/` is the pointer to it.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words that follow the quoted text.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let Some(rest) = text.strip_prefix('/') else {
+            return match text {
+                "" => Ok(Self { text: Text::default(), segments: Vec::new() }),
+                name if name.contains('/') => Err("does not start with `/`"),
+                name => Ok(Self { text: pointer_to(name), segments: vec![Some(name.into())] }),
+            };
+        };
+        let segments: Option<Vec<_>> = rest.split('/').map(segment).collect();
+        let segments = segments.ok_or("has a `~` that is neither `~0` (for `~`) nor `~1` (for `/`)")?;
+        if segments.len() > MAX_SEGMENTS {
+            return Err("is deeper than parameters can be nested");
+        }
+        Ok(Self { text: text.into(), segments })
+    }
+}
+
+/// Most segments of a path: parameters nest no deeper.
+const MAX_SEGMENTS: usize = 32;
+
+fn pointer_to(name: &str) -> Text {
+    format!("/{}", name.replace('~', "~0")).into()
+}
+
+/// One segment, unescaped; `None` where it is badly escaped.
+fn segment(text: &str) -> Option<Option<Text>> {
+    if text == "*" {
+        return Some(None);
+    }
+    let mut plain = Text::default();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        plain.push(match c {
+            '~' => match chars.next() {
+                Some('0') => '~',
+                Some('1') => '/',
+                _ => return None,
+            },
+            c => c,
+        });
+    }
+    Some(Some(plain))
+}
+
 /// What makes a plan risky.
 #[derive(Debug, Clone)]
 pub struct RiskPolicy {
@@ -79,7 +130,7 @@ pub struct RiskPolicy {
     /// Most that the budgets of all steps may add up to, in cents.
     pub max_budget_cents: Option<i64>,
     /// Words that give a tier where they are a whole segment of the resource or of `constraints.environment`.
-    pub scopes: Vec<ScopeWord>,
+    pub scopes: Option<Vec<ScopeWord>>,
     /// When a list makes a step a bulk operation.
     pub bulk: Option<BulkRule>,
     /// Tiers by condition, over one step.
@@ -147,6 +198,8 @@ pub struct PlanRule {
 /// What may not flow where.
 #[derive(Debug, Clone)]
 pub struct FlowRule {
+    /// The risk policy.
+    pub document: Text,
     /// Unique within its risk policy.
     pub name: Text,
     /// Label of the source.

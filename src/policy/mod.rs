@@ -11,20 +11,25 @@ mod import;
 mod kinds;
 mod lint;
 mod load;
+mod params_schema;
 mod pattern;
 mod schema;
 
 #[cfg(test)]
 mod tests;
 
-pub use document::{CanonicalDocument, DocumentSet, Expectation, Policy, PolicySet, Rule, Target, TestCase, Tests};
+pub use document::{
+    CanonicalDocument, DocumentSet, Expectation, PlanExpectation, Policy, PolicySet, Question, Rule, Target, TestCase,
+    Tests,
+};
 pub use governance::{
     ActionCatalog, BulkRule, CatalogAction, FlowRule, LabelledPath, PathPattern, PlanRule, RiskPolicy, ScopeWord,
     TierRule,
 };
-pub use import::{Imported, import};
-pub use kinds::read_request;
+pub use import::{Imported, import, import_mcp};
+pub use kinds::{read_plan, read_request};
 pub use load::{Loaded, SourceText, load};
+pub use params_schema::{BadParam, BadSchema, IsOpen, ParamsSchema};
 pub use pattern::{BadPattern, MAX_PATTERN_BYTES, MAX_WILDCARDS, Pattern};
 pub use schema::{json_schema, kind_names};
 

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::diag::{Severity, render_text};
-use crate::model::{Effect, Layer, Outcome, Value};
+use crate::diag::{Findings, Severity, Sources, render_text};
+use crate::model::{Effect, Layer, Outcome, Plan, Value};
 
-use super::{Loaded, SourceText, json_schema, load};
+use super::{Loaded, Question, SourceText, json_schema, load, read_plan};
 
 fn cases(folder: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/policy").join(folder);
@@ -30,16 +30,14 @@ pub(super) fn rendered(loaded: &Loaded) -> String {
     text
 }
 
-/// Each `mistakes/*.yaml` is an author's mistake; the `.txt` beside it is what Lictor says of it. Run with
-/// `LICTOR_UPDATE_CASES=1` to write the texts anew, and read the difference.
-#[test]
-fn mistakes_are_explained() {
+/// Compares what is found in each file of a folder with the `.txt` beside it. Run with `LICTOR_UPDATE_CASES=1` to write the
+/// texts anew, and read the difference.
+fn explained(folder: &str, find: fn(&str, &str) -> String) {
     let update = std::env::var_os("LICTOR_UPDATE_CASES").is_some();
     let mut different = Vec::new();
-    for path in cases("mistakes") {
+    for path in cases(folder) {
         let name = path.file_name().unwrap().to_str().unwrap();
-        let loaded = load_text(name, &fs::read_to_string(&path).unwrap());
-        let found = rendered(&loaded);
+        let found = find(name, &fs::read_to_string(&path).unwrap());
         assert!(!found.is_empty(), "{name} must be a mistake");
         let beside = path.with_extension("txt");
         if update {
@@ -49,6 +47,56 @@ fn mistakes_are_explained() {
         }
     }
     assert!(different.is_empty(), "other texts than expected:\n{}", different.join("\n"));
+}
+
+/// Each `mistakes/*.yaml` is an author's mistake; the `.txt` beside it is what Lictor says of it.
+#[test]
+fn mistakes_are_explained() {
+    explained("mistakes", |name, text| rendered(&load_text(name, text)));
+}
+
+#[test]
+fn mistakes_in_plans_are_explained() {
+    explained("plan-mistakes", |name, text| {
+        let (sources, _, findings) = plan_of(name, text);
+        findings.iter().map(|finding| format!("{}\n\n", render_text(&sources, finding, false))).collect()
+    });
+}
+
+fn plan_of(name: &str, text: &str) -> (Sources, Option<Plan>, Findings) {
+    let (mut sources, mut findings) = (Sources::default(), Findings::default());
+    let source = sources.add(name, text);
+    let plan = read_plan(source, text, &mut findings);
+    findings.sort();
+    (sources, plan, findings)
+}
+
+#[test]
+fn a_plan_is_read_by_the_names_of_the_file_format_and_of_the_wire() {
+    let ours = r#"{"tenant": "t", "ordering": "DAG", "userMessages": ["pay Ann"], "subject": {"id": "a", "onBehalfOf": "b"},
+        "steps": [{"stepId": "s", "action": "x", "idempotencyKey": "k", "budgetCents": 5, "dependsOn": ["r"],
+            "params": {"step_id": 1}, "inputs": [
+                {"path": "/a", "user": {"quote": "Ann"}}, {"path": "/b", "constant": {}},
+                {"path": "/c", "step": {"stepId": "r", "outputPath": "/0"}}]}],
+        "observations": [{"stepId": "r", "output": [1, null]}], "labels": {"team": "x"}}"#;
+    let wire = [
+        ("\"tenant\"", "\"tenant_id\""),
+        ("userMessages", "user_messages"),
+        ("stepId", "step_id"),
+        ("idempotencyKey", "idempotency_key"),
+        ("budgetCents", "budget_cents"),
+        ("dependsOn", "depends_on"),
+        ("outputPath", "output_path"),
+        ("onBehalfOf", "on_behalf_of"),
+    ];
+    let wire = wire.iter().fold(ours.to_owned(), |text, (ours, wire)| text.replace(ours, wire));
+    let (_, plan, findings) = plan_of("ours", ours);
+    assert!(findings.is_empty(), "{findings:?}");
+    let plan = plan.unwrap();
+    assert_eq!(plan.steps[0].params.get("step_id"), Some(&Value::Number(1.0)));
+    assert_eq!((plan.steps[0].inputs.len(), plan.steps[0].budget_cents), (3, Some(5)));
+    assert_eq!(plan.observations[0].output, Value::List([Value::Number(1.0), Value::Null].into()));
+    assert_eq!(Some(plan), plan_of("wire", &wire).1);
 }
 
 #[test]
@@ -79,10 +127,12 @@ fn the_example_means_what_it_says() {
 
     let [tests] = &*set.tests else { panic!("one document of tests") };
     let [first, second] = &*tests.cases else { panic!("two cases") };
-    assert_eq!((&*first.request.subject.id, first.request.tenant()), ("support-7", "acme"));
-    assert_eq!(first.request.context.get("amount"), Some(&Value::Number(20.0)));
-    assert_eq!(first.expect.rule.as_deref(), Some("payments/small-refunds"));
-    assert_eq!(second.expect.decision, Some(Outcome::RequireApproval));
+    let Question::Request(request, expect) = &first.question else { panic!("a request") };
+    assert_eq!((&*request.subject.id, request.tenant()), ("support-7", "acme"));
+    assert_eq!(request.context.get("amount"), Some(&Value::Number(20.0)));
+    assert_eq!(expect.rule.as_deref(), Some("payments/small-refunds"));
+    let Question::Request(_, expect) = &second.question else { panic!("a request") };
+    assert_eq!(expect.decision, Some(Outcome::RequireApproval));
 }
 
 #[test]
@@ -140,7 +190,19 @@ fn every_allowed_field_is_read() {
         properties.unwrap_or_else(|| panic!("{definition}")).keys().cloned().collect()
     };
     let mut checked = 0;
+    let action = |field: &str| {
+        format!("kind: ActionCatalog\nmetadata: {{name: p}}\nspec: {{actions: [{{name: a, tier: 0, {field}}}]}}\n")
+    };
+    let risk = |field: &str| format!("kind: RiskPolicy\nmetadata: {{name: p}}\nspec: {{{field}}}\n");
     for (definition, template) in [
+        ("ActionCatalogSpec", "kind: ActionCatalog\nmetadata: {name: p}\nspec: {FIELD}\n".to_owned()),
+        ("CatalogActionSpec", "kind: ActionCatalog\nmetadata: {name: p}\nspec: {actions: [{FIELD}]}\n".to_owned()),
+        ("LabelsSpec", action("outputs: {/a: {FIELD}}")),
+        ("RiskPolicySpec", risk("FIELD")),
+        ("BulkSpec", risk("bulk: {FIELD}")),
+        ("TierRuleSpec", risk("tiers: [{FIELD}]")),
+        ("PlanRuleSpec", risk("plan: [{FIELD}]")),
+        ("FlowRuleSpec", risk("flows: [{FIELD}]")),
         ("MetadataSpec", "kind: Policy\nmetadata: {FIELD}\nspec: {rules: [{name: r, effect: deny}]}\n".to_owned()),
         ("PolicySetSpec", "kind: PolicySet\nmetadata: {name: p}\nspec: {FIELD}\n".to_owned()),
         ("LimitsSpec", "kind: PolicySet\nmetadata: {name: p}\nspec: {limits: {FIELD}}\n".to_owned()),
@@ -154,14 +216,21 @@ fn every_allowed_field_is_read() {
         ("CaseSpec", tests("{FIELD}")),
         ("RequestSpec", tests("{name: c, request: {FIELD}}")),
         ("SubjectSpec", tests("{name: c, request: {subject: {FIELD}}}")),
+        ("PlanSpec", tests("{name: c, plan: {FIELD}}")),
+        ("StepSpec", tests("{name: c, plan: {steps: [{FIELD}]}}")),
+        ("InputSpec", tests("{name: c, plan: {steps: [{inputs: [{FIELD}]}]}}")),
+        ("UserSpec", tests("{name: c, plan: {steps: [{inputs: [{path: /a, user: {FIELD}}]}]}}")),
+        ("OriginStepSpec", tests("{name: c, plan: {steps: [{inputs: [{path: /a, step: {FIELD}}]}]}}")),
+        ("ObservationSpec", tests("{name: c, plan: {observations: [{FIELD}]}}")),
+        ("PlanExpectationSpec", tests("{name: c, plan: {steps: []}, expect: {FIELD}}")),
         ("ActionSpec", tests("{name: c, request: {action: {FIELD}}}")),
         ("ResourceSpec", tests("{name: c, request: {resource: {FIELD}}}")),
         ("ExpectationSpec", tests("{name: c, expect: {FIELD}}")),
     ] {
         checked += 1;
         for field in fields(definition) {
-            // The one field that may be null.
-            if (definition, field.as_str()) == ("ClauseSpec", "value") {
+            // What may be null.
+            if matches!((definition, field.as_str()), ("ClauseSpec", "value") | ("ObservationSpec", "output")) {
                 continue;
             }
             let text = format!("apiVersion: lictor.dev/v1\n{}", template.replace("FIELD", &format!("{field}: null")));

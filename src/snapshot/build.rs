@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::governance::Governance;
 use super::index::Index;
 use super::{CompiledRule, Snapshot, digest};
 use crate::model::{DefaultLabel, Effect, RuleLabel, SnapshotLabel, Text, sanitise_reason};
@@ -39,6 +40,7 @@ pub fn build(documents: &DocumentSet, revision: u64) -> Snapshot {
         rules: compiled,
         has_policies: enabled().next().is_some(),
         evaluation_cost: set.and_then(|set| set.evaluation_cost),
+        governance: Governance::build(documents),
     }
 }
 

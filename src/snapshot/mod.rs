@@ -6,12 +6,16 @@
 mod build;
 mod digest;
 mod dimension;
+mod governance;
 mod holder;
 mod index;
 mod rule;
 
 use std::sync::Arc;
 
+pub use governance::{
+    Ceiling, Governance, GovernedAction, GovernedBulk, GovernedPlanRule, GovernedScope, GovernedTier,
+};
 pub use holder::{Holder, MAX_RESIDENTS, Residents};
 pub use index::Candidates;
 pub use rule::CompiledRule;
@@ -31,6 +35,7 @@ pub struct Snapshot {
     index: Index,
     has_policies: bool,
     evaluation_cost: Option<u64>,
+    governance: Governance,
 }
 
 impl Snapshot {
@@ -89,6 +94,12 @@ impl Snapshot {
     #[must_use]
     pub fn evaluation_cost(&self) -> Option<u64> {
         self.evaluation_cost
+    }
+
+    /// What catalogues and risk policies say of plans.
+    #[must_use]
+    pub fn governance(&self) -> &Governance {
+        &self.governance
     }
 
     /// The enabled rules of enabled policies, in order of precedence.

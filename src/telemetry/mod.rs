@@ -8,6 +8,7 @@ mod decisions;
 mod histogram;
 mod logs;
 pub mod names;
+mod plans;
 mod process;
 mod tenants;
 
@@ -16,6 +17,7 @@ mod tests;
 
 pub use decisions::{DecisionMetrics, DecisionOutcome};
 pub use logs::{LogError, LogFormat, init as init_logs};
+pub use plans::PlanMetrics;
 pub use tenants::Tenant;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,6 +40,7 @@ pub struct Telemetry {
     started: Instant,
     shards: Mutex<Vec<Arc<Shard>>>,
     tenants: Arc<Tenants>,
+    plans: Arc<PlanMetrics>,
     collectors: Mutex<Vec<Collector>>,
     connections_refused: AtomicU64,
     snapshot: Mutex<Option<(u64, usize, Instant)>>,
@@ -62,6 +65,7 @@ impl Telemetry {
             started: Instant::now(),
             shards: Mutex::default(),
             tenants: Arc::default(),
+            plans: Arc::default(),
             collectors: Mutex::default(),
             connections_refused: AtomicU64::new(0),
             snapshot: Mutex::default(),
@@ -74,6 +78,12 @@ impl Telemetry {
         let shard = Arc::<Shard>::default();
         lock(&self.shards).push(shard.clone());
         DecisionMetrics::new(shard, self.tenants.clone())
+    }
+
+    /// The counters of plans, shared by all threads.
+    #[must_use]
+    pub fn plans(&self) -> Arc<PlanMetrics> {
+        self.plans.clone()
     }
 
     /// Lets `collector` add figures whenever the metrics are asked for.
@@ -107,6 +117,7 @@ impl Telemetry {
         let help = "Time that evaluating a decision took";
         let durations = shards.iter().map(|shard| &shard.duration);
         histogram::render(&mut text, names::EVALUATE_DURATION, help, durations);
+        self.plans.render(&mut text);
         text
     }
 
@@ -119,6 +130,7 @@ impl Telemetry {
         for (tenant, total) in self.tenants.counts() {
             counter!(names::TENANT_DECISIONS, "tenant" => tenant).absolute(total);
         }
+        self.plans.collect();
         counter!(names::CONNECTIONS_REFUSED).absolute(self.connections_refused.load(Ordering::Relaxed));
         let snapshot = *lock(&self.snapshot);
         gauge!(names::SNAPSHOT_REVISION).set(snapshot.map_or(0.0, |(revision, ..)| revision as f64));

@@ -6,6 +6,14 @@ pub const DECISIONS: &str = "lictor_decisions_total";
 pub const TENANT_DECISIONS: &str = "lictor_tenant_decisions_total";
 /// Time that evaluating a decision took.
 pub const EVALUATE_DURATION: &str = "lictor_evaluate_duration_seconds";
+/// Validated plans, by `status` and `tier`.
+pub const VALIDATIONS: &str = "lictor_validations_total";
+/// Violations of validated plans, by `code`.
+pub const VIOLATIONS: &str = "lictor_validation_violations_total";
+/// Time that validating a plan took.
+pub const VALIDATE_DURATION: &str = "lictor_validate_duration_seconds";
+/// DAGs and executions that were compared with their plan, by `result`: `ok` or `failed`.
+pub const DAG_VERIFICATIONS: &str = "lictor_dag_verifications_total";
 /// Calls and items that could not be asked, by gRPC `code` and `reason`.
 pub const RPC_ERRORS: &str = "lictor_rpc_errors_total";
 /// Calls in flight.
@@ -75,10 +83,13 @@ pub enum Kind {
     Gauge,
 }
 
-/// Every metric that goes through the `metrics` facade, with its help text. The histogram is our own.
-pub const DESCRIBED: [(&str, Kind, &str); 31] = [
+/// Every metric that goes through the `metrics` facade, with its help text. The histograms are our own.
+pub const DESCRIBED: [(&str, Kind, &str); 34] = [
     (DECISIONS, Kind::Counter, "Decisions by outcome, effect and reason"),
     (TENANT_DECISIONS, Kind::Counter, "Decisions by tenant, as 8 hexadecimal digits of the SHA-256 of its id"),
+    (VALIDATIONS, Kind::Counter, "Validated plans by status and tier"),
+    (VIOLATIONS, Kind::Counter, "Violations of validated plans by code"),
+    (DAG_VERIFICATIONS, Kind::Counter, "DAGs and executions that were compared with their plan, by result"),
     (RPC_ERRORS, Kind::Counter, "Calls and items that could not be asked, by gRPC code and reason"),
     (CALLS_IN_FLIGHT, Kind::Gauge, "Calls in flight, streams included"),
     (CONNECTIONS, Kind::Gauge, "Open client connections"),

@@ -144,3 +144,31 @@ fn a_full_standard_output_is_an_error_and_no_panic() {
         assert!(errors.contains("standard output") && !errors.contains("panicked"), "{arguments:?}: {errors}");
     }
 }
+
+#[test]
+fn a_catalogue_is_made_of_the_tools_of_a_server() {
+    let tools = r#"{"tools": [
+        {"name": "read", "inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": true, "openWorldHint": false}},
+        {"name": "wipe", "description": "Removes all.", "inputSchema": {"type": "object"}}]}"#;
+    let folder = folder_with(&[("tools.json", tools), ("bad.json", r#"[{"name": " x"}, {"name": "y"}]"#)]);
+    let (code, out, error) =
+        lictor(folder.path(), &["catalog", "import", "--mcp", "tools.json", "-o", "catalogue.yaml"]);
+    assert_eq!((code, out.as_str()), (0, ""), "{error}");
+    assert!(error.contains("imported; actions: 2, left out: 0, errors: 0, notes: 0"), "{error}");
+    let (code, _, error) = lictor(folder.path(), &["check", "catalogue.yaml"]);
+    assert_eq!(code, 0, "{error}");
+    let kept = fs::read_to_string(folder.path().join("catalogue.yaml")).unwrap();
+    fs::write(folder.path().join("kept.yaml"), kept.replace("tier: 3", "tier: 2")).unwrap();
+    let (code, out, error) =
+        lictor(folder.path(), &["catalog", "import", "--mcp", "tools.json", "--over", "kept.yaml"]);
+    assert_eq!(code, 0, "{error}");
+    assert!(out.contains("tier: 2") && error.contains("the server's annotations would give 3"), "{out} {error}");
+
+    let (code, out, error) = lictor(folder.path(), &["catalog", "import", "--mcp", "bad.json"]);
+    assert_eq!((code, out.as_str()), (1, ""), "{error}");
+    assert!(error.contains("starts or ends with a blank") && error.contains("`--partial` writes"), "{error}");
+    let (code, out, error) = lictor(folder.path(), &["catalog", "import", "--mcp", "bad.json", "--partial"]);
+    assert_eq!((code, out.contains("name: y")), (1, true), "{error}");
+    let (code, _, error) = lictor(folder.path(), &["catalog", "import", "--mcp", "missing.json"]);
+    assert_eq!(code, 2, "{error}");
+}

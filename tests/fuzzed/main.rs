@@ -4,6 +4,8 @@
 
 #[path = "../../fuzz/bodies/authority.rs"]
 mod authority;
+#[path = "../../fuzz/bodies/bytes.rs"]
+mod bytes;
 #[path = "../../fuzz/bodies/condition.rs"]
 mod condition;
 #[path = "../../fuzz/bodies/documents.rs"]

@@ -27,6 +27,19 @@ fn allowing_allocates_nothing() {
     }
 }
 
+/// Where every rule fails or warns, memory is allocated for what the decision says of them: the texts of at most eight
+/// errors, and lists that grow by doubling.
+#[test]
+fn the_worst_cases_allocate_for_what_they_say() {
+    let limits = Limits::default();
+    for shape in Shape::LINEAR {
+        let snapshot = workload::snapshot(shape, 1_000);
+        let request = workload::request(shape, 999);
+        let allocated = measure(|| drop(black_box(decide::evaluate(Some(&snapshot), &request, NOW, &limits))));
+        assert!(allocated.count_total <= 32, "{}: {}", shape.name(), allocated.count_total);
+    }
+}
+
 /// So does denying by default.
 #[test]
 fn a_question_that_no_rule_matches_allocates_nothing() {

@@ -8,11 +8,11 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// A count that is higher than expected by more than this is a regression.
-const MOST_ABOVE: f64 = 0.05;
+/// A count that is higher than expected by more than these hundredths is a regression.
+const MOST_ABOVE: u64 = 5;
 
-/// One that is lower by more than this is an improvement, which the expectations must keep.
-const MOST_BELOW: f64 = 0.10;
+/// One that is lower by more than these hundredths is an improvement, which the expectations must keep.
+const MOST_BELOW: u64 = 10;
 
 /// The profile of the program that is measured: optimised as a release is, but for link-time optimisation, which takes
 /// minutes. Dependencies are those of the tests.
@@ -58,11 +58,10 @@ const HEADER: &str = "# Instructions a call, counted by callgrind on x86_64. Wri
 /// What is wrong with a count, if anything is.
 fn offence(case: &str, count: u64, expected: &BTreeMap<String, u64>) -> Option<String> {
     let Some(expected) = expected.get(case) else { return Some(format!("{case}: {count}, nothing expected")) };
-    let change = count as f64 / *expected as f64 - 1.0;
-    let percent = change * 100.0;
-    if change > MOST_ABOVE {
+    let percent = (count as f64 / *expected as f64 - 1.0) * 100.0;
+    if count * 100 > expected * (100 + MOST_ABOVE) {
         Some(format!("{case}: {count} instead of {expected} instructions, {percent:+.1} %"))
-    } else if change < -MOST_BELOW {
+    } else if count * 100 < expected * (100 - MOST_BELOW) {
         Some(format!("{case}: {count} instead of {expected} instructions, {percent:+.1} %: keep the gain"))
     } else {
         None
@@ -118,8 +117,8 @@ fn count(program: &Path, case: &str) -> u64 {
     let file = folder.path().join("callgrind.out");
     let mut valgrind = Command::new("valgrind");
     valgrind
-        .args(["--tool=callgrind", "--toggle-collect=hot_path::measured*", "--callgrind-out-file"])
-        .arg(&file)
+        .args(["--tool=callgrind", "--toggle-collect=hot_path::measured*"])
+        .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(program)
         .arg(case)
         // The C library would choose among its copies of `memcpy` by the processor.

@@ -1,4 +1,5 @@
-//! Policies decide as their test cases say: the cases of the engine in `tests/cases/decide`, and those of every pack.
+//! Policies decide as their test cases say: the cases of the engine in `tests/cases/decide` and
+//! `tests/cases/ir/validate`, and those of every pack.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
@@ -27,10 +28,9 @@ fn failure(arguments: &[&str]) -> Option<String> {
     (!output.status.success()).then(|| format!("lictor test {}\n{printed}", arguments.join(" ")))
 }
 
-/// A topic has a folder for each layer that it uses.
-#[test]
-fn the_engine_decides_as_its_cases_say() {
-    let failures: Vec<String> = folders("tests/cases/decide")
+/// Runs the cases of every topic below a folder. A topic has a folder for each layer that it uses.
+fn run_topics(below: &str) {
+    let failures: Vec<String> = folders(below)
         .into_iter()
         .filter_map(|topic| {
             let layer = |name: &str| topic.join(name).display().to_string();
@@ -46,6 +46,16 @@ fn the_engine_decides_as_its_cases_say() {
         })
         .collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn the_engine_decides_as_its_cases_say() {
+    run_topics("tests/cases/decide");
+}
+
+#[test]
+fn plans_are_validated_as_their_cases_say() {
+    run_topics("tests/cases/ir/validate");
 }
 
 #[test]

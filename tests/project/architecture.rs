@@ -12,7 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("policy", &["model", "diag", "yaml", "condition"]),
     ("snapshot", &["policy", "condition", "model"]),
     ("decide", &["snapshot", "condition", "model"]),
-    ("ir", &["snapshot", "decide", "condition", "policy", "model"]),
+    ("ir", &["snapshot", "decide", "condition", "policy", "diag", "model"]),
     ("engine", &["ir", "decide", "snapshot", "policy", "diag", "model"]),
     ("event", &["model"]),
     ("state_dir", &[]),

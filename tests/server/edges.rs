@@ -276,3 +276,23 @@ async fn an_explanation_holds_as_many_rules_as_its_limit() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_explanation_is_not_many_times_as_large_as_the_question() {
+    let rule = |n| format!("    - {{name: r{n}, effect: allow, when: 'context.large == \"{n}\"'}}\n");
+    let rules: String = (0..64).map(rule).collect();
+    let running = Running::start_empty(|_| {});
+    running.publish(
+        &format!("apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec:\n  rules:\n{rules}"),
+        1,
+    );
+    let mut client = running.client().await;
+    for (bytes, shown) in [(900, 64), (20_000, 3), (200_000, 0)] {
+        let large = prost_types::Value { kind: Some(Kind::StringValue("x".repeat(bytes))) };
+        let context = Some(prost_types::Struct { fields: [("large".to_owned(), large)].into() });
+        let request = EvaluateRequest { explain: true, context, ..question("file.read") };
+        let explanation = client.evaluate(request).await.unwrap().into_inner().explanation.unwrap();
+        let with_values = explanation.rules.iter().filter(|rule| !rule.values.is_empty()).count();
+        assert_eq!((with_values, explanation.truncated), (shown, shown < 64), "values of {bytes} bytes");
+    }
+}

@@ -8,6 +8,7 @@ mod harness;
 mod http_side;
 mod lifecycle;
 mod limits;
+mod plans;
 mod raw;
 mod records;
 mod refusals;

@@ -22,6 +22,8 @@ pub type Client = DecisionServiceClient<Channel>;
 pub struct Lictor {
     folder: tempfile::TempDir,
     child: Option<Child>,
+    /// Content of `lictor.yaml`, if the program is to have one.
+    pub config: String,
     pub tcp: SocketAddr,
     pub http: SocketAddr,
 }
@@ -38,19 +40,31 @@ impl Lictor {
     pub fn prepare(policies: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("policies")).expect("policies folder");
-        let lictor = Self { folder, child: None, tcp: free_address(), http: free_address() };
+        let lictor = Self { folder, child: None, config: String::new(), tcp: free_address(), http: free_address() };
         lictor.write_policies(policies);
         lictor
     }
 
     /// Starts the program (again) over the folder and waits until it is ready.
     pub fn run(&mut self) {
-        self.spawn();
+        self.run_with(Stdio::null());
+    }
+
+    /// The same, with its output to go there.
+    pub fn run_with(&mut self, output: Stdio) {
+        self.spawn_with(output);
         wait_for("readiness", || self.http_get("/readyz").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")));
     }
 
     /// Starts the program over the folder.
     pub fn spawn(&mut self) {
+        self.spawn_with(Stdio::null());
+    }
+
+    fn spawn_with(&mut self, output: Stdio) {
+        if !self.config.is_empty() {
+            std::fs::write(self.path("lictor.yaml"), &self.config).expect("write configuration");
+        }
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.path("log")).expect("log file");
         let child = Command::new(env!("CARGO_BIN_EXE_lictor"))
             .arg("serve")
@@ -59,7 +73,7 @@ impl Lictor {
             .args(["--listen", &self.tcp.to_string(), "--http", &self.http.to_string()])
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(output)
             .stderr(log)
             .spawn()
             .expect("lictor starts");
@@ -97,6 +111,11 @@ impl Lictor {
         assert!(status.success(), "kill {signal} {id}");
     }
 
+    /// The reading end of the program's output, once, where it was started with a pipe.
+    pub fn output(&mut self) -> Option<std::process::ChildStdout> {
+        self.child.as_mut()?.stdout.take()
+    }
+
     fn process_file(&self, name: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/{name}", self.child.as_ref().expect("running").id()))
     }
@@ -108,9 +127,18 @@ impl Lictor {
 
     /// What the program's resident memory has been at most, in KiB.
     pub fn peak_memory_kib(&self) -> u64 {
+        self.memory_kib("VmHWM:")
+    }
+
+    /// What the program's resident memory is, in KiB.
+    pub fn resident_memory_kib(&self) -> u64 {
+        self.memory_kib("VmRSS:")
+    }
+
+    fn memory_kib(&self, field: &str) -> u64 {
         let status = std::fs::read_to_string(self.process_file("status")).expect("status of the program");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-        peak.and_then(|peak| peak.parse().ok()).expect("a peak")
+        let value = status.lines().find_map(|line| line.strip_prefix(field)?.trim().strip_suffix(" kB"));
+        value.and_then(|value| value.parse().ok()).expect("a figure")
     }
 
     /// Waits until the program has ended.

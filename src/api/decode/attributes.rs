@@ -65,7 +65,8 @@ enum Kind<'a> {
     List(Merged<'a>),
 }
 
-fn value(
+/// Reads a `Value` that stands in a list or map `depth` levels deep, or in none (0).
+pub fn value(
     message: &[u8],
     depth: usize,
     at: &Path<'_>,

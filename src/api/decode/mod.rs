@@ -9,6 +9,9 @@
 //! other. A key that occurs in two merged maps is therefore a repeated key.
 
 mod attributes;
+mod checks;
+mod dag;
+mod plan;
 mod reader;
 mod request;
 mod violation;
@@ -16,6 +19,8 @@ mod violation;
 #[cfg(test)]
 mod tests;
 
+pub use dag::{Binding, DecodedDag, verify_dag_request};
+pub use plan::{DecodedPlan, validate_ir_request};
 pub use request::{Decoded, batch_request, evaluate_request, stream_request};
 pub use violation::{Fault, Violation};
 

@@ -39,12 +39,17 @@ impl<'a> Raw<'a> {
         self.varint().map(|value| value != 0)
     }
 
-    /// An integer or enum field.
+    /// An integer field.
     pub fn varint(self) -> Result<u64, Malformed> {
         match self {
             Self::Varint(value) => Ok(value),
             _ => Err(Malformed::WireType),
         }
+    }
+
+    /// An enum field. A number beyond 32 bits is cut, as protobuf has it.
+    pub fn enumeration(self) -> Result<i32, Malformed> {
+        self.varint().map(|value| (value as u32).cast_signed())
     }
 
     /// A double field.
@@ -71,6 +76,20 @@ impl<'a> Reader<'a> {
     /// The next field, `None` at the end.
     #[inline]
     pub fn next(&mut self) -> Result<Option<(u32, Raw<'a>)>, Malformed> {
+        // Most fields by far: a string or message below 128 bytes, with a number below 16.
+        if let [tag @ 8..0x80, length @ ..0x80, rest @ ..] = self.rest
+            && tag & 7 == 2
+            && let Some((content, rest)) = rest.split_at_checked(usize::from(*length))
+        {
+            self.rest = rest;
+            return Ok(Some((u32::from(tag >> 3), Raw::Bytes(content))));
+        }
+        self.any()
+    }
+
+    /// The next field, whatever it is.
+    #[inline(never)]
+    fn any(&mut self) -> Result<Option<(u32, Raw<'a>)>, Malformed> {
         if self.rest.is_empty() {
             return Ok(None);
         }

@@ -2,9 +2,10 @@
 
 use super::Malformed;
 use super::attributes::attributes;
+use super::checks::Checks;
 use super::reader::{Merged, Reader};
 use super::violation::{Fault, Path, Violation, Violations};
-use crate::model::{Action, Attributes, Limits, Request, Resource, Subject, Text, has_forbidden_character};
+use crate::model::{Action, Limits, Request, Resource, Text, has_forbidden_character};
 
 /// A request and what is wrong with it. One with violations must not be decided.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ pub fn evaluate_request(message: &[u8], at: Option<&Path<'_>>, limits: &Limits) 
     let mut checks = Checks { at, limits, violations: &mut violations };
     checks.id("request_id", &request.request_id, limits.id_bytes);
     checks.id("tenant_id", &request.tenant_id, limits.id_bytes);
-    request.subject = checks.subject(&subject)?;
+    request.subject = checks.subject(&subject, true)?;
     request.action = checks.action(&action)?;
     request.resource = checks.resource(&resource)?;
     if let Some(context) = context.get() {
@@ -142,53 +143,7 @@ fn inherit(field: &mut Text, of_batch: &str) {
     }
 }
 
-struct Checks<'a> {
-    at: Option<&'a Path<'a>>,
-    limits: &'a Limits,
-    violations: &'a mut Violations,
-}
-
 impl Checks<'_> {
-    fn subject(&mut self, content: &Merged<'_>) -> Result<Subject, Malformed> {
-        let at = Path::below(self.at, "subject");
-        let mut subject = Subject::default();
-        let mut properties = Merged::default();
-        let mut reader = Reader::new(content.get().unwrap_or_default());
-        while let Some((number, raw)) = reader.next()? {
-            match number {
-                1 => subject.kind = Text::from(raw.string()?),
-                2 => subject.id = Text::from(raw.string()?),
-                3 => {
-                    // More than the limit is not kept, and one more shows that the limit is exceeded.
-                    let role = raw.string()?;
-                    if subject.roles.len() <= self.limits.roles {
-                        subject.roles.push(Text::from(role));
-                    }
-                }
-                4 => properties.add(raw.message()?)?,
-                5 => subject.on_behalf_of = Text::from(raw.string()?),
-                _ => {}
-            }
-        }
-        subject.properties = self.properties(&properties, &at)?;
-        let limits = self.limits;
-        self.id_at(&at.field("type"), &subject.kind, limits.id_bytes);
-        self.required_at(&at.field("id"), &subject.id, limits.name_bytes);
-        let roles = at.field("roles");
-        if subject.roles.len() > limits.roles {
-            self.violations.add(
-                &roles,
-                Fault::TooLong,
-                format_args!("a subject may hold at most {} roles", limits.roles),
-            );
-        }
-        for (index, role) in subject.roles.iter().enumerate() {
-            self.id_at(&roles.index(index), role, limits.id_bytes);
-        }
-        self.id_at(&at.field("on_behalf_of"), &subject.on_behalf_of, limits.name_bytes);
-        Ok(subject)
-    }
-
     fn action(&mut self, content: &Merged<'_>) -> Result<Action, Malformed> {
         let at = Path::below(self.at, "action");
         let mut action = Action::default();
@@ -223,37 +178,5 @@ impl Checks<'_> {
         self.id_at(&at.field("type"), &resource.kind, self.limits.id_bytes);
         self.id_at(&at.field("id"), &resource.id, self.limits.resource_id_bytes);
         Ok(resource)
-    }
-
-    fn properties(&mut self, content: &Merged<'_>, at: &Path<'_>) -> Result<Attributes, Malformed> {
-        match content.get() {
-            Some(message) => attributes(message, 1, &at.field("properties"), self.limits, self.violations),
-            None => Ok(Attributes::default()),
-        }
-    }
-
-    fn id(&mut self, field: &'static str, text: &str, most: usize) {
-        if !text.is_empty() {
-            self.id_at(&Path::below(self.at, field), text, most);
-        }
-    }
-
-    fn required_at(&mut self, at: &Path<'_>, text: &str, most: usize) {
-        if text.is_empty() {
-            self.violations.add(at, Fault::MissingField, "the field is required");
-        }
-        self.id_at(at, text, most);
-    }
-
-    fn id_at(&mut self, at: &Path<'_>, text: &str, most: usize) {
-        if text.len() > most {
-            self.violations.add(at, Fault::TooLong, format_args!("{} bytes, at most {most} are allowed", text.len()));
-        } else if has_forbidden_character(text) {
-            self.violations.add(
-                at,
-                Fault::ForbiddenCharacter,
-                "control characters, hidden characters and characters that change the direction of text are not allowed in ids",
-            );
-        }
     }
 }

@@ -26,6 +26,8 @@ pub enum Fault {
     TooDeep,
     /// A batch has no items, too many, or one that pins a snapshot of its own.
     InvalidBatch,
+    /// An enum has a number that the server does not know.
+    UnknownValue,
 }
 
 impl Fault {
@@ -40,6 +42,7 @@ impl Fault {
             Self::UnsetValue => "UNSET_VALUE",
             Self::TooDeep => "TOO_DEEP",
             Self::InvalidBatch => "INVALID_BATCH",
+            Self::UnknownValue => "UNKNOWN_ENUM_VALUE",
         }
     }
 }

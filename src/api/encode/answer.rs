@@ -108,7 +108,8 @@ fn rule_explanation(out: &mut Writer<'_>, rule: &RuleExplanation) {
     out.string(9, &rule.error);
 }
 
-const fn outcome_number(outcome: Outcome) -> u64 {
+/// The number of a `Decision` on the wire.
+pub const fn outcome_number(outcome: Outcome) -> u64 {
     match outcome {
         Outcome::Allow => 1,
         Outcome::Deny => 2,

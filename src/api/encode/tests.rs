@@ -1,3 +1,5 @@
+mod plan;
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

@@ -1,5 +1,7 @@
 //! Writes protobuf's wire format.
 
+use crate::model::Timestamp;
+
 /// Appends fields to a buffer. Empty strings, zeros and `false` are left out, as proto3 has it.
 #[derive(Debug)]
 pub struct Writer<'a> {
@@ -46,6 +48,15 @@ impl<'a> Writer<'a> {
     /// An `int32` or `int64`.
     pub fn signed(&mut self, field: u32, value: i64) {
         self.unsigned(field, value.cast_unsigned());
+    }
+
+    /// A point in time, as `google.protobuf.Timestamp`.
+    pub fn timestamp(&mut self, field: u32, time: Timestamp) {
+        let micros = time.as_micros();
+        self.message(field, |out| {
+            out.signed(1, micros.div_euclid(1_000_000));
+            out.signed(2, micros.rem_euclid(1_000_000) * 1_000);
+        });
     }
 
     /// A boolean.

@@ -228,6 +228,21 @@ fn summary(event: &Value) -> String {
         "policy.reload_failed" => {
             format!("{} ({} findings)", shown(event, "/payload/reason"), number("findings_total"))
         }
+        kind if kind.starts_with("ir.validated_") => {
+            let first = match text(event, "/payload/violations/0/message") {
+                "" => String::new(),
+                message => format!(": {}", clean(message)),
+            };
+            let (steps, tier) = (number("step_count"), number("risk_tier"));
+            format!("{steps} steps, tier {tier}, {}{first}", shown(event, "/payload/ir_hash"))
+        }
+        kind if kind.starts_with("ir.dag_diff_") => format!(
+            "{} steps, {} nodes, {} calls, bound to {}",
+            number("step_count"),
+            number("dag_node_count"),
+            number("execution_count"),
+            shown(event, "/payload/bound_to"),
+        ),
         _ => clean(&payload.to_string()),
     }
 }
@@ -283,5 +298,14 @@ mod tests {
         let event: Value = serde_json::from_str(include_str!("../../../tests/cases/events/events.gap.json")).unwrap();
         let line = anstream::adapter::strip_str(&human(&event)).to_string();
         insta::assert_snapshot!(line, @"2026-01-02T03:04:06.000001Z - events.gap ring_full: 7 missing, tickets 1234567/3/15 to 23");
+        let event: Value =
+            serde_json::from_str(include_str!("../../../tests/cases/events/ir.validated_escalate.json")).unwrap();
+        let line = anstream::adapter::strip_str(&human(&event)).to_string();
+        let expected = "acme ir.validated_escalate 2 steps, tier 2, sha256:aaaa";
+        assert!(line.contains(expected) && line.ends_with("who is paid"), "{line}");
+        let event: Value =
+            serde_json::from_str(include_str!("../../../tests/cases/events/ir.dag_diff_failed.json")).unwrap();
+        let line = anstream::adapter::strip_str(&human(&event)).to_string();
+        assert!(line.ends_with("ir.dag_diff_failed 2 steps, 2 nodes, 2 calls, bound to RECEIPT"), "{line}");
     }
 }

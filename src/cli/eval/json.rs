@@ -70,7 +70,8 @@ fn rule(rule: &RuleExplanation) -> Value {
     })
 }
 
-fn word(name: &'static str, prefix: &str) -> &'static str {
+/// An enum value's name without its prefix.
+pub fn word(name: &'static str, prefix: &str) -> &'static str {
     name.strip_prefix(prefix).unwrap_or(name)
 }
 

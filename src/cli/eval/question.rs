@@ -1,11 +1,11 @@
 //! The question of a command line: a file, flags, or a file with flags laid over it.
 
-use std::io::Read;
 use std::path::PathBuf;
 
 use crate::cli::documents::CommandError;
+use crate::cli::input::{self, check_range, is_beyond_range};
 use crate::diag::{Findings, Sources};
-use crate::model::{Attributes, Limits, Request, Text, Timestamp, Value};
+use crate::model::{Attributes, Limits, Request, Text, Value};
 use crate::policy;
 
 /// What is asked.
@@ -162,26 +162,7 @@ fn no_conflict(flag: &str, given: &[Assignment]) -> Result<(), CommandError> {
 }
 
 fn read_file(path: &std::path::Path) -> Result<Request, CommandError> {
-    let from_stdin = path.as_os_str() == "-";
-    let name = if from_stdin { "standard input".into() } else { path.display().to_string() };
-    let mut bytes = Vec::new();
-    let most = crate::yaml::MAX_BYTES as u64 + 1;
-    let outcome = if from_stdin {
-        std::io::stdin().lock().take(most).read_to_end(&mut bytes)
-    } else {
-        std::fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes))
-    };
-    outcome.map_err(|error| CommandError::environment(format!("cannot read `{name}`: {error}")))?;
-    let text =
-        String::from_utf8(bytes).map_err(|_| CommandError::environment(format!("`{name}` is not UTF-8 text")))?;
-    check_range(&text).map_err(|why| CommandError::environment(format!("cannot read `{name}`: {why}")))?;
-    let mut sources = Sources::default();
-    let mut findings = Findings::default();
-    let source = sources.add(name, text.as_str());
-    match policy::read_request(source, &text, &mut findings) {
-        Some(request) if !findings.has_errors() => Ok(request),
-        _ => Err(CommandError::Refused { sources, findings }),
-    }
+    input::read(path, policy::read_request)
 }
 
 /// What a word without a slash is.
@@ -240,23 +221,6 @@ fn assignment(text: &str) -> Result<Assignment, String> {
     Ok(Assignment { path: key.split('.').map(Text::from).collect(), value })
 }
 
-/// Refuses JSON with a number that YAML, which everything else is read as, would take for text.
-fn check_range(text: &str) -> Result<(), String> {
-    match serde_json::from_str::<serde_json::Value>(text) {
-        Err(error) if is_beyond_range(text, &error) => {
-            Err(format!("a number is beyond the range of a double (line {}, column {})", error.line(), error.column()))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Whether `text` is JSON but for a number that is too large. A text such as `1e999f`, which only begins like one, is not.
-fn is_beyond_range(text: &str, error: &serde_json::Error) -> bool {
-    let text = text.trim();
-    error.to_string().starts_with("number out of range")
-        && (text.starts_with(['[', '{']) || text.parse::<f64>().is_ok_and(f64::is_infinite))
-}
-
 fn json_object(text: &str) -> Result<Attributes, String> {
     check_range(text)?;
     let mut sources = Sources::default();
@@ -272,9 +236,4 @@ fn json_object(text: &str) -> Result<Attributes, String> {
         (Some(finding), _) => Err(finding.message.clone()),
         (None, None) => Err("it is not a JSON object".into()),
     }
-}
-
-/// A point in time as RFC 3339.
-pub fn time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(text).ok_or_else(|| "write RFC 3339, for example `2026-03-01T09:30:00Z`".into())
 }

@@ -1,5 +1,6 @@
 //! `lictor test`: decides the cases of `Tests` documents and reports what is not as expected, and which rules no case hits.
 
+mod plans;
 mod refused;
 mod render;
 mod run;

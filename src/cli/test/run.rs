@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use crate::diag::Span;
 use crate::model::{Decision, Limits, Text, Timestamp};
-use crate::policy::{Expectation, TestCase, Tests};
+use crate::policy::{Expectation, Question, TestCase, Tests};
 use crate::snapshot::Snapshot;
-use crate::{decide, model};
+use crate::{decide, ir, model};
+
+use super::plans;
 
 /// What came of all cases.
 #[derive(Debug, Clone)]
@@ -62,7 +64,8 @@ pub struct Mismatch {
     pub actual: String,
 }
 
-/// Which of the enabled rules took part in a decision: decided it, or warned or obliged to audit.
+/// Which rules took part in an answer: of the enabled rules of policies those that decided it, warned or obliged to audit;
+/// of the rules of risk policies those that gave a tier, or objected to a plan or a flow.
 #[derive(Debug, Clone, Default)]
 pub struct Coverage {
     /// `policy/rule` of those that did.
@@ -83,6 +86,8 @@ impl Coverage {
 pub fn run(snapshot: &Snapshot, tests: &[Tests], now: Timestamp) -> Report {
     let limits = Limits::default();
     let mut hit = BTreeSet::new();
+    let plan_rules = plans::rules(snapshot.governance());
+    let mut plan_rules_hit = BTreeSet::new();
     let suites = tests
         .iter()
         .map(|suite| Suite {
@@ -90,11 +95,22 @@ pub fn run(snapshot: &Snapshot, tests: &[Tests], now: Timestamp) -> Report {
             cases: suite
                 .cases
                 .iter()
-                .map(|case| {
-                    let decision = decide::evaluate(Some(snapshot), &case.request, case.now.unwrap_or(now), &limits);
-                    let took_part = decision.agreeing.iter().chain(&decision.warned).chain(&decision.audited);
-                    hit.extend(decision.matched.iter().chain(took_part).copied());
-                    report(case, &decision)
+                .map(|case| match &case.question {
+                    Question::Request(request, expect) => {
+                        let decision = decide::evaluate(Some(snapshot), request, case.now.unwrap_or(now), &limits);
+                        let took_part = decision.agreeing.iter().chain(&decision.warned).chain(&decision.audited);
+                        hit.extend(decision.matched.iter().chain(took_part).copied());
+                        report(case, expect, &decision)
+                    }
+                    Question::Plan(plan, expect) => {
+                        let validation = ir::validate(Some(snapshot), plan, case.now.unwrap_or(now), &limits);
+                        hit.extend(validation.steps.iter().filter_map(|step| step.matched));
+                        let took_part = plans::taking_part(&validation, &plan_rules);
+                        let mismatches = plans::compare(expect, &validation, &took_part);
+                        plan_rules_hit.extend(took_part);
+                        let answer = plans::answer(&validation);
+                        CaseReport { name: case.name.clone(), span: case.span, answer, mismatches }
+                    }
                 })
                 .collect(),
         })
@@ -104,6 +120,10 @@ pub fn run(snapshot: &Snapshot, tests: &[Tests], now: Timestamp) -> Report {
         let list = if hit.contains(&number) { &mut coverage.hit } else { &mut coverage.missed };
         list.push(rule_id(label));
     }
+    for rule in plan_rules {
+        let list = if plan_rules_hit.contains(&rule) { &mut coverage.hit } else { &mut coverage.missed };
+        list.push(rule);
+    }
     Report { suites, coverage }
 }
 
@@ -111,14 +131,14 @@ fn rule_id(label: &model::RuleLabel) -> String {
     format!("{}/{}", label.policy, label.rule)
 }
 
-fn report(case: &TestCase, decision: &Decision) -> CaseReport {
+fn report(case: &TestCase, expect: &Expectation, decision: &Decision) -> CaseReport {
     let rule = decision.matched_rule().map(rule_id).unwrap_or_default();
     let answer = if rule.is_empty() {
         format!("{} ({})", decision.effect.as_str(), decision.reason_code.as_str())
     } else {
         format!("{} by {rule}", decision.effect.as_str())
     };
-    CaseReport { name: case.name.clone(), span: case.span, answer, mismatches: compare(&case.expect, decision, &rule) }
+    CaseReport { name: case.name.clone(), span: case.span, answer, mismatches: compare(expect, decision, &rule) }
 }
 
 fn compare(expect: &Expectation, decision: &Decision, rule: &str) -> Vec<Mismatch> {
@@ -155,7 +175,7 @@ fn compare(expect: &Expectation, decision: &Decision, rule: &str) -> Vec<Mismatc
 }
 
 /// A list whose order does not count, as text.
-fn set(items: impl Iterator<Item = String>) -> String {
+pub(super) fn set(items: impl Iterator<Item = String>) -> String {
     let mut items: Vec<String> = items.collect();
     items.sort_unstable();
     format!("[{}]", items.join(", "))

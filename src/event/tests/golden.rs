@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value as Json;
 
+use super::plans;
 use super::support::*;
 use crate::event::encoder::Encoder;
 use crate::event::gap::{Gap, GapReason};
@@ -43,6 +44,13 @@ fn all_events() -> Vec<String> {
     encoder.control(&mut out, &control);
     let gap = Gap::of_ranges(BOOT, 3, GapReason::RingFull, vec![(15, 20), (23, 23)]);
     encoder.gap(&mut out, &gap, Timestamp::from_micros(1_767_323_046_000_001));
+    let ticket = Ticket { boot: BOOT, worker: 3, number: 24 };
+    for status in [ValidationStatus::Pass, ValidationStatus::Escalate, ValidationStatus::Reject] {
+        encoder.validation(&mut out, &plans::validated(status, ticket));
+    }
+    for success in [true, false] {
+        encoder.verification(&mut out, &plans::verified(success, ticket));
+    }
     String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
 }
 
@@ -174,6 +182,51 @@ proptest::proptest! {
             proptest::prop_assert_eq!(sequence_of(line), Some(parsed.sequence));
             let event: Json = serde_json::from_slice(line).unwrap();
             proptest::prop_assert_eq!(event["payload"]["agent_id"].as_str(), Some(texts[2].as_str()));
+        }
+    }
+}
+
+/// What the encoder remembers of snapshots and rules never shows: a line is the one that a new encoder writes.
+#[test]
+fn what_is_rendered_once_is_what_is_rendered_anew() {
+    let label = |revision: u64, rules: u32| {
+        let example = snapshot();
+        let rule = &example.rules[0];
+        let numbered =
+            |n| RuleLabel { rule: format!("r{n}").into(), reason: format!("{revision}/{n}").into(), ..rule.clone() };
+        let label = SnapshotLabel {
+            digest: example.digest.clone(),
+            revision,
+            version: format!("v1.{revision}.0").into(),
+            rules: (0..rules).map(numbered).collect(),
+            default: DefaultLabel { effect: Effect::Deny, policy_set: "acme".into() },
+        };
+        std::sync::Arc::new(label)
+    };
+    // More snapshots and rules than are remembered, seen in turn.
+    let labels: Vec<_> =
+        [3, 600, 0, 1, 256, 257].into_iter().enumerate().map(|(n, rules)| label(n as u64, rules)).collect();
+    let mut remembering = encoder();
+    let (mut number, mut head) = (0, crate::event::chain::GENESIS);
+    for round in 0..600_u32 {
+        for label in &labels {
+            let matched = (round * 7).checked_rem(label.rules.len() as u32);
+            let mut decision = Decision::new(label.clone(), Outcome::Allow, Effect::Allow, ReasonCode::Policy, matched);
+            match round % 5 {
+                0 => (decision.outcome, decision.effect) = (Outcome::Deny, Effect::Deny),
+                1 => decision.reason_code = ReasonCode::AuditUnavailable,
+                2 => decision.warned.push(0),
+                _ => {}
+            }
+            number += 1;
+            let record = record(Ticket { boot: BOOT, worker: 3, number }, decision);
+            let (mut remembered, mut anew) = (Vec::new(), Vec::new());
+            let mut fresh =
+                Encoder::new("lictor/0.1.0", None, head, remembering.next_sequence(), 0x2aa_5555_aaaa_5555_aaaa);
+            remembering.decision(&mut remembered, &record);
+            fresh.decision(&mut anew, &record);
+            assert_eq!(String::from_utf8(remembered), String::from_utf8(anew));
+            head = fresh.head();
         }
     }
 }

@@ -5,6 +5,7 @@ mod export;
 mod failure;
 mod golden;
 mod mask;
+mod plans;
 mod recovery;
 mod ring;
 mod support;

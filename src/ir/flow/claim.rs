@@ -69,7 +69,7 @@ pub(super) fn judge<'a>(
         }
     }
     let FoundLeaf { path, points, .. } = leaf;
-    Leaf { path, points, seen, doubt }
+    Leaf { path, points, seen, doubt, is_open: false }
 }
 
 /// The same for a path that gets its value when the plan runs: nothing of the claims can be looked for in it.
@@ -78,7 +78,7 @@ pub(super) fn judge_absent<'a>(leaf: FoundLeaf<'_>, points: &[Point<'a>]) -> Lea
     quotes().filter(|quote| quote.said).for_each(|quote| quote.used.set(true));
     let unsaid = quotes().find(|quote| !quote.said);
     let doubt = unsaid.map(|quote| if quote.is_value() { Doubt::ValueNotSaid } else { Doubt::NotSaid(quote.written) });
-    Leaf { path: leaf.path, points: leaf.points, seen: Vec::new(), doubt }
+    Leaf { path: leaf.path, points: leaf.points, seen: Vec::new(), doubt, is_open: true }
 }
 
 /// Once all leaves are judged: a quote that stands in none of the values that it is claimed for is a false claim.
@@ -125,7 +125,10 @@ impl<'l, 'v> Argument<'l, 'v> {
         let quotes = || covering().flat_map(|point| &point.quotes);
         quotes().next()?;
         if self.is_said(evidence) {
-            quotes().for_each(|quote| quote.used.set(true));
+            for point in covering() {
+                let is_own = point.path.len() == self.leaf.path.len();
+                point.quotes.iter().filter(|quote| is_own || self.repeats(quote, evidence)).for_each(|q| q.used.set(true));
+            }
             return None;
         }
         let mut held: Vec<&str> = Vec::new();
@@ -137,14 +140,9 @@ impl<'l, 'v> Argument<'l, 'v> {
             if !quote.said {
                 return Some(Doubt::NotSaid(quote.written));
             }
-            if !evidence.work.take(1 + (quote.normal.len() + self.text.len()) / 8) {
-                return Some(Doubt::NotInValue(quote.written));
-            }
-            let names = occurs(&self.text, &quote.normal, Within::Prose)
-                || self.day.is_some_and(|day| self.names_day(&quote.normal, day, evidence));
-            if names || occurs(&quote.normal, &self.text, Within::Argument) {
+            if self.repeats(quote, evidence) {
                 quote.used.set(true);
-                is_whole |= names;
+                is_whole |= self.is_within(quote, evidence);
                 held.push(&quote.normal);
             }
         }
@@ -155,6 +153,17 @@ impl<'l, 'v> Argument<'l, 'v> {
             (true, Some(quote)) => Some(Doubt::NotInValue(quote.written)),
             _ => self.left_over(&held, evidence).map(Doubt::LeftOver),
         }
+    }
+
+    /// Whether the quote stands in the value, or the value in the quote.
+    fn repeats(&self, quote: &Quote<'_>, evidence: &Evidence<'_>) -> bool {
+        let paid = evidence.work.take(1 + (quote.normal.len() + self.text.len()) / 8);
+        paid && (occurs(&quote.normal, &self.text, Within::Argument) || self.is_within(quote, evidence))
+    }
+
+    fn is_within(&self, quote: &Quote<'_>, evidence: &Evidence<'_>) -> bool {
+        occurs(&self.text, &quote.normal, Within::Prose)
+            || self.day.is_some_and(|day| self.names_day(&quote.normal, day, evidence))
     }
 
     /// Between the user's words others may stand, but no address, link or number that the user did not write: one that is

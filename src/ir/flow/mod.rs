@@ -40,7 +40,7 @@ pub(crate) struct FlowFindings {
 
 /// Checks the data flow of `plan`. `actions` holds the catalogue's entry of each step's action, `None` for one that no
 /// catalogue lists.
-pub(crate) fn check(plan: &Plan, actions: &[Option<&CatalogAction>], rules: &[&FlowRule]) -> FlowFindings {
+pub(crate) fn check(plan: &Plan, actions: &[Option<&CatalogAction>], rules: &[FlowRule]) -> FlowFindings {
     let mut findings = FlowFindings::default();
     let labels = distinct(rules.iter().map(|rule| &rule.from));
     if !may_flow(actions, rules, &labels) || actions.len() != plan.steps.len() {
@@ -72,7 +72,7 @@ fn distinct<'a>(labels: impl Iterator<Item = &'a Text>) -> Vec<&'a Text> {
 }
 
 /// Whether any step reads what a rule is about and any has a sink: most plans need no more than this.
-fn may_flow(actions: &[Option<&CatalogAction>], rules: &[&FlowRule], labels: &[&Text]) -> bool {
+fn may_flow(actions: &[Option<&CatalogAction>], rules: &[FlowRule], labels: &[&Text]) -> bool {
     let listed = || actions.iter().copied().flatten();
     let reads = |action: &CatalogAction| {
         let mut outputs = action.outputs.iter().flat_map(|output| &output.labels);
@@ -86,8 +86,8 @@ fn may_flow(actions: &[Option<&CatalogAction>], rules: &[&FlowRule], labels: &[&
 
 /// All sinks that a label reaches against a rule, in the order of the plan.
 fn offences<'a>(
-    reporter: &Reporter<'a>, rules: &[&'a FlowRule], labels: &[&Text]) -> Vec<Offence<'a>> {
-    let mut offences = Vec::new();
+    reporter: &Reporter<'a>, rules: &'a [FlowRule], labels: &[&Text]) -> Vec<Offence<'a>> {
+    let mut offences: Vec<Offence<'a>> = Vec::new();
     for (rank, origins) in reporter.origins.iter().enumerate() {
         let Some(action) = reporter.actions[reporter.order.position(rank)] else { continue };
         // Of the rules and sinks of this step: the offence, by both.
@@ -103,13 +103,14 @@ fn offences<'a>(
             let carried = reporter.spread.labels_of(rank, origins, leaf);
             let Some(path) = pointer::tokens(&leaf.path).filter(|_| carried != 0) else { continue };
             for (sink, rule_number) in &sinks {
-                let rule = rules[*rule_number];
+                let rule = &rules[*rule_number];
                 let Some(bit) = labels.iter().position(|label| **label == rule.from) else { continue };
                 let Ok(bit) = u32::try_from(bit) else { continue };
                 if carried & (1 << bit) == 0 || !pointer::touches(&action.parameters[*sink].path, &path) {
                     continue;
                 }
                 match known.get(&(*sink, *rule_number)) {
+                    Some(_) if leaf.is_open => {}
                     Some(number) => offences[*number].more += 1,
                     None => {
                         known.insert((*sink, *rule_number), offences.len());

@@ -62,6 +62,8 @@ pub(super) struct Leaf<'a> {
     pub(super) seen: Vec<Taken<'a>>,
     /// What makes its origin unknown.
     pub(super) doubt: Option<Doubt<'a>>,
+    /// Whether it stands for values of a list or map that are not known yet.
+    pub(super) is_open: bool,
 }
 
 impl<'a> Origins<'a> {
@@ -140,23 +142,41 @@ pub(super) fn origins<'a>(
     let mut walk = Walk { by_path: &by_path, leaves: Vec::new(), above: SmallVec::new(), path: String::new() };
     walk.map_members(&step.params, 0);
     let (mut points, found) = (points, walk.leaves);
-    let mut covered = vec![false; points.len()];
+    let mut covered = vec![Covered::No; points.len()];
     for leaf in &found {
-        leaf.points.iter().for_each(|point| covered[*point] = true);
+        for point in &leaf.points {
+            let is_itself = points[*point].path.len() == leaf.path.len();
+            covered[*point] = if is_itself { Covered::Itself } else { Covered::Below };
+        }
     }
     let action = actions[position];
     let mut leaves = Vec::with_capacity(found.len());
     for leaf in found {
-        leaves.push(claim::judge(leaf, &mut points, action, rank, order, evidence));
+        leaves.push(claim::judge(leaf, &points, action, rank, order, evidence));
     }
     for (number, covered) in covered.iter().enumerate() {
         let bound = !points[number].taken.is_empty() || matches!(points[number].doubt, Some(Doubt::NoSuchStep(_)));
-        if !covered && bound {
-            leaves.push(claim::judge_absent(absent(points[number].path, &by_path), &mut points));
+        let absent = || absent(points[number].path, &by_path);
+        match covered {
+            Covered::No if bound => leaves.push(claim::judge_absent(absent(), &points)),
+            // What stands below is a preview: more may come.
+            Covered::Below if bound => {
+                let FoundLeaf { path, points, .. } = absent();
+                leaves.push(Leaf { path, points, seen: Vec::new(), doubt: None, is_open: true });
+            }
+            Covered::No | Covered::Below | Covered::Itself => {}
         }
     }
     claim::settle(&mut points);
     Origins { points, leaves }
+}
+
+/// Whether a value stands at a point.
+#[derive(Debug, Clone, Copy)]
+enum Covered {
+    No,
+    Below,
+    Itself,
 }
 
 type ByPath<'a> = HashMap<&'a str, usize, foldhash::fast::FixedState>;

@@ -60,6 +60,7 @@ impl<'a> Reporter<'a> {
             path: format!("steps[{position}].params{}", leaf.path).into(),
             message: self.message(offence, &cause, is_known),
             help: self.help(offence, &cause, is_known),
+            rule: format!("{}/{}", rule.document, rule.name).into(),
             flow,
         })
     }
@@ -126,7 +127,7 @@ impl<'a> Reporter<'a> {
             ValidationStatus::Reject => "must not reach",
             ValidationStatus::Pass | ValidationStatus::Escalate => "needs approval to reach",
         };
-        format!("{origin}{more}; `{}` {verdict} `{}` (flow `{}`{reason})", rule.from, rule.to, rule.name)
+        format!("{origin}{more}; `{}` {verdict} `{}` (flow `{}/{}`{reason})", rule.from, rule.to, rule.document, rule.name)
     }
 
     fn help(&self, offence: &Offence<'_>, cause: &Cause<'_>, is_known: bool) -> String {

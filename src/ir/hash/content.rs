@@ -119,7 +119,7 @@ impl StepWriter {
             self.check_input(i, input);
         }
         let mut sorted: SmallVec<[&Input; 16]> = inputs.iter().collect();
-        sorted.sort_unstable_by_key(|input| key_of(input));
+        sorted.sort_unstable_by_key(|input| input_key(input));
         sorted.dedup();
         self.name("inputs");
         for (i, input) in sorted.into_iter().enumerate() {
@@ -167,8 +167,11 @@ pub(super) fn write_set(out: &mut Vec<u8>, ids: &[Text]) {
     out.push(b']');
 }
 
-/// Inputs are a set, sorted by path, by kind and by what the kind says.
-fn key_of(input: &Input) -> (&str, u8, &str, &str) {
+/// All that an input says, in the order by which inputs are sorted: path, kind, and what the kind says.
+pub(crate) type InputKey<'a> = (&'a str, u8, &'a str, &'a str);
+
+/// What `input` says.
+pub(crate) fn input_key(input: &Input) -> InputKey<'_> {
     match &input.origin {
         Origin::Constant => (&input.path, 0, "", ""),
         Origin::Step { step_id, output_path } => (&input.path, 1, step_id, output_path),

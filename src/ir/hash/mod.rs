@@ -10,7 +10,10 @@ mod tests;
 use sha2::{Digest, Sha256};
 
 use self::content::StepWriter;
+pub(crate) use self::content::{InputKey, input_key};
+pub(crate) use self::params::canonical_params;
 use super::canonical::write_string;
+use super::hex::hex;
 use super::refusal::{Refusal, RefusedField, refused_id};
 use crate::model::{DagNode, Ordering, Plan, Step, Text};
 
@@ -158,13 +161,9 @@ fn sha256_text(bytes: &[u8]) -> Text {
 }
 
 fn hash_text(hash: &[u8; 32]) -> Text {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
     let mut text = Text::with_capacity(71);
     text.push_str("sha256:");
-    for byte in hash {
-        text.push(char::from(HEX[usize::from(byte >> 4)]));
-        text.push(char::from(HEX[usize::from(byte & 0x0f)]));
-    }
+    hex(hash, |digit| text.push(digit));
     text
 }
 

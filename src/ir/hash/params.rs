@@ -1,9 +1,18 @@
 //! Params without what is bound to a step's output.
 
 use crate::ir::bound::BoundPaths;
-use crate::ir::canonical::{Watch, sorted, write_key, write_value};
+use crate::ir::canonical::{Unwatched, Watch, sorted, write_key, write_value};
 use crate::ir::refusal::Place;
 use crate::model::{Attributes, Value};
+
+/// The canonical form of `params` without what `bound` leaves nothing of, to compare arguments by.
+pub(crate) fn canonical_params(params: &Attributes, bound: &BoundPaths<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    if !bound.is_bound() {
+        write_map(&mut out, params, bound, Place::Root, &mut Unwatched);
+    }
+    out
+}
 
 /// Appends the canonical form of `map` without what `bound` leaves nothing of.
 pub(super) fn write_map(

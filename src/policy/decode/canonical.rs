@@ -21,7 +21,8 @@ fn remove(json: &mut Value, part: &str, key: &str) {
     }
 }
 
-fn value(node: &Node) -> Value {
+/// The JSON that `node` is, numbers as written.
+pub(crate) fn value(node: &Node) -> Value {
     match &node.kind {
         // A huge number is an error wherever it stands, and a set with an error has no digest.
         Kind::Null | Kind::Number(Number::Huge | Number::NotFinite) => Value::Null,

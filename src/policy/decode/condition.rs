@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::condition::{self, Condition, ConditionSource, ListClause, Place, Problem};
+use crate::condition::{self, Condition, ConditionSource, ListClause, Place, PlanScope, Problem};
 use crate::diag::{Finding, Findings, Span};
 use crate::model::Effect;
 use crate::yaml::{self, Field, Fields, Node, spec};
@@ -55,6 +55,22 @@ pub(crate) fn condition(
         Some(condition) if complete => Ok(Some(Arc::new(condition))),
         _ => Err(()),
     }
+}
+
+/// Compiles the field `when` of a rule of a risk policy. `None` where it is missing or cannot be used.
+pub(crate) fn plan_condition(
+    fields: &Fields<'_>,
+    scope: PlanScope,
+    context: Context<'_>,
+    out: &mut Findings,
+) -> Option<Arc<Condition>> {
+    let when = fields.require("when", out)?;
+    let (condition, problems) = condition::compile_over_plan(when.string(out)?, scope);
+    for problem in problems {
+        let span = place(&problem.place, Some(when.node), &[], context.text, fields.node());
+        out.push(finding(problem, span));
+    }
+    condition.map(Arc::new)
 }
 
 /// The entries of a list that can be read, and whether that is all of them.

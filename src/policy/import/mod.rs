@@ -8,6 +8,7 @@ mod cel;
 mod clause;
 mod differences;
 mod draft;
+mod mcp;
 mod names;
 mod read;
 
@@ -18,6 +19,8 @@ use serde_json::{Map, Value, json};
 
 use crate::diag::{Finding, Findings};
 
+pub use mcp::import_mcp;
+
 use super::API_VERSION;
 use names::Names;
 use read::OldPolicy;
@@ -25,9 +28,9 @@ use read::OldPolicy;
 /// What came of an import.
 #[derive(Debug, Clone)]
 pub struct Imported {
-    /// The documents as YAML; empty where no rule could be imported.
+    /// The documents as YAML; empty where nothing could be imported.
     pub yaml: String,
-    /// How many rules could not be imported.
+    /// How many rules or tools could not be imported.
     pub left_out: usize,
     /// What could not be imported (errors) and what means something else than before (warnings). Without places.
     pub findings: Findings,

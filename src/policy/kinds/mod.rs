@@ -1,12 +1,19 @@
 //! The kinds of document, one file each.
 
+mod action_catalog;
+mod catalog_action;
 mod expectation;
+mod plan;
+mod plan_expectation;
 mod policy;
 mod policy_set;
 mod request;
+mod risk_policy;
+mod risk_rules;
 mod rule;
 mod test_cases;
 
+pub use plan::read as read_plan;
 pub use request::read as read_request;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -41,24 +48,47 @@ pub(super) const KINDS: &[Kind] = &[
         decode: policy_set::decode,
     },
     Kind { name: "Policy", in_digest: true, schema: schema_of::<policy::PolicySpec>, decode: policy::decode },
+    Kind {
+        name: "ActionCatalog",
+        in_digest: true,
+        schema: schema_of::<action_catalog::ActionCatalogSpec>,
+        decode: action_catalog::decode,
+    },
+    Kind {
+        name: "RiskPolicy",
+        in_digest: true,
+        schema: schema_of::<risk_policy::RiskPolicySpec>,
+        decode: risk_policy::decode,
+    },
     Kind { name: "Tests", in_digest: false, schema: schema_of::<test_cases::TestsSpec>, decode: test_cases::decode },
 ];
 
 /// Fields that authors put beside `spec` instead of into it.
-pub(super) const SPEC_FIELDS: &[&str] =
-    &["rules", "tenants", "enabled", "priority", "cases", "fixtures", "version", "defaultEffect", "limits"];
+pub(super) const SPEC_FIELDS: &[&str] = &[
+    "rules",
+    "tenants",
+    "enabled",
+    "priority",
+    "cases",
+    "fixtures",
+    "version",
+    "defaultEffect",
+    "limits",
+    "providers",
+    "actions",
+    "approvalTier",
+    "maxSteps",
+    "maxBudgetCents",
+    "scopes",
+    "bulk",
+    "tiers",
+    "plan",
+    "flows",
+];
 
 /// The kinds that the format has, but this version does not load.
-pub(super) const LATER: &[&str] = &[
-    "ActionCatalog",
-    "RiskPolicy",
-    "ApprovalPolicy",
-    "WebhookEndpoint",
-    "Classifier",
-    "Budget",
-    "RateLimit",
-    "ThreatRule",
-];
+pub(super) const LATER: &[&str] =
+    &["ApprovalPolicy", "WebhookEndpoint", "Classifier", "Budget", "RateLimit", "ThreatRule"];
 
 fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()

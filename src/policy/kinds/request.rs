@@ -163,7 +163,7 @@ fn action_map(node: &Node) -> Node {
     }
 }
 
-fn subject_of(field: Field<'_>, out: &mut Findings) -> Subject {
+pub(super) fn subject_of(field: Field<'_>, out: &mut Findings) -> Subject {
     let Some(fields) = field.fields("a subject", SubjectSpec::FIELDS, out) else { return Subject::default() };
     let roles = fields.get("roles").and_then(|field| field.list("strings", out)).unwrap_or_default();
     Subject {

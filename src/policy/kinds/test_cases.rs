@@ -5,17 +5,19 @@ use std::collections::{BTreeMap, HashMap};
 use crate::diag::{Finding, Findings, Span, did_you_mean};
 use crate::model::{Text, Timestamp};
 use crate::policy::decode::{Context, Head, OneLine, short_text};
-use crate::policy::{DocumentSet, TestCase, Tests};
+use crate::policy::{DocumentSet, Question, TestCase, Tests};
 use crate::yaml::{Elsewhere, Entry, Field, Fields, Kind, Node, spec};
 
 use super::expectation::{self, ExpectationSpec};
+use super::plan::{self, PlanSpec};
+use super::plan_expectation::{self, PlanExpectationSpec};
 use super::request::{self, RequestSpec};
 
 spec! {
     /// Cases for `lictor test`. Not part of the digest.
     pub(crate) struct TestsSpec {
-        /// Parts of requests, by name, for cases to use.
-        fixtures: Option<BTreeMap<String, RequestSpec>>,
+        /// Parts of requests or plans, by name, for cases to use.
+        fixtures: Option<BTreeMap<String, FixtureField>>,
         /// The cases.
         #[schemars(length(min = 1))]
         cases: Vec<CaseSpec>,
@@ -31,12 +33,36 @@ spec! {
         r#use: Option<UseField>,
         /// The question, laid over the fixtures.
         request: Option<RequestSpec>,
+        /// In place of `request`: a plan to validate, laid over the fixtures.
+        plan: Option<PlanSpec>,
         /// When it is decided, as RFC 3339; the time of the test if not given.
         #[schemars(extend("format" = "date-time"))]
         now: Option<String>,
         /// What the answer must be.
-        expect: ExpectationSpec,
+        expect: ExpectField,
     }
+}
+
+/// Of a request, or of a plan.
+#[derive(schemars::JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code, reason = "read by the schema generator only")]
+pub(crate) enum ExpectField {
+    /// Of a request.
+    Request(ExpectationSpec),
+    /// Of a plan.
+    Plan(PlanExpectationSpec),
+}
+
+/// A part of a request, or of a plan.
+#[derive(schemars::JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code, reason = "read by the schema generator only")]
+pub(crate) enum FixtureField {
+    /// Of a request.
+    Request(RequestSpec),
+    /// Of a plan.
+    Plan(PlanSpec),
 }
 
 /// One fixture, or several.
@@ -51,13 +77,21 @@ pub(crate) enum UseField {
 }
 
 /// What authors put beside `request` and `expect` instead of into them.
-const ELSEWHERE: &[Elsewhere] = &[("`request`", RequestSpec::FIELDS), ("`expect`", ExpectationSpec::FIELDS)];
+const ELSEWHERE: &[Elsewhere] = &[
+    ("`request`", RequestSpec::FIELDS),
+    ("`plan`", PlanSpec::FIELDS),
+    ("`expect`", ExpectationSpec::FIELDS),
+    ("`expect`", PlanExpectationSpec::FIELDS),
+];
 
 pub(super) fn decode(spec: Field<'_>, head: &Head, _: Context<'_>, set: &mut DocumentSet, out: &mut Findings) {
     let Some(fields) = spec.fields("`spec` of tests", TestsSpec::FIELDS, out) else { return };
     let fixtures = fields.get("fixtures").and_then(|field| field.entries(out)).unwrap_or_default();
     for fixture in fixtures {
-        request::partial(&fixture.value, out);
+        match plan::is_one(&fixture.value) {
+            true => drop(plan::partial(&fixture.value, out)),
+            false => drop(request::partial(&fixture.value, out)),
+        }
     }
     let entries = fields.require("cases", out).and_then(|field| field.list("cases", out)).unwrap_or_default();
     let mut names: HashMap<&str, Span> = HashMap::new();
@@ -88,24 +122,50 @@ pub(super) fn decode(spec: Field<'_>, head: &Head, _: Context<'_>, set: &mut Doc
 fn case(fields: &Fields<'_>, name: Option<(&str, Span)>, fixtures: &[Entry], out: &mut Findings) -> Option<TestCase> {
     let mut problems = Findings::default();
     let used = fields.get("use").map(|field| used(field, fixtures, &mut problems)).unwrap_or_default();
-    let own = fields.get("request");
-    if let Some(own) = own {
+    let (of_request, of_plan) = (fields.get("request"), fields.get("plan"));
+    if let (Some(_), Some(plan)) = (of_request, of_plan) {
+        out.push(
+            Finding::error("misplaced-field", "a case asks about a request or about a plan")
+                .at(plan.key_span)
+                .label("beside `request`")
+                .help("make two cases of it"),
+        );
+    }
+    if let Some(own) = of_request {
         request::partial(own.node, &mut problems);
+    }
+    if let Some(own) = of_plan {
+        own.entries(&mut problems).map(|_| plan::partial(own.node, &mut problems));
     }
     let broken = problems.has_errors();
     out.extend(problems);
     let now = fields.get("now").and_then(|field| time(field, out));
-    let expect = fields.require("expect", out).and_then(|field| expectation::decode(field, out));
+    let expect = fields.require("expect", out);
     let start = Node { span: fields.node().span, kind: Kind::Map(Vec::new()) };
-    let parts = used.into_iter().chain(own.map(|field| field.node));
+    let parts = used.into_iter().chain(of_plan.or(of_request).map(|field| field.node));
     let whole = parts.fold(start, |whole, part| request::merge(&whole, part));
-    // What is wrong with the parts has been reported already.
-    let request = request::partial(&whole, &mut Findings::default());
+    let question = match of_plan {
+        Some(_) => {
+            let expect = expect.and_then(|field| plan_expectation::decode(field, out));
+            let mut problems = Findings::default();
+            let plan = plan::partial(&whole, &mut problems);
+            // A fixture may hold what only a request has; what is wrong with the parts has been reported already.
+            if !broken {
+                out.extend(problems);
+            }
+            Question::Plan(Box::new(plan), expect?)
+        }
+        None => {
+            let expect = expect.and_then(|field| expectation::decode(field, out));
+            let request = request::partial(&whole, &mut Findings::default());
+            if let Some((_, span)) = name.filter(|_| !broken) {
+                request::check_complete(&request, span, out);
+            }
+            Question::Request(Box::new(request), expect?)
+        }
+    };
     let (name, span) = name?;
-    if !broken {
-        request::check_complete(&request, span, out);
-    }
-    Some(TestCase { name: name.into(), request, now, expect: expect?, span })
+    Some(TestCase { name: name.into(), question, now, span })
 }
 
 /// The fixtures that a case starts from.

@@ -1,6 +1,7 @@
 //! What is allowed, but probably not meant, and only shows between documents. What shows within one rule is reported where
 //! the rule is read.
 
+mod governance;
 mod index;
 mod shadow;
 mod unknown_rule;
@@ -14,8 +15,10 @@ use super::DocumentSet;
 
 /// Lints the whole set. `complete` tells whether every text could be read; where not, what is missing is not reported.
 pub(super) fn lint(set: &DocumentSet, complete: bool, out: &mut Findings) {
+    governance::duplicate_actions(set, out);
     shadow::shadowed_rules(set, out);
     if complete {
         unknown_rule::unknown_rules(set, out);
+        governance::unknown_names(set, out);
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::diag::{Finding, Findings, did_you_mean};
-use crate::policy::DocumentSet;
+use crate::policy::{DocumentSet, Question};
 
 /// Most findings that look for the rule that was meant: each looks at all rules.
 const MAX_SUGGESTIONS: usize = 20;
@@ -17,8 +17,9 @@ pub(super) fn unknown_rules(set: &DocumentSet, out: &mut Findings) {
     let known: BTreeSet<String> = rules.map(|(policy, rule)| format!("{}/{}", policy.name, rule.name)).collect();
     let mut suggested = 0_usize;
     for case in set.tests.iter().flat_map(|tests| &tests.cases) {
-        let warnings = case.expect.warnings.iter().flatten();
-        for expected in case.expect.rule.iter().chain(warnings).filter(|name| !matches!(name.as_str(), "" | "/")) {
+        let Question::Request(_, expect) = &case.question else { continue };
+        let warnings = expect.warnings.iter().flatten();
+        for expected in expect.rule.iter().chain(warnings).filter(|name| !matches!(name.as_str(), "" | "/")) {
             if known.contains(expected.as_str()) {
                 continue;
             }

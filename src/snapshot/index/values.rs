@@ -112,8 +112,15 @@ impl ValueTable {
                     texts.iter().for_each(|text| self.probe_text(text, hit));
                 });
             }
-            // Neither a map nor the time equals a constant.
-            Some(AttributeRef::Map(_) | AttributeRef::Now(_)) => {}
+            // Neither a map nor the time equals a constant, and nothing of a plan is part of a request.
+            Some(
+                AttributeRef::Map(_)
+                | AttributeRef::Now(_)
+                | AttributeRef::Integer(_)
+                | AttributeRef::Steps(_)
+                | AttributeRef::Subject(_)
+                | AttributeRef::Labels(_),
+            ) => {}
         }
     }
 

@@ -1,0 +1,79 @@
+//! `VerifyDag`: what was made of a plan, compared with the plan. Always on the compute pool.
+
+use std::time::{Instant, SystemTime};
+
+use bytes::Bytes;
+
+use super::decode::{self, Binding, DecodedDag};
+use super::encode::{DagAnswer, Writer, verify_dag_response};
+use super::frame::write_frame;
+use super::message::OneMessage;
+use super::plans::PlanDesk;
+use super::refusal::Refusal;
+use crate::event::{DagRecord, PlanEvent};
+use crate::ir;
+use crate::model::{Attributes, Step, Text, Timestamp};
+use crate::snapshot::Governance;
+
+impl PlanDesk {
+    /// Answers the `VerifyDagRequest` in `message`, as a framed `VerifyDagResponse`.
+    ///
+    /// # Errors
+    /// The message is not one, the plan is bound by what this server did not sign, the server is overloaded, or the
+    /// deadline passed.
+    pub async fn verify(
+        self,
+        mut message: OneMessage,
+        deadline: Option<Instant>,
+        actor: Text,
+    ) -> Result<Bytes, Refusal> {
+        let bytes = (&mut message).await?;
+        let claim = message.take_claim();
+        let compute = self.compute.clone();
+        let work = move || {
+            let _held = claim;
+            self.compare(&bytes, actor)
+        };
+        compute.run(deadline, work).await
+    }
+
+    fn compare(&self, message: &[u8], actor: Text) -> Result<Bytes, Refusal> {
+        let decoded = decode::verify_dag_request(message, &self.limits).map_err(Refusal::malformed)?;
+        let DecodedDag { plan, binding, nodes, executions, violations } = decoded;
+        if !violations.is_empty() {
+            return Err(Refusal::invalid(violations));
+        }
+        let verified_at = Timestamp::from_system(SystemTime::now());
+        let binding = match &binding {
+            Binding::None => ir::Binding::None,
+            Binding::Approval(_) => return Err(Refusal::no_approvals()),
+            Binding::Receipt(_) => return Err(Refusal::bad_receipt("this server signs none")),
+        };
+        let residents = self.holder.load();
+        let governance = residents.live().map(|snapshot| snapshot.governance());
+        let check = |step: &Step, params: &Attributes| wrong_params(governance?, step, params);
+        let verification = ir::verify_dag(&plan, &nodes, &executions, binding, Some(&check));
+        let answer = DagAnswer {
+            verification: &verification,
+            request_id: &plan.request_id,
+            correlation_id: plan.correlation_or(""),
+            verified_at,
+        };
+        let mut framed = Vec::new();
+        write_frame(&mut framed, |out| verify_dag_response(&mut Writer::new(out), &answer));
+        self.metrics.verified(verification.success);
+        // Where the queue is full, the ticket is named by a gap record.
+        let ticket = self.recorder.ticket();
+        let record = DagRecord { ticket, verified_at, plan, nodes, executions, verification, actor };
+        self.recorder.record_plan(PlanEvent::Verified(Box::new(record)));
+        Ok(Bytes::from(framed))
+    }
+}
+
+/// What is wrong with the arguments of a call, by the schemas of its action.
+fn wrong_params(governance: &Governance, step: &Step, params: &Attributes) -> Option<String> {
+    let checks = governance.governed(&step.action)?.checks();
+    let params = if checks.is_empty() { return None } else { serde_json::to_value(params).ok()? };
+    let bad = checks.iter().flat_map(|schema| schema.check(&params, &|_, _| false)).next()?;
+    Some(format!("`params{}`: {}", bad.pointer, bad.message))
+}

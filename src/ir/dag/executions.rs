@@ -1,0 +1,225 @@
+//! The calls that an executor made against the steps of a plan.
+
+use hashbrown::HashMap;
+
+use super::diff::changed_params;
+use super::matching::{Groups, assign};
+use super::order::moved;
+use super::{CheckParams, Steps};
+use crate::ir::bound::bound_paths;
+use crate::model::{DagVerification, Deviation, DeviationKind, Execution, ExecutionOutcome, Ordering, Text};
+
+/// Whether the call was made: it may have had effects.
+pub(super) fn ran(call: &Execution) -> bool {
+    matches!(call.outcome, ExecutionOutcome::Done | ExecutionOutcome::Failed)
+}
+
+/// Compares the calls that ran with the steps, as a multiset where they name none, and lists the steps that did not run.
+///
+/// A call that failed may be made again; one that was refused or never ran is no deviation, whatever it would have done.
+pub(super) fn compare(
+    steps: &Steps<'_>,
+    executions: &[Execution],
+    check_params: Option<CheckParams<'_>>,
+    found: &mut DagVerification,
+) {
+    let mut calls: Vec<&Execution> = executions.iter().collect();
+    // Where no call is numbered, the order of the list is that of execution.
+    calls.sort_by_key(|call| call.seq);
+    let mut audit = Audit { steps, calls: &calls, fates: vec![Fate::default(); steps.ids.len()], check_params, found };
+    let (named, unnamed): (Vec<usize>, Vec<usize>) =
+        (0..calls.len()).partition(|turn| !calls[*turn].step_id.is_empty());
+    for turn in named {
+        match steps.by_id.get(&calls[turn].step_id) {
+            Some(step) => audit.call_of(*step, turn),
+            None if ran(calls[turn]) => audit.unplanned(turn, "no step of the plan has this id"),
+            None => {}
+        }
+    }
+    audit.unnamed(&unnamed);
+    audit.order();
+    audit.not_run();
+}
+
+/// What became of a step. Calls are named by their turn, their position in the order of execution.
+#[derive(Debug, Clone, Default)]
+struct Fate {
+    /// Its first call that ran.
+    first: Option<usize>,
+    /// The call that did it.
+    done: Option<usize>,
+    /// Whether a call was refused.
+    refused: bool,
+}
+
+struct Audit<'a, 'f> {
+    steps: &'a Steps<'a>,
+    calls: &'a [&'a Execution],
+    fates: Vec<Fate>,
+    check_params: Option<CheckParams<'a>>,
+    found: &'f mut DagVerification,
+}
+
+impl Audit<'_, '_> {
+    fn deviate(&mut self, kind: DeviationKind, step_id: &Text, turn: usize, message: String) {
+        let execution_seq = Some(self.calls[turn].seq);
+        self.found.deviations.push(Deviation { kind, step_id: step_id.clone(), execution_seq, message });
+    }
+
+    fn unplanned(&mut self, turn: usize, why: &str) {
+        let call = self.calls[turn];
+        let message = format!("{:?} on {:?} was called; {why}", call.action, call.resource);
+        self.deviate(DeviationKind::UnplannedCall, &call.step_id, turn, message);
+    }
+
+    /// A call that names the step at `index`, or was found to be its.
+    fn call_of(&mut self, index: usize, turn: usize) {
+        let call = self.calls[turn];
+        if !ran(call) {
+            self.fates[index].refused |= call.outcome == ExecutionOutcome::Refused;
+            return;
+        }
+        let step = self.steps.step(index);
+        let id = &self.steps.ids[index];
+        if let Some(done) = self.fates[index].done {
+            let message = format!("it was done already, by call {}", self.calls[done].seq);
+            self.deviate(DeviationKind::RepeatedCall, id, turn, message);
+        }
+        if step.action != call.action {
+            let message = format!("planned is the action {:?}, called was {:?}", step.action, call.action);
+            self.deviate(DeviationKind::ChangedAction, id, turn, message);
+        }
+        if step.resource != call.resource {
+            let message = format!("planned is the resource {:?}, called was {:?}", step.resource, call.resource);
+            self.deviate(DeviationKind::ChangedResource, id, turn, message);
+        }
+        let changed = changed_params(step, &call.params);
+        if !changed.is_empty() {
+            self.deviate(DeviationKind::ChangedParams, id, turn, format!("params differ at {}", shortened(&changed)));
+        }
+        // What the plan says literally was validated with it; what it leaves open was not.
+        if let Some(check) = self.check_params
+            && !bound_paths(step).is_empty()
+            && let Some(message) = check(step, &call.params)
+        {
+            self.deviate(DeviationKind::InvalidParams, id, turn, message);
+        }
+        let fate = &mut self.fates[index];
+        fate.first.get_or_insert(turn);
+        if call.outcome == ExecutionOutcome::Done {
+            fate.done.get_or_insert(turn);
+        }
+    }
+
+    /// The calls that name no step, against the steps that no call named: first those that were done, then those that
+    /// failed, then those that were refused.
+    fn unnamed(&mut self, turns: &[usize]) {
+        let mut free: Vec<bool> = self.fates.iter().map(|fate| fate.first.is_none()).collect();
+        let mut accounted: Vec<(usize, usize)> = Vec::new();
+        let mut over: Vec<usize> = Vec::new();
+        for outcome in [ExecutionOutcome::Done, ExecutionOutcome::Failed, ExecutionOutcome::Refused] {
+            let of: Vec<usize> = turns.iter().copied().filter(|turn| self.calls[*turn].outcome == outcome).collect();
+            let steps: Vec<usize> = (0..free.len()).filter(|step| free[*step]).collect();
+            for (turn, step) in of.iter().zip(assign(self.steps, &steps, self.calls, &of)) {
+                match step {
+                    Some(step) => {
+                        free[step] = false;
+                        accounted.push((*turn, step));
+                    }
+                    None if outcome == ExecutionOutcome::Refused => {}
+                    None => over.push(*turn),
+                }
+            }
+        }
+        over.sort_unstable();
+        for turn in self.not_retried(over, &accounted) {
+            self.unplanned(turn, "no step of the plan that has not run yet accounts for it");
+        }
+        accounted.sort_unstable();
+        for (turn, step) in accounted {
+            self.call_of(step, turn);
+        }
+    }
+
+    /// Those of the calls `over` that are not failed attempts at a step which was not done before them.
+    fn not_retried(&self, over: Vec<usize>, accounted: &[(usize, usize)]) -> Vec<usize> {
+        let steps: Vec<usize> = accounted.iter().map(|(_, step)| *step).collect();
+        let groups = Groups::of(self.steps, &steps);
+        let call_of: HashMap<usize, usize> = accounted.iter().map(|(turn, step)| (*step, *turn)).collect();
+        let is_attempt = |turn: usize| {
+            let not_done_before = |step: &usize| {
+                call_of
+                    .get(step)
+                    .is_some_and(|other| *other > turn || self.calls[*other].outcome == ExecutionOutcome::Failed)
+            };
+            let candidates = groups.candidates(self.calls[turn]);
+            candidates.exact.iter().chain(&candidates.open).any(not_done_before)
+        };
+        let failed = |turn: usize| self.calls[turn].outcome == ExecutionOutcome::Failed;
+        over.into_iter().filter(|turn| !(failed(*turn) && is_attempt(*turn))).collect()
+    }
+
+    fn order(&mut self) {
+        let mut started: Vec<(usize, usize)> =
+            self.fates.iter().enumerate().filter_map(|(step, fate)| Some((fate.first?, step))).collect();
+        started.sort_unstable();
+        match self.steps.plan.ordering {
+            Ordering::Sequential => {
+                let places: Vec<usize> = started.iter().map(|(_, step)| *step).collect();
+                for i in moved(&places) {
+                    let (turn, step) = started[i];
+                    self.out_of_order(step, turn, "it ran out of the order of the plan".to_owned());
+                }
+            }
+            Ordering::Dag => {
+                for (turn, step) in started {
+                    self.dependencies(step, turn);
+                }
+            }
+        }
+    }
+
+    fn dependencies(&mut self, step: usize, turn: usize) {
+        let steps = self.steps;
+        for id in &steps.step(step).depends_on {
+            let Some(dependency) = steps.by_id.get(id) else { continue };
+            match self.fates[*dependency].done {
+                None => {
+                    let message = format!("it depends on {id:?}, which was not done");
+                    self.deviate(DeviationKind::DependencyNotRun, &steps.ids[step], turn, message);
+                }
+                Some(done) if done > turn => {
+                    self.out_of_order(step, turn, format!("it ran before {id:?}, which it depends on, was done"));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn out_of_order(&mut self, step: usize, turn: usize, message: String) {
+        let id = &self.steps.ids[step];
+        self.found.reordered.push(id.clone());
+        self.deviate(DeviationKind::OutOfOrder, id, turn, message);
+    }
+
+    fn not_run(&mut self) {
+        for (id, fate) in self.steps.ids.iter().zip(&self.fates) {
+            match fate {
+                Fate { first: Some(_), .. } => {}
+                Fate { refused: true, .. } => self.found.refused.push(id.clone()),
+                Fate { .. } => self.found.not_run.push(id.clone()),
+            }
+        }
+    }
+}
+
+/// The first few of many paths.
+fn shortened(paths: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let names = |path: &String| if path.is_empty() { "the whole".to_owned() } else { path.clone() };
+    let mut text = paths.iter().take(SHOWN).map(names).collect::<Vec<_>>().join(", ");
+    if paths.len() > SHOWN {
+        text.push_str(&format!(" and {} more", paths.len() - SHOWN));
+    }
+    text
+}

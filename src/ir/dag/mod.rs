@@ -1,0 +1,163 @@
+//! The audit: is the DAG that an executor compiled, and are the calls that it made, the plan that was validated?
+//!
+//! The content of a node counts, not what it says of itself; what a runtime may choose while a plan runs (arguments that
+//! are bound to outputs, the order of independent steps) does not.
+
+mod diff;
+mod executions;
+mod matching;
+mod nodes;
+mod order;
+#[cfg(test)]
+mod tests;
+
+use hashbrown::HashMap;
+
+use super::hash::{dag_hash, plan_hashes};
+use crate::model::{
+    Attributes, BoundTo, DagNode, DagVerification, Deviation, DeviationKind, Execution, Plan, Step, Text,
+    ValidationStatus,
+};
+
+/// What proves that the steps were validated. Whoever makes one has checked it: the receipt's signature, or the approval's
+/// state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binding<'a> {
+    /// Nothing does. The steps are compared as they were sent.
+    None,
+    /// The receipt of a validation.
+    Receipt {
+        /// The plan's hash.
+        ir_hash: &'a str,
+        /// What was answered.
+        status: ValidationStatus,
+    },
+    /// An approval that was given.
+    Approval {
+        /// The plan's hash.
+        ir_hash: &'a str,
+    },
+}
+
+/// Says what is wrong with the arguments of an action, by its schema; `None` if nothing is.
+pub type CheckParams<'a> = &'a dyn Fn(&Step, &Attributes) -> Option<String>;
+
+/// Compares `nodes` and `executions` with the steps of `plan`, of which only tenant, ordering and steps count.
+///
+/// Without nodes only executions are compared, and without executions only nodes; without both, every step is missing. A
+/// plan without steps is accepted. `check_params` is asked about the arguments of a call that has open paths.
+#[must_use]
+pub fn verify_dag(
+    plan: &Plan,
+    nodes: &[DagNode],
+    executions: &[Execution],
+    binding: Binding<'_>,
+    check_params: Option<CheckParams<'_>>,
+) -> DagVerification {
+    let mut found = DagVerification { dag_hash: dag_hash(nodes), ..DagVerification::default() };
+    let steps = Steps::of(plan, &mut found);
+    bind(binding, executions, &mut found);
+    if !nodes.is_empty() || executions.is_empty() {
+        nodes::compare(&steps, nodes, &mut found);
+    }
+    if !executions.is_empty() {
+        executions::compare(&steps, executions, check_params, &mut found);
+    }
+    let mut listed = hashbrown::HashSet::new();
+    found.reordered.retain(|id| listed.insert(id.clone()));
+    found.success = is_clean(&found);
+    found
+}
+
+fn is_clean(found: &DagVerification) -> bool {
+    found.missing_steps.is_empty()
+        && found.extra_nodes.is_empty()
+        && found.duplicates.is_empty()
+        && found.malformed.is_empty()
+        && found.hash_mismatches.is_empty()
+        && found.rewired.is_empty()
+        && found.reordered.is_empty()
+        && found.deviations.is_empty()
+        && found.not_run.is_empty()
+        && found.refused.is_empty()
+}
+
+/// Holds the plan's hash to what it is said to be bound to.
+fn bind(binding: Binding<'_>, executions: &[Execution], found: &mut DagVerification) {
+    let (bound_to, named, what) = match binding {
+        Binding::None => return,
+        Binding::Receipt { ir_hash, .. } => (BoundTo::Receipt, ir_hash, "receipt"),
+        Binding::Approval { ir_hash } => (BoundTo::Approval, ir_hash, "approval"),
+    };
+    found.bound_to = bound_to;
+    if named.is_empty() || found.ir_hash != named {
+        let message = format!("the {what} is for {named}, and these steps are {}", or_none(&found.ir_hash));
+        found.deviations.push(Deviation {
+            kind: DeviationKind::PlanChanged,
+            step_id: Text::default(),
+            execution_seq: None,
+            message,
+        });
+    }
+    let Binding::Receipt { status, .. } = binding else { return };
+    if status != ValidationStatus::Pass
+        && let Some(call) = executions.iter().find(|call| executions::ran(call))
+    {
+        let message = format!("the receipt says {}, which authorises no call", status.as_str());
+        found.deviations.push(Deviation {
+            kind: DeviationKind::NotAuthorised,
+            step_id: call.step_id.clone(),
+            execution_seq: Some(call.seq),
+            message,
+        });
+    }
+}
+
+fn or_none(hash: &str) -> &str {
+    if hash.is_empty() { "without a hash" } else { hash }
+}
+
+/// The steps of the plan, by the ids that nodes and calls name them with.
+struct Steps<'a> {
+    plan: &'a Plan,
+    /// The id of each step, or its position.
+    ids: Vec<Text>,
+    /// The hash of each step; empty if it has none.
+    hashes: Vec<Text>,
+    by_id: HashMap<Text, usize, foldhash::fast::RandomState>,
+}
+
+impl<'a> Steps<'a> {
+    /// Reads the plan, and says what makes it no plan.
+    fn of(plan: &'a Plan, found: &mut DagVerification) -> Self {
+        let hashes = plan_hashes(plan);
+        let mut invalid = |step_id: Text, message: String| {
+            found.deviations.push(Deviation {
+                kind: DeviationKind::PlanInvalid,
+                step_id,
+                execution_seq: None,
+                message,
+            });
+        };
+        let id =
+            |i: usize, step: &Step| if step.step_id.is_empty() { i.to_string().into() } else { step.step_id.clone() };
+        let ids: Vec<Text> = plan.steps.iter().enumerate().map(|(i, step)| id(i, step)).collect();
+        for refusal in &hashes.refusals {
+            let id = refusal.step.and_then(|i| ids.get(i)).cloned().unwrap_or_default();
+            invalid(id, format!("{}: {}", refusal.path, refusal.reason));
+        }
+        let mut by_id = HashMap::with_capacity_and_hasher(ids.len(), foldhash::fast::RandomState::default());
+        for (i, id) in ids.iter().enumerate() {
+            if let Some(first) = by_id.insert(id.clone(), i) {
+                by_id.insert(id.clone(), first);
+                invalid(id.clone(), format!("steps[{first}] and steps[{i}] both go by the id {id:?}"));
+            }
+        }
+        found.ir_hash = hashes.ir_hash;
+        Self { plan, ids, hashes: hashes.step_hashes, by_id }
+    }
+
+    fn step(&self, index: usize) -> &'a Step {
+        &self.plan.steps[index]
+    }
+}

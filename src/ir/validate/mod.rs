@@ -1,0 +1,158 @@
+//! ValidateIR: a snapshot and a plan give everything that is wrong with the plan, and how risky it is. Pure: no input or
+//! output, no clock, no lock.
+//!
+//! Each file here looks at one thing and adds what it finds to a [`Report`]; nothing stops at the first finding. A plan
+//! with an error is rejected; one with a warning, with a step whose tier needs approval, or with a step that a policy wants
+//! approved, escalates; any other passes.
+
+mod budget;
+mod catalog;
+mod graph;
+mod ids;
+mod params;
+mod plan_rules;
+mod policy;
+mod refused;
+mod report;
+mod tier;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, LazyLock};
+
+use crate::condition::{Budget, PlanBindings};
+use crate::model::{
+    Limits, Plan, SnapshotLabel, StepValidation, Text, Timestamp, Validation, ValidationStatus, ViolationCode,
+    ViolationSeverity,
+};
+use crate::policy::DocumentSet;
+use crate::snapshot::{Governance, GovernedAction, Snapshot};
+
+use super::flow;
+use super::hash::{PlanHashes, plan_hashes};
+use report::Report;
+
+/// What validates where there is no snapshot: no catalogue lists anything.
+static NO_SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| Snapshot::build(&DocumentSet::default(), 0));
+
+/// What answers say of a snapshot where there is none.
+static NO_LABEL: LazyLock<Arc<SnapshotLabel>> = LazyLock::new(Arc::default);
+
+/// What all looks at a plan share.
+struct Subject<'a> {
+    plan: &'a Plan,
+    governance: &'a Governance,
+    /// For each step, what the catalogues say of its action.
+    actions: &'a [Option<&'a GovernedAction>],
+    limits: &'a Limits,
+    now: Timestamp,
+}
+
+/// Validates `plan` with `snapshot` at `now`; `None` stands for a server that has not loaded any documents, which knows no
+/// action.
+///
+/// All violations are listed, by step and then those of the whole plan. The conditions of tier rules, plan rules and
+/// policies share one evaluation budget: that of one request, and a hundredth of it more for each step. A plan that
+/// exceeds it is rejected with PLAN_RULE. Of a plan with more steps than the limits allow nothing else is looked at.
+#[must_use]
+pub fn validate(snapshot: Option<&Snapshot>, plan: &Plan, now: Timestamp, limits: &Limits) -> Validation {
+    let label = snapshot.map_or_else(|| NO_LABEL.clone(), |snapshot| snapshot.label().clone());
+    let snapshot = snapshot.unwrap_or(&NO_SNAPSHOT);
+    let governance = snapshot.governance();
+    let mut report = Report::default();
+    if plan.steps.len() > limits.plan_steps {
+        too_many_steps(&mut report, plan.steps.len(), limits.plan_steps, "this server");
+        return answer(report, label, Vec::new(), Text::default(), 0, governance);
+    }
+    if let Some(ceiling) = governance.max_steps().filter(|ceiling| exceeds(plan.steps.len(), ceiling.most)) {
+        let most = usize::try_from(ceiling.most).unwrap_or_default();
+        too_many_steps(&mut report, plan.steps.len(), most, &format!("the risk policy `{}`", ceiling.document));
+    }
+
+    let actions: Vec<_> = plan.steps.iter().map(|step| governance.governed(&step.action)).collect();
+    let subject = Subject { plan, governance, actions: &actions, limits, now };
+    ids::check(&subject, &mut report);
+    catalog::check(&subject, &mut report);
+    params::check(&subject, &mut report);
+    let total_budget_cents = budget::check(&subject, &mut report);
+    graph::check(plan, &mut report);
+    data_flow(&subject, &mut report);
+
+    let labels: Vec<&[Text]> = actions.iter().map(|action| action.map_or(&[][..], |a| &a.entry().labels)).collect();
+    let bindings = PlanBindings { plan, labels: &labels, total_budget_cents };
+    let mut spent = Budget { remaining: evaluation_cost(snapshot, plan, limits) };
+    let mut steps = tier::steps(&subject, &bindings, &mut spent);
+    policy::decide(snapshot, &subject, &mut spent, &mut steps, &mut report);
+    plan_rules::check(&subject, &bindings, &mut spent, &mut report);
+    if spent.remaining == 0 {
+        plan_rules::out_of_budget(&mut report);
+    }
+
+    let PlanHashes { ir_hash, step_hashes, refusals } = plan_hashes(plan);
+    refused::report(plan, &refusals, &mut report);
+    for (step, hash) in steps.iter_mut().zip(step_hashes) {
+        step.step_hash = hash;
+    }
+    answer(report, label, steps, ir_hash, total_budget_cents, governance)
+}
+
+/// What was read and must not decide what is done.
+fn data_flow(subject: &Subject<'_>, report: &mut Report) {
+    let rules = subject.governance.flows();
+    if rules.is_empty() {
+        return;
+    }
+    let actions: Vec<_> = subject.actions.iter().map(|action| action.map(GovernedAction::entry)).collect();
+    let found = flow::check(subject.plan, &actions, rules);
+    if found.violations.iter().any(|violation| violation.severity == ViolationSeverity::Warning) {
+        report.escalate(found.required_level);
+    }
+    found.violations.into_iter().for_each(|violation| report.add(violation));
+}
+
+/// The budget of all conditions over one plan, in cost units.
+fn evaluation_cost(snapshot: &Snapshot, plan: &Plan, limits: &Limits) -> u64 {
+    let one = snapshot.evaluation_cost().unwrap_or(u64::MAX).min(limits.evaluation_cost);
+    one.saturating_add((one / 100).saturating_mul(plan.steps.len() as u64))
+}
+
+fn exceeds(steps: usize, most: i64) -> bool {
+    i64::try_from(steps).unwrap_or(i64::MAX) > most
+}
+
+fn too_many_steps(report: &mut Report, steps: usize, most: usize, who: &str) {
+    report.plan(
+        ViolationCode::TooManySteps,
+        "steps",
+        format!("the plan has {steps} steps, and {who} allows {most}"),
+        "split it into several plans",
+    );
+}
+
+fn answer(
+    report: Report,
+    snapshot: Arc<SnapshotLabel>,
+    steps: Vec<StepValidation>,
+    ir_hash: Text,
+    total_budget_cents: i64,
+    governance: &Governance,
+) -> Validation {
+    let (violations, wants_approval, level) = report.finish();
+    let is_error = violations.iter().any(|violation| violation.severity == ViolationSeverity::Error);
+    let needs_approval =
+        wants_approval || !violations.is_empty() || steps.iter().any(|step| step.tier >= governance.approval_tier());
+    let status = match (is_error, needs_approval) {
+        (true, _) => ValidationStatus::Reject,
+        (false, true) => ValidationStatus::Escalate,
+        (false, false) => ValidationStatus::Pass,
+    };
+    let mut validation = Validation::new(snapshot, status);
+    validation.risk_tier = steps.iter().map(|step| step.tier).max().unwrap_or(0);
+    validation.required_level = level.filter(|_| status == ValidationStatus::Escalate);
+    validation.ir_hash = ir_hash;
+    validation.violations = violations;
+    validation.steps = steps;
+    validation.total_budget_cents = total_budget_cents;
+    validation
+}

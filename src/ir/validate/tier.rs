@@ -1,0 +1,217 @@
+//! The tiers of steps, each with its reasons: what the action is, what it is done to, and how much it changes.
+
+use compact_str::format_compact;
+
+use crate::condition::{Bindings, Budget, ConditionError, PlanBindings};
+use crate::model::{Attributes, Outcome, ReasonCode, Step, StepValidation, Text, TierKind, TierReason, Value};
+use crate::policy::PathPattern;
+use crate::snapshot::{GovernedAction, GovernedBulk, GovernedTier};
+
+use super::Subject;
+use super::params::{bound, is_below};
+
+/// The tier of an action that no catalogue lists.
+const UNKNOWN: u8 = 3;
+
+/// The keys of the constraints that name an environment.
+const ENVIRONMENT: [&str; 2] = ["environment", "env"];
+
+/// One [`StepValidation`] for each step, with its tiers; what the policies and hashes add is still empty.
+pub(super) fn steps(subject: &Subject<'_>, plan: &PlanBindings<'_>, spent: &mut Budget) -> Vec<StepValidation> {
+    let steps = subject.plan.steps.iter().zip(subject.actions).enumerate().map(|(index, (step, action))| {
+        let mut reasons = Vec::with_capacity(2);
+        let action_tier = action_tier(step, *action, &mut reasons);
+        let scope_tier = scope_tier(subject, step, &mut reasons);
+        let bulk_tier = bulk_tier(subject, step, *action, &mut reasons);
+        let rule_tier = rule_tier(subject, plan, index, step, spent, &mut reasons);
+        let impact_tier = bulk_tier.max(rule_tier);
+        StepValidation {
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+            step_id: step.step_id.clone(),
+            step_hash: Text::default(),
+            tier: action_tier.max(scope_tier).max(impact_tier),
+            action_tier,
+            scope_tier,
+            impact_tier,
+            tier_reasons: reasons,
+            decision: Outcome::Deny,
+            reason_code: ReasonCode::NoPolicy,
+            matched: None,
+        }
+    });
+    steps.collect()
+}
+
+fn action_tier(step: &Step, action: Option<&GovernedAction>, reasons: &mut Vec<TierReason>) -> u8 {
+    let (tier, document, message) = match action {
+        Some(action) => (action.entry().tier, action.document().clone(), "the catalogue gives the action this tier"),
+        None => (UNKNOWN, Text::default(), "no catalogue lists the action"),
+    };
+    reasons.push(TierReason {
+        kind: TierKind::Action,
+        tier,
+        document,
+        rule: step.action.clone(),
+        message: message.to_owned(),
+    });
+    tier
+}
+
+// === scope
+
+fn scope_tier(subject: &Subject<'_>, step: &Step, reasons: &mut Vec<TierReason>) -> u8 {
+    let mut tier = 0;
+    let mut look = |text: &str, place: &str| {
+        for scope in subject.governance.scopes().iter().filter(|scope| scope.tier > 0) {
+            if !has_segment(text, &scope.word) {
+                continue;
+            }
+            tier = tier.max(scope.tier);
+            let known = |reason: &TierReason| reason.kind == TierKind::Scope && reason.rule == scope.word;
+            if !reasons.iter().any(known) {
+                reasons.push(TierReason {
+                    kind: TierKind::Scope,
+                    tier: scope.tier,
+                    document: scope.document.clone(),
+                    rule: scope.word.clone(),
+                    message: format!("`{}` is a segment of {place}", scope.word),
+                });
+            }
+        }
+    };
+    look(&step.resource, "the resource");
+    if !step.constraints.is_empty() {
+        for key in ENVIRONMENT {
+            match step.constraints.get(key) {
+                Some(Value::String(text)) => look(text, &format!("`constraints.{key}`")),
+                Some(Value::List(items)) => items.iter().for_each(|item| {
+                    if let Value::String(text) = item {
+                        look(text, &format!("`constraints.{key}`"));
+                    }
+                }),
+                _ => {}
+            }
+        }
+    }
+    tier
+}
+
+/// Whether `word` is one of the segments of `text`: of what stands between characters that are neither letters nor
+/// digits. ASCII case does not count.
+fn has_segment(text: &str, word: &str) -> bool {
+    text.len() >= word.len()
+        && text.split(|c: char| !c.is_alphanumeric()).any(|segment| segment.eq_ignore_ascii_case(word))
+}
+
+// === impact
+
+fn bulk_tier(subject: &Subject<'_>, step: &Step, action: Option<&GovernedAction>, reasons: &mut Vec<TierReason>) -> u8 {
+    let Some(action) = action else { return 0 };
+    let mut longest: Option<(usize, &PathPattern)> = None;
+    for path in &action.entry().count_paths {
+        let count = count(&step.params, &path.segments);
+        if longest.is_none_or(|(most, _)| count > most) {
+            longest = Some((count, path));
+        }
+    }
+    let Some((count, path)) = longest else { return 0 };
+    let applies = |rule: &&GovernedBulk| rule.tier > 0 && count as u64 > rule.above;
+    let Some(rule) = subject.governance.bulk().iter().filter(applies).max_by_key(|rule| rule.tier) else { return 0 };
+    reasons.push(TierReason {
+        kind: TierKind::Impact,
+        tier: rule.tier,
+        document: rule.document.clone(),
+        rule: Text::const_new("bulk"),
+        message: format!("the list at `{}` has {count} entries, more than {}", path.text, rule.above),
+    });
+    rule.tier
+}
+
+/// The length of the longest list that the segments lead to from a map.
+fn count(params: &Attributes, segments: &[Option<Text>]) -> usize {
+    let Some((first, rest)) = segments.split_first() else { return 0 };
+    match first {
+        Some(key) => params.get(key).map_or(0, |value| count_value(value, rest)),
+        None => params.iter().map(|(_, value)| count_value(value, rest)).max().unwrap_or(0),
+    }
+}
+
+fn count_value(value: &Value, segments: &[Option<Text>]) -> usize {
+    let Some((first, rest)) = segments.split_first() else {
+        return if let Value::List(items) = value { items.len() } else { 0 };
+    };
+    match (value, first) {
+        (Value::Map(map), _) => count(map, segments),
+        (Value::List(items), None) => items.iter().map(|item| count_value(item, rest)).max().unwrap_or(0),
+        (Value::List(items), Some(key)) => {
+            let item = key.parse::<usize>().ok().and_then(|index| items.get(index));
+            item.map_or(0, |item| count_value(item, rest))
+        }
+        _ => 0,
+    }
+}
+
+fn rule_tier(
+    subject: &Subject<'_>,
+    plan: &PlanBindings<'_>,
+    index: usize,
+    step: &Step,
+    spent: &mut Budget,
+    reasons: &mut Vec<TierReason>,
+) -> u8 {
+    let mut tier = 0;
+    for rule in subject.governance.tiers() {
+        let concerned =
+            |patterns: &[crate::policy::Pattern]| patterns.iter().any(|pattern| pattern.matches(&step.action));
+        if rule.tier == 0 || !rule.actions.as_deref().is_none_or(concerned) {
+            continue;
+        }
+        let bindings = Bindings::of_step(plan, index, subject.now);
+        let result = rule.when.evaluate(&bindings, spent);
+        let unknown = open_parameter(rule, step);
+        let why = match (result, unknown) {
+            (Ok(true), _) if rule.reason.is_empty() => "the condition of the rule holds".to_owned(),
+            (Ok(true), _) => rule.reason.to_string(),
+            (Err(ConditionError::Limit), _) => "the conditions of the plan cost more than they may".to_owned(),
+            (_, Some(pointer)) => {
+                format!("the rule reads `params{pointer}`, which is bound to another step's output and not known yet")
+            }
+            (Ok(false), None) => continue,
+            (Err(error), None) if is_absent(rule, &error) => continue,
+            (Err(error), None) => {
+                format!("the condition of the rule cannot be evaluated ({error}), so the tier is given")
+            }
+        };
+        tier = tier.max(rule.tier);
+        reasons.push(TierReason {
+            kind: TierKind::Impact,
+            tier: rule.tier,
+            document: rule.document.clone(),
+            rule: rule.name.clone(),
+            message: why,
+        });
+    }
+    tier
+}
+
+/// Whether an attribute is missing without which the condition does not hold, because it must equal a constant.
+fn is_absent(rule: &GovernedTier, error: &ConditionError) -> bool {
+    let ConditionError::NoSuchKey(missing) = error else { return false };
+    rule.required.iter().any(|required| {
+        let rest = required.strip_prefix(missing.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    })
+}
+
+/// A parameter that the rule reads and that is bound to another step's output, as a JSON Pointer.
+fn open_parameter(rule: &GovernedTier, step: &Step) -> Option<String> {
+    if step.inputs.is_empty() || rule.parameters.is_empty() {
+        return None;
+    }
+    let bound = bound(step);
+    let pointers = rule.parameters.iter().map(|keys| {
+        let escaped = keys.iter().map(|key| format_compact!("/{}", key.replace('~', "~0").replace('/', "~1")));
+        escaped.collect::<String>()
+    });
+    pointers.into_iter().find(|read| bound.iter().any(|bound| is_below(read, bound) || is_below(bound, read)))
+}

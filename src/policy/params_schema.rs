@@ -1,0 +1,167 @@
+//! JSON Schemas of the parameters of an action, compiled at load.
+//!
+//! No schema is fetched from anywhere: references stay within the schema. Patterns run in linear time. `format` is a note
+//! for readers, as the standard has it.
+
+use std::fmt;
+
+use jsonschema::error::{ValidationError, ValidationErrorKind};
+use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
+use serde_json::Value;
+
+/// A compiled schema.
+pub struct ParamsSchema {
+    validator: Validator,
+}
+
+impl fmt::Debug for ParamsSchema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ParamsSchema")
+    }
+}
+
+/// Why a schema cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadSchema {
+    /// JSON Pointer to the part of the schema that is wrong.
+    pub pointer: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// A parameter that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadParam {
+    /// JSON Pointer into the parameters; where one is missing, to where it should be.
+    pub pointer: String,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// The keywords that refer to another schema.
+const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
+
+/// Longest excerpt of a value in a message, in characters.
+const MAX_MESSAGE: usize = 240;
+
+/// Deepest nesting of a schema.
+const MAX_DEPTH: usize = 64;
+
+/// Most problems that are reported of one set of parameters.
+const MAX_PROBLEMS: usize = 32;
+
+impl ParamsSchema {
+    /// Compiles `schema`. Without `$schema` it is one of draft 2020-12.
+    ///
+    /// # Errors
+    /// The references that lead out of the schema, else what the standard does not allow.
+    pub fn compile(schema: &Value) -> Result<Self, Vec<BadSchema>> {
+        let mut outside = Vec::new();
+        references(schema, &mut String::new(), 0, &mut outside);
+        if !outside.is_empty() {
+            return Err(outside);
+        }
+        let options = jsonschema::options()
+            .with_pattern_options(PatternOptions::regex())
+            .should_validate_formats(false)
+            .with_retriever(Nowhere);
+        match options.build(schema) {
+            Ok(validator) => Ok(Self { validator }),
+            Err(error) => Err(vec![BadSchema {
+                pointer: error.instance_path().as_str().to_owned(),
+                message: excerpt(&error.to_string()),
+            }]),
+        }
+    }
+
+    /// What of `params` does not fit. What is not known yet is taken to fit: that is asked by the JSON Pointer to the
+    /// value, and whether it is missing.
+    #[must_use]
+    pub fn check(&self, params: &Value, is_open: &IsOpen<'_>) -> Vec<BadParam> {
+        let errors = self.validator.iter_errors(params).filter(|error| !is_excused(error, is_open));
+        errors.take(MAX_PROBLEMS).map(|error| bad_param(&error)).collect()
+    }
+}
+
+/// Whether the value at a JSON Pointer is not known yet; the second argument says that nothing is there.
+pub type IsOpen<'a> = dyn Fn(&str, bool) -> bool + 'a;
+
+/// Whether a value that is not known yet could make `error` go away.
+fn is_excused(error: &ValidationError<'_>, is_open: &IsOpen<'_>) -> bool {
+    if is_open(error.instance_path().as_str(), false) {
+        return true;
+    }
+    let some_branch = |branches: &[Vec<ValidationError<'static>>]| {
+        branches.iter().any(|errors| !errors.is_empty() && errors.iter().all(|error| is_excused(error, is_open)))
+    };
+    match error.kind() {
+        ValidationErrorKind::Required { .. } => is_open(&place(error), true),
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => some_branch(context),
+        _ => false,
+    }
+}
+
+fn bad_param(error: &ValidationError<'_>) -> BadParam {
+    BadParam { pointer: place(error), message: excerpt(&error.to_string()) }
+}
+
+/// Where the error is: for a member that is missing, where it should be.
+fn place(error: &ValidationError<'_>) -> String {
+    let path = error.instance_path().as_str();
+    match error.kind() {
+        ValidationErrorKind::Required { property: Value::String(name) } => {
+            format!("{path}/{}", name.replace('~', "~0").replace('/', "~1"))
+        }
+        _ => path.to_owned(),
+    }
+}
+
+fn excerpt(message: &str) -> String {
+    match message.char_indices().nth(MAX_MESSAGE) {
+        Some((end, _)) => format!("{}…", message.get(..end).unwrap_or_default()),
+        None => message.to_owned(),
+    }
+}
+
+/// Finds references that lead out of the schema, and nesting beyond what can be compiled.
+fn references(schema: &Value, pointer: &mut String, depth: usize, out: &mut Vec<BadSchema>) {
+    if depth > MAX_DEPTH {
+        let message = format!("the schema is nested deeper than {MAX_DEPTH} levels");
+        return out.push(BadSchema { pointer: pointer.clone(), message });
+    }
+    let length = pointer.len();
+    match schema {
+        Value::Object(members) => {
+            for (key, member) in members {
+                pointer.push('/');
+                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                match member {
+                    Value::String(target) if REFERENCES.contains(&key.as_str()) && !target.starts_with('#') => {
+                        let message = format!("`{key}` leads to `{}`, outside of the schema", excerpt(target));
+                        out.push(BadSchema { pointer: pointer.clone(), message });
+                    }
+                    member => references(member, pointer, depth + 1, out),
+                }
+                pointer.truncate(length);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                pointer.push('/');
+                pointer.push_str(&index.to_string());
+                references(item, pointer, depth + 1, out);
+                pointer.truncate(length);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Fetches nothing.
+struct Nowhere;
+
+impl Retrieve for Nowhere {
+    fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        Err(format!("`{uri}` is not part of the schema, and schemas are not fetched").into())
+    }
+}
