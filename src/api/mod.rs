@@ -36,6 +36,7 @@ mod service;
 mod socket;
 mod stream;
 mod timer;
+mod unsent;
 mod wire;
 mod wire_plan;
 mod worker;
