@@ -93,6 +93,8 @@ fn import(args: &CatalogImportArgs) -> Result<ExitCode, CommandError> {
         "{BOLD}{colour}{verdict}{RESET}; actions: {actions}, left out: {}, errors: {errors}, notes: {warnings}",
         imported.left_out
     );
-    anstream::eprintln!("Next: label what is sensitive among the parameters, and the output fields that may be copied.");
+    anstream::eprintln!(
+        "Next: label what is sensitive among the parameters, and the output fields that may be copied."
+    );
     Ok(ExitCode::from(if errors == 0 { exit::OK } else { exit::FAILED }))
 }

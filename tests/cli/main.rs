@@ -151,7 +151,8 @@ fn a_catalogue_is_made_of_the_tools_of_a_server() {
         {"name": "read", "inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": true, "openWorldHint": false}},
         {"name": "wipe", "description": "Removes all.", "inputSchema": {"type": "object"}}]}"#;
     let folder = folder_with(&[("tools.json", tools), ("bad.json", r#"[{"name": " x"}, {"name": "y"}]"#)]);
-    let (code, out, error) = lictor(folder.path(), &["catalog", "import", "--mcp", "tools.json", "-o", "catalogue.yaml"]);
+    let (code, out, error) =
+        lictor(folder.path(), &["catalog", "import", "--mcp", "tools.json", "-o", "catalogue.yaml"]);
     assert_eq!((code, out.as_str()), (0, ""), "{error}");
     assert!(error.contains("imported; actions: 2, left out: 0, errors: 0, notes: 0"), "{error}");
     let (code, _, error) = lictor(folder.path(), &["check", "catalogue.yaml"]);

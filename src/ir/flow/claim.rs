@@ -101,9 +101,8 @@ struct Argument<'l, 'v> {
 impl<'l, 'v> Argument<'l, 'v> {
     fn of(leaf: &'l FoundLeaf<'v>, action: Option<&CatalogAction>) -> Self {
         let day = match (leaf.value, action.and_then(|action| action.params_schema.as_deref())) {
-            (Some(Value::String(text)), Some(schema)) => Day::of_value(text).filter(|_| {
-                pointer::tokens(&leaf.path).is_some_and(|tokens| date::is_date(schema, &tokens))
-            }),
+            (Some(Value::String(text)), Some(schema)) => Day::of_value(text)
+                .filter(|_| pointer::tokens(&leaf.path).is_some_and(|tokens| date::is_date(schema, &tokens))),
             _ => None,
         };
         Self { leaf, text: leaf_text(leaf).unwrap_or_default(), day }
@@ -127,7 +126,11 @@ impl<'l, 'v> Argument<'l, 'v> {
         if self.is_said(evidence) {
             for point in covering() {
                 let is_own = point.path.len() == self.leaf.path.len();
-                point.quotes.iter().filter(|quote| is_own || self.repeats(quote, evidence)).for_each(|q| q.used.set(true));
+                point
+                    .quotes
+                    .iter()
+                    .filter(|quote| is_own || self.repeats(quote, evidence))
+                    .for_each(|q| q.used.set(true));
             }
             return None;
         }
@@ -219,7 +222,12 @@ impl<'l, 'v> Argument<'l, 'v> {
     }
 
     /// Where a value of which nothing is said comes from, by what was written and observed.
-    fn explain<'a>(&self, step: usize, order: &Order<'_>, evidence: &Evidence<'_>) -> (Vec<Taken<'a>>, Option<Doubt<'a>>) {
+    fn explain<'a>(
+        &self,
+        step: usize,
+        order: &Order<'_>,
+        evidence: &Evidence<'_>,
+    ) -> (Vec<Taken<'a>>, Option<Doubt<'a>>) {
         let Some(observed) = &evidence.observed else { return (Vec::new(), Some(Doubt::Nothing)) };
         if self.is_said(evidence) {
             return (Vec::new(), None);
@@ -242,11 +250,12 @@ impl<'l, 'v> Argument<'l, 'v> {
 /// Whether a word points at somebody or something: an address, a link, a name with dots, a number of many digits.
 fn is_handle(word: &str) -> bool {
     let bytes = word.as_bytes();
-    let dotted = bytes.windows(3).any(|three| {
-        three[1] == b'.' && three[0].is_ascii_alphanumeric() && three[2].is_ascii_alphabetic()
-    });
+    let dotted = bytes
+        .windows(3)
+        .any(|three| three[1] == b'.' && three[0].is_ascii_alphanumeric() && three[2].is_ascii_alphabetic());
     let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let moment = bytes.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'/' | b'.' | b't' | b'z'));
+    let moment =
+        bytes.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'/' | b'.' | b't' | b'z'));
     let dated = moment && bytes.iter().any(|byte| matches!(byte, b'-' | b':' | b'/')) && digits <= 14;
     word.contains('@') || word.contains("://") || dotted || (digits >= 6 && !dated)
 }
@@ -260,7 +269,8 @@ mod tests {
         for word in ["a@x.com", "https://x", "www.evil.example", "gb29nwbk60161331926819", "+4917612345", "bill.pdf"] {
             assert!(is_handle(word), "{word}");
         }
-        for word in ["hello", "19:00", "2024-05-26", "2024-05-26t19:00:00", "1000.5", "q3", "2024", "e.", "well-known"] {
+        for word in ["hello", "19:00", "2024-05-26", "2024-05-26t19:00:00", "1000.5", "q3", "2024", "e.", "well-known"]
+        {
             assert!(!is_handle(word), "{word}");
         }
     }

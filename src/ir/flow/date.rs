@@ -110,8 +110,18 @@ impl Word<'_> {
 
     fn month(&self) -> Option<u16> {
         const MONTHS: [&str; 12] = [
-            "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
-            "november", "december",
+            "january",
+            "february",
+            "march",
+            "april",
+            "may",
+            "june",
+            "july",
+            "august",
+            "september",
+            "october",
+            "november",
+            "december",
         ];
         let at = MONTHS.iter().position(|month| {
             *month == self.text || month.get(..3) == Some(self.text) || (self.text == "sept" && *month == "september")

@@ -85,8 +85,7 @@ fn may_flow(actions: &[Option<&CatalogAction>], rules: &[FlowRule], labels: &[&T
 }
 
 /// All sinks that a label reaches against a rule, in the order of the plan.
-fn offences<'a>(
-    reporter: &Reporter<'a>, rules: &'a [FlowRule], labels: &[&Text]) -> Vec<Offence<'a>> {
+fn offences<'a>(reporter: &Reporter<'a>, rules: &'a [FlowRule], labels: &[&Text]) -> Vec<Offence<'a>> {
     let mut offences: Vec<Offence<'a>> = Vec::new();
     for (rank, origins) in reporter.origins.iter().enumerate() {
         let Some(action) = reporter.actions[reporter.order.position(rank)] else { continue };

@@ -178,7 +178,14 @@ impl Survey {
         }
     }
 
-    fn walk_map(&mut self, from: usize, action: Option<&CatalogAction>, map: &Attributes, path: &mut String, depth: usize) {
+    fn walk_map(
+        &mut self,
+        from: usize,
+        action: Option<&CatalogAction>,
+        map: &Attributes,
+        path: &mut String,
+        depth: usize,
+    ) {
         let length = path.len();
         for (key, value) in map {
             pointer::push_key(path, key);

@@ -107,7 +107,10 @@ impl<'a> Reporter<'a> {
         let origin = match (is_known, leaf.doubt(&self.origins[rank])) {
             (false, Some(doubt)) => {
                 let why = why(doubt);
-                format!("{sink} {why}, so it may come from any step before it, {source} among them, which {returns} `{}`", rule.from)
+                format!(
+                    "{sink} {why}, so it may come from any step before it, {source} among them, which {returns} `{}`",
+                    rule.from
+                )
             }
             _ => {
                 let part = match cause.output_path {
@@ -127,7 +130,10 @@ impl<'a> Reporter<'a> {
             ValidationStatus::Reject => "must not reach",
             ValidationStatus::Pass | ValidationStatus::Escalate => "needs approval to reach",
         };
-        format!("{origin}{more}; `{}` {verdict} `{}` (flow `{}/{}`{reason})", rule.from, rule.to, rule.document, rule.name)
+        format!(
+            "{origin}{more}; `{}` {verdict} `{}` (flow `{}/{}`{reason})",
+            rule.from, rule.to, rule.document, rule.name
+        )
     }
 
     fn help(&self, offence: &Offence<'_>, cause: &Cause<'_>, is_known: bool) -> String {
@@ -171,7 +177,9 @@ impl<'a> Reporter<'a> {
             return "let a human approve the plan, or take the value from the user".to_owned();
         }
         let fields = clean.join("`, `");
-        format!("copy a field whole that carries no label (`{fields}`), take the value from the user, or let a human approve")
+        format!(
+            "copy a field whole that carries no label (`{fields}`), take the value from the user, or let a human approve"
+        )
     }
 
     /// The step, as a person finds it.
@@ -200,7 +208,9 @@ fn why(doubt: &Doubt<'_>) -> String {
         Doubt::LeftOver(word) => {
             format!("is the user's only in part: `{}` stands in no user message", shown(word))
         }
-        Doubt::Constant => "is said to be a constant, but was chosen after something untrusted may have been read".to_owned(),
+        Doubt::Constant => {
+            "is said to be a constant, but was chosen after something untrusted may have been read".to_owned()
+        }
         Doubt::NoSuchStep(id) => {
             format!("is said to come from step `{}`, which does not run before it", shown(id))
         }

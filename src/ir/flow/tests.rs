@@ -78,7 +78,9 @@ fn action(name: &str, entry: &Json) -> CatalogAction {
 
 fn labelled(entries: &Json) -> Vec<LabelledPath> {
     let entries = entries.as_object().into_iter().flatten();
-    entries.map(|(path, labels)| LabelledPath { path: PathPattern::parse(path).expect("a path"), labels: texts(labels) }).collect()
+    entries
+        .map(|(path, labels)| LabelledPath { path: PathPattern::parse(path).expect("a path"), labels: texts(labels) })
+        .collect()
 }
 
 fn texts(list: &Json) -> Vec<Text> {
@@ -108,9 +110,9 @@ fn plan(json: &Json) -> Plan {
             .map(|step| Step {
                 step_id: text(&step["id"]),
                 action: text(&step["do"]),
-                params: step["params"].as_object().map_or_else(Attributes::default, |map| {
-                    Attributes::try_from(map).expect("params")
-                }),
+                params: step["params"]
+                    .as_object()
+                    .map_or_else(Attributes::default, |map| Attributes::try_from(map).expect("params")),
                 depends_on: texts(&step["after"]),
                 inputs: list(&step["in"]).iter().map(input).collect(),
                 ..Step::default()

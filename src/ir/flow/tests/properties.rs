@@ -8,9 +8,18 @@ use crate::model::{Attributes, Input, Observation, Ordering, Origin, Plan, Step,
 use super::{findings, summary};
 
 const ACTIONS: [&str; 9] = [
-    "mail.search", "wiki.read", "chat.read", "contacts.list", "text.sum", "files.create", "bank.transfer", "mail.send", "unheard.of",
+    "mail.search",
+    "wiki.read",
+    "chat.read",
+    "contacts.list",
+    "text.sum",
+    "files.create",
+    "bank.transfer",
+    "mail.send",
+    "unheard.of",
 ];
-const WORDS: [&str; 9] = ["anna", "bob@x.com", "1,000.50", "1000.5", "2024-05-15", "may 15", "true", "", "evil@y.com, anna"];
+const WORDS: [&str; 9] =
+    ["anna", "bob@x.com", "1,000.50", "1000.5", "2024-05-15", "may 15", "true", "", "evil@y.com, anna"];
 const PATHS: [&str; 12] =
     ["", "/recipient", "/amount", "/date", "/to", "/to/0", "/to/1/x", "/body", "/title", "nonsense", "/~2", "/*"];
 const OUTPUT_PATHS: [&str; 8] = ["", "/0/id", "/0/body", "/anna", "/anna/note", "/id", "x", "/0/sender"];
@@ -62,7 +71,13 @@ fn step() -> impl Strategy<Value = Step> {
     let params = map_of(value(), &["recipient", "amount", "date", "to", "body", "title"]);
     let inputs = prop::collection::vec(input(), 0..4);
     (prop::sample::select(&ACTIONS[..]), params, inputs, prop::collection::vec(id(), 0..3)).prop_map(
-        |(action, params, inputs, depends_on)| Step { action: action.into(), params, inputs, depends_on, ..Step::default() },
+        |(action, params, inputs, depends_on)| Step {
+            action: action.into(),
+            params,
+            inputs,
+            depends_on,
+            ..Step::default()
+        },
     )
 }
 
@@ -78,10 +93,7 @@ fn any_plan(observed: usize) -> impl Strategy<Value = Plan> {
         Plan {
             steps,
             ordering: if dag { Ordering::Dag } else { Ordering::Sequential },
-            observations: observations
-                .into_iter()
-                .map(|(step_id, output)| Observation { step_id, output })
-                .collect(),
+            observations: observations.into_iter().map(|(step_id, output)| Observation { step_id, output }).collect(),
             user_messages: said.into_iter().map(|words| words.join(" ").into()).collect(),
             ..Plan::default()
         }

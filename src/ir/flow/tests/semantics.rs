@@ -71,7 +71,11 @@ fn numbers_and_dates_are_compared_by_value() {
 fn what_is_not_said_is_unknown() {
     assert_eq!(violated(&pay(json!("DE1"), json!([]), &["pay DE1"])), REJECTED, "nothing is said");
     assert_eq!(violated(&pay(json!("DE1"), json!([["recipient", "user", ""]]), &["pay DE1"])), REJECTED, "no pointer");
-    assert_eq!(violated(&pay(json!("DE1"), json!([["/recipient", "constant"]]), &[])), REJECTED, "a constant, too late");
+    assert_eq!(
+        violated(&pay(json!("DE1"), json!([["/recipient", "constant"]]), &[])),
+        REJECTED,
+        "a constant, too late"
+    );
     let early = json!({"steps": [
         {"id": "pay", "do": "bank.transfer", "params": {"recipient": "DE1"}, "in": [["/recipient", "constant"]]},
         {"id": "mails", "do": "mail.search"},
@@ -137,7 +141,8 @@ fn labels_travel_along_inputs_and_are_cut_at_fields() {
     assert_eq!(violated(&relay("/text")), REJECTED, "what was made of a stranger's text");
     assert_eq!(violated(&relay("/id")), [""; 0], "an id is not made of it");
     let found = findings(&plan(&relay("/text"))).violations;
-    let way: Vec<_> = found[0].flow.iter().map(|hop| (hop.step_id.as_str(), hop.path.as_str(), hop.label.as_str())).collect();
+    let way: Vec<_> =
+        found[0].flow.iter().map(|hop| (hop.step_id.as_str(), hop.path.as_str(), hop.label.as_str())).collect();
     assert_eq!(
         way,
         [("mails", "/0/body", "strangers"), ("file", "/text", "strangers"), ("pay", "/recipient", "recipient")]

@@ -55,7 +55,8 @@ fn hostile_quotes_end_in_refusal() {
     let mut plan = plan(&json!({"said": [message]}));
     plan.steps = steps(500, |number| Step {
         action: if number == 0 { "mail.search" } else { "bank.transfer" }.into(),
-        params: Attributes::from_entries(vec![("recipient".into(), Value::String(quote(number).into()))]).expect("params"),
+        params: Attributes::from_entries(vec![("recipient".into(), Value::String(quote(number).into()))])
+            .expect("params"),
         inputs: vec![Input { path: "/recipient".into(), origin: Origin::User { quote: "".into() } }; 3],
         ..Step::default()
     });
@@ -80,7 +81,8 @@ fn many_claims_about_many_arguments() {
 #[test]
 fn deep_params_and_outputs_are_looked_into_only_so_far() {
     let deep = (0..200).fold(Value::String("x".into()), |inner, _| Value::List(vec![inner].into()));
-    let mut plan = plan(&json!({"said": ["x"], "seen": {"mails": "y"}, "steps": [{"id": "mails", "do": "mail.search"}]}));
+    let mut plan =
+        plan(&json!({"said": ["x"], "seen": {"mails": "y"}, "steps": [{"id": "mails", "do": "mail.search"}]}));
     plan.observations[0].output = deep.clone();
     plan.steps.push(Step {
         action: "bank.transfer".into(),

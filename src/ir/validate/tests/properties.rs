@@ -30,10 +30,11 @@ fn attributes_of(value: impl Strategy<Value = Value>) -> impl Strategy<Value = A
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let one = (attributes_of(value()), attributes_of(value()), proptest::option::of(0i64..1_000), any::<bool>());
     proptest::collection::vec(one, 1..6).prop_map(|steps| {
-        let of = |(index, (params, constraints, budget_cents, is_transfer)): (usize, (Attributes, Attributes, _, bool))| {
-            let base = if is_transfer { transfer(&format!("s{index}")) } else { search(&format!("s{index}")) };
-            Step { params, constraints, budget_cents, ..base }
-        };
+        let of =
+            |(index, (params, constraints, budget_cents, is_transfer)): (usize, (Attributes, Attributes, _, bool))| {
+                let base = if is_transfer { transfer(&format!("s{index}")) } else { search(&format!("s{index}")) };
+                Step { params, constraints, budget_cents, ..base }
+            };
         steps.into_iter().enumerate().map(of).collect()
     })
 }

@@ -43,7 +43,11 @@ fn annotations_give_tier_and_labels() {
         let answer = json!({"tools": [tool("t", annotations.clone())]}).to_string();
         let imported = import_mcp(&answer, "mcp", None);
         let [action] = &actions(&imported.yaml)[..] else { panic!("one action: {}", imported.yaml) };
-        assert_eq!((action.tier, &action.labels[..]), (tier, &labels.iter().map(|l| (*l).into()).collect::<Vec<_>>()[..]), "{annotations}");
+        assert_eq!(
+            (action.tier, &action.labels[..]),
+            (tier, &labels.iter().map(|l| (*l).into()).collect::<Vec<_>>()[..]),
+            "{annotations}"
+        );
     }
 }
 
