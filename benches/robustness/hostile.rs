@@ -7,11 +7,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::attacks::{ATTACKS, Attack, Target};
+use crate::attacks::{self, ATTACKS, Attack, Target};
 use crate::harness::{Client, Lictor, question};
-
-const POLICY: &str =
-    "apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {name: p}\nspec:\n  rules:\n    - {name: r, effect: allow}\n";
 
 /// How long a caller is watched, undisturbed and during each attack.
 const WATCHED: Duration = Duration::from_secs(4);
@@ -48,7 +45,7 @@ pub fn run(scale: usize, only: Option<&str>) {
 }
 
 async fn measure(attack: &Attack, scale: usize) {
-    let lictor = Lictor::start(POLICY);
+    let lictor = Lictor::start(&attacks::policy());
     let client = lictor.client().await;
     watch(&client).await; // warms both sides
     let calm = watch(&client).await;

@@ -11,6 +11,7 @@
 )]
 
 #[path = "../../tests/system/hostile/attacks.rs"]
+#[allow(dead_code, reason = "shared with the tests, which use more of it")]
 mod attacks;
 #[path = "../../tests/system/harness.rs"]
 #[allow(dead_code, reason = "shared with the tests, which use more of it")]

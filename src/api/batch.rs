@@ -19,7 +19,8 @@ const TURN: Duration = Duration::from_micros(200);
 /// Answers the batch in `message`, as a framed `EvaluateBatchResponse`.
 ///
 /// # Errors
-/// The batch itself is malformed or invalid, its pin is not resident, or the deadline passed between two items.
+/// The batch itself is malformed or invalid, its pin is not resident, the deadline passed between two items, or too many
+/// bytes of answers wait to be sent.
 pub async fn answer_batch(
     connection: Rc<Connection>,
     message: Bytes,
@@ -36,9 +37,11 @@ pub async fn answer_batch(
     if let Some(snapshot) = &snapshot {
         snapshot_ref(&mut Writer::new(&mut content), 1, snapshot.label());
     }
+    let mut room = connection.worker().unsent.room();
     let mut turn = Instant::now();
     for item in batch.items {
         Writer::new(&mut content).nested(2, |out| answer_item(&connection, item, snapshot.as_deref(), out));
+        room.grow_to(content.len())?;
         let now = Instant::now();
         if deadline.is_some_and(|deadline| now >= deadline) {
             return Err(Refusal::deadline_exceeded());
@@ -50,7 +53,7 @@ pub async fn answer_batch(
     }
     let mut framed = Vec::with_capacity(content.len() + super::frame::HEADER_BYTES);
     write_frame(&mut framed, |out| out.extend_from_slice(&content));
-    Ok(Bytes::from(framed))
+    Ok(room.around(framed))
 }
 
 fn answer_item(

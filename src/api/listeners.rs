@@ -10,6 +10,9 @@ use super::options::ServerOptions;
 use super::server::ServerError;
 use super::socket::{self, BoundSocket};
 
+/// Connections that may wait to be accepted; beyond it the kernel makes clients try again, a second later at the earliest.
+const BACKLOG: i32 = 1_024;
+
 /// The listeners of the decision service, bound and not served. Who connects waits.
 #[derive(Debug)]
 pub struct Listeners {
@@ -63,6 +66,7 @@ fn bind_tcp(
         _ => ServerError::Address { address, flag, source },
     };
     let listener = std::net::TcpListener::bind(address).map_err(failed)?;
+    rustix::net::listen(&listener, BACKLOG).map_err(|error| failed(error.into()))?;
     listener.set_nonblocking(true).map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     let _entered = control.enter();

@@ -13,6 +13,9 @@ use super::compute::{BytesPermit, Compute};
 use super::frame::{Frames, Next};
 use super::refusal::Refusal;
 
+/// Memory for messages up to so many bytes is not claimed: the limit on calls in flight bounds it.
+pub const UNCLAIMED_BYTES: usize = 16 * 1_024;
+
 /// Waits until the one message of a call and the end of the request are there.
 ///
 /// Usually both have arrived with the headers, so that the first poll is ready and no timer is set.

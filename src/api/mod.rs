@@ -35,6 +35,7 @@ mod service;
 mod socket;
 mod stream;
 mod timer;
+mod unsent;
 mod wire;
 mod wire_plan;
 mod worker;

@@ -44,6 +44,9 @@ pub struct ConnectionLimits {
     pub connections: usize,
     /// Most calls in flight, streams included; further ones are RESOURCE_EXHAUSTED.
     pub in_flight: usize,
+    /// Most bytes of answers that wait to be sent, where they are larger than 4 KiB each; further ones are
+    /// RESOURCE_EXHAUSTED.
+    pub unsent_bytes: usize,
     /// Most calls in flight on one connection; HTTP/2 makes further ones wait at the client.
     pub streams_per_connection: u32,
     /// Most bytes of request headers.
@@ -65,8 +68,9 @@ pub struct ConnectionLimits {
 impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
-            connections: 1_024,
+            connections: 16_384,
             in_flight: 8_192,
+            unsent_bytes: 64 * 1_024 * 1_024,
             streams_per_connection: 256,
             header_list_bytes: 16 * 1_024,
             pending_reset_streams: 64,

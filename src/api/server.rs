@@ -21,6 +21,7 @@ use super::options::ServerOptions;
 use super::plans::PlanDesk;
 use super::routes;
 use super::socket::BoundSocket;
+use super::unsent::Unsent;
 use super::worker::{self, Worker};
 use crate::event::Recorder;
 use crate::snapshot::Holder;
@@ -158,6 +159,7 @@ impl Server {
         let readiness = Readiness::new(state.holder.clone(), drain.clone());
         let connections = Admission::new(options.connections.connections);
         let calls = Admission::new(options.connections.in_flight);
+        let unsent = Unsent::new(options.connections.unsent_bytes);
 
         let routes = routes::build(readiness.clone(), options.reflection)?;
 
@@ -184,6 +186,7 @@ impl Server {
                 plans,
                 connection_limits: options.connections.clone(),
                 admission: calls.clone(),
+                unsent: unsent.clone(),
                 routes: routes.clone(),
                 telemetry: state.telemetry.clone(),
                 drain: drain.clone(),

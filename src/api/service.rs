@@ -21,7 +21,7 @@ use super::connection::Connection;
 use super::deadline;
 use super::decode;
 use super::frame::write_frame;
-use super::message::OneMessage;
+use super::message::{OneMessage, UNCLAIMED_BYTES};
 use super::refusal::Refusal;
 use super::reply::Reply;
 use super::routed::RoutedBody;
@@ -64,17 +64,19 @@ impl Calls {
             "/lictor.v1.DecisionService/ValidateIR" => {
                 let message = self.plan_message(request, deadline);
                 let (plans, actor) = (worker.plans.clone(), self.connection.actor().clone());
+                let unsent = worker.unsent.clone();
                 Call::later(async move {
                     let _permit = permit;
-                    plans.validate(message, deadline, actor).await.map(Reply::message)
+                    unsent.hold(plans.validate(message, deadline, actor).await?).map(Reply::message)
                 })
             }
             "/lictor.v1.DecisionService/VerifyDag" => {
                 let message = self.plan_message(request, deadline);
                 let (plans, actor) = (worker.plans.clone(), self.connection.actor().clone());
+                let unsent = worker.unsent.clone();
                 Call::later(async move {
                     let _permit = permit;
-                    plans.verify(message, deadline, actor).await.map(Reply::message)
+                    unsent.hold(plans.verify(message, deadline, actor).await?).map(Reply::message)
                 })
             }
             "/lictor.v1.DecisionService/EvaluateStream" => {
@@ -89,14 +91,15 @@ impl Calls {
         let worker = self.connection.worker();
         let limit = worker.desk.limits.message_bytes;
         OneMessage::new(request.into_body(), limit, deadline, worker.connection_limits.request)
+            .with_claims(worker.plans.compute.clone(), UNCLAIMED_BYTES)
     }
 
     /// A message that holds a plan, and may be much larger than others.
     fn plan_message(&self, request: Request<Incoming>, deadline: Option<Instant>) -> OneMessage {
         let worker = self.connection.worker();
-        let Limits { plan_bytes, message_bytes, .. } = *worker.desk.limits;
+        let Limits { plan_bytes, .. } = *worker.desk.limits;
         OneMessage::new(request.into_body(), plan_bytes, deadline, worker.connection_limits.request)
-            .with_claims(worker.plans.compute.clone(), message_bytes)
+            .with_claims(worker.plans.compute.clone(), UNCLAIMED_BYTES)
     }
 
     /// Everything that tonic serves.
@@ -222,6 +225,7 @@ impl Evaluate {
         let mut framed = Vec::with_capacity(ANSWER_BYTES);
         let mut outcome = Ok(());
         write_frame(&mut framed, |out| outcome = desk.answer_decoded(decoded, self.connection.actor(), out));
-        outcome.map(|()| Bytes::from(framed))
+        outcome?;
+        self.connection.worker().unsent.hold(framed)
     }
 }

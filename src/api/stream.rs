@@ -14,11 +14,13 @@ use hyper::body::{Body, Frame, Incoming};
 use tokio::time::Sleep;
 
 use super::admission::Permit;
+use super::compute::BytesPermit;
 use super::connection::Connection;
 use super::decode;
 use super::drain::Drained;
 use super::encode::Writer;
 use super::frame::{Frames, Next, write_frame};
+use super::message::UNCLAIMED_BYTES;
 use super::refusal::Refusal;
 use super::reply::{ok_trailers, refusal_trailers};
 
@@ -34,6 +36,9 @@ pub struct DecisionStream {
     answers: Vec<u8>,
     deadline: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Until when the rest of a message that has begun must have arrived, and the memory that it needs.
+    patience: Option<Pin<Box<Sleep>>>,
+    claimed: Option<BytesPermit>,
     drained: Drained,
     state: State,
     _permit: Permit,
@@ -60,6 +65,8 @@ impl DecisionStream {
             answers: Vec::new(),
             deadline,
             timer,
+            patience: None,
+            claimed: None,
             drained,
             state: State::Open,
             _permit: permit,
@@ -71,7 +78,10 @@ impl DecisionStream {
         loop {
             match &self.state {
                 State::Open => {}
-                _ if !self.answers.is_empty() => return Poll::Ready(Some(self.chunk())),
+                _ if !self.answers.is_empty() => match self.chunk() {
+                    Some(frame) => return Poll::Ready(Some(frame)),
+                    None => continue,
+                },
                 State::Ended => return Poll::Ready(None),
                 State::Ending(status) => {
                     let trailers = match status {
@@ -89,8 +99,10 @@ impl DecisionStream {
                 self.state = State::Ending(Err(Refusal::deadline_exceeded()));
                 continue;
             }
-            if self.answer_arrived() {
-                return Poll::Ready(Some(self.chunk()));
+            if self.answer_arrived()
+                && let Some(frame) = self.chunk()
+            {
+                return Poll::Ready(Some(frame));
             }
             if !matches!(self.state, State::Open) {
                 continue;
@@ -107,7 +119,11 @@ impl DecisionStream {
                     self.state = State::Ending(Err(refusal));
                 }
                 Poll::Ready(None) => self.state = State::Ending(Ok(())),
-                Poll::Pending if !self.answers.is_empty() => return Poll::Ready(Some(self.chunk())),
+                Poll::Pending if !self.answers.is_empty() => {
+                    if let Some(frame) = self.chunk() {
+                        return Poll::Ready(Some(frame));
+                    }
+                }
                 Poll::Pending => match self.poll_end(cx) {
                     Poll::Ready(refusal) => self.state = State::Ending(Err(refusal)),
                     Poll::Pending => return Poll::Pending,
@@ -120,20 +136,37 @@ impl DecisionStream {
     fn answer_arrived(&mut self) -> bool {
         loop {
             match self.frames.next() {
-                Next::Message(message) => self.answer(&message),
+                Next::Message(message) => {
+                    self.answer(&message);
+                    (self.patience, self.claimed) = (None, None);
+                }
                 Next::TooLarge(size) => {
                     let refusal = Refusal::message_too_large(size, self.frames.limit());
                     self.answer_refusal("", &refusal);
+                    (self.patience, self.claimed) = (None, None);
                 }
                 Next::Compressed => {
                     self.state = State::Ending(Err(Refusal::compressed()));
                     return false;
                 }
-                Next::Incomplete => return false,
+                Next::Incomplete => {
+                    self.claim();
+                    return false;
+                }
             }
             if self.answers.len() >= CHUNK_BYTES {
                 return true;
             }
+        }
+    }
+
+    /// Claims the memory for a large message that has begun; ends the stream where there is none.
+    fn claim(&mut self) {
+        let size = self.frames.announced().filter(|size| *size > UNCLAIMED_BYTES && self.claimed.is_none());
+        match size.map(|size| self.connection.worker().plans.compute.claim(size)) {
+            Some(Ok(claimed)) => self.claimed = Some(claimed),
+            Some(Err(refusal)) => self.state = State::Ending(Err(refusal)),
+            None => {}
         }
     }
 
@@ -173,10 +206,24 @@ impl DecisionStream {
         {
             return Poll::Ready(Refusal::deadline_exceeded());
         }
+        if self.frames.is_amid_message() {
+            let limit = self.connection.worker().connection_limits.request;
+            let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+            if patience.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Refusal::request_timeout());
+            }
+        }
         Pin::new(&mut self.drained).poll(cx).map(|()| Refusal::shutting_down())
     }
 
-    fn chunk(&mut self) -> Frame<Bytes> {
-        Frame::data(Bytes::from(std::mem::take(&mut self.answers)))
+    /// The answers so far; `None`, and the end of the stream, where too much waits to be sent already.
+    fn chunk(&mut self) -> Option<Frame<Bytes>> {
+        match self.connection.worker().unsent.hold(std::mem::take(&mut self.answers)) {
+            Ok(answers) => Some(Frame::data(answers)),
+            Err(refusal) => {
+                self.state = State::Ending(Err(refusal));
+                None
+            }
+        }
     }
 }

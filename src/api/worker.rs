@@ -14,6 +14,7 @@ use super::drain::{Drain, Drained};
 use super::options::ConnectionLimits;
 use super::plans::PlanDesk;
 use super::refusal::Refusal;
+use super::unsent::Unsent;
 use crate::telemetry::Telemetry;
 
 /// A connection on its way to a worker.
@@ -36,6 +37,8 @@ pub struct Worker {
     pub connection_limits: ConnectionLimits,
     /// Calls in flight, of all workers.
     pub admission: Admission,
+    /// Bytes of answers that wait to be sent, of all workers.
+    pub unsent: Unsent,
     /// The services that tonic serves.
     pub routes: tonic::service::Routes,
     /// Where refusals are counted.

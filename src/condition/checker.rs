@@ -62,7 +62,7 @@ pub(super) fn check(ast: &Ast, scope: &Scope) -> Checked {
 }
 
 /// Reports a root that is not a condition.
-pub(super) fn check_is_bool(ast: &Ast, checked: &mut Checked) {
+pub(super) fn check_is_bool(ast: &Ast, scope: &Scope, checked: &mut Checked) {
     let root = ast.root();
     match checked.ty(root) {
         Ty::Bool => {}
@@ -73,7 +73,7 @@ pub(super) fn check_is_bool(ast: &Ast, checked: &mut Checked) {
                 _ => format!("the condition is {}, not bool", with_article(ty)),
             };
             let problem = Problem::error("type-mismatch", Place::When(ast.range(root)), message)
-                .help("a condition compares or tests something, for example `context.amount > 50.0`");
+                .help(format!("a condition compares or tests something, for example `{}`", scope.example));
             checked.problems.push(problem);
         }
     }

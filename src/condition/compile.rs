@@ -38,7 +38,7 @@ pub(super) fn compile_in(
         Ok(ast) => {
             let mut checked = checker::check(&ast, scope);
             if checked.problems.is_empty() {
-                checker::check_is_bool(&ast, &mut checked);
+                checker::check_is_bool(&ast, scope, &mut checked);
             }
             problems.append(&mut checked.problems);
             Some((ast, checked))

@@ -147,6 +147,8 @@ pub(super) struct Scope {
     pub(super) variables: &'static [Variable],
     /// Names that people bring from elsewhere, and what they are here.
     pub(super) hints: &'static [(&'static str, &'static str)],
+    /// A condition.
+    pub(super) example: &'static str,
     /// Whether an attribute that is missing simply differs from every constant, where the outermost `&&` compares it by
     /// `==` or `in`, so that it needs no guard. Whoever evaluates sees to it by
     /// [`Condition::required_attributes`](super::Condition::required_attributes).
@@ -200,6 +202,7 @@ pub(super) static DECISION: Scope = Scope {
         ("roles", "subject.roles"),
         ("tenant_id", "tenant"),
     ],
+    example: "context.amount > 50.0",
     missing_differs: false,
 };
 
@@ -252,6 +255,7 @@ pub(super) static STEP_OF_PLAN: Scope = Scope {
         Variable { name: "now", meaning: Meaning::Slot(Slot::Now) },
     ],
     hints: PLAN_HINTS,
+    example: "step.action == \"bank.transfer\"",
     missing_differs: true,
 };
 
@@ -262,6 +266,7 @@ pub(super) static WHOLE_PLAN: Scope = Scope {
         Variable { name: "now", meaning: Meaning::Slot(Slot::Now) },
     ],
     hints: PLAN_HINTS,
+    example: "ir.steps.size() > 20",
     missing_differs: false,
 };
 

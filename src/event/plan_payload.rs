@@ -3,7 +3,7 @@
 use super::json::{self, TimeFormat};
 use super::payload::subject;
 use super::plan_record::PlanRecord;
-use crate::model::{Input, Origin, Plan, Step, StepValidation, ValidationStatus, Violation};
+use crate::model::{Input, Origin, Plan, Step, StepValidation, Validation, ValidationStatus, Violation};
 
 /// Tier from which on a step of a plan that escalates is named as risky.
 const HIGH_RISK_TIER: u8 = 2;
@@ -33,7 +33,7 @@ pub(super) fn write(out: &mut Vec<u8>, times: &mut TimeFormat, record: &PlanReco
         json::integer_member(out, "required_level", level.into());
     }
     json::key(out, "steps");
-    json::list(out, validation.steps.iter(), step_validation);
+    json::list(out, validation.steps.iter(), |out, step| step_validation(out, validation, step));
     json::signed_member(out, "total_budget_cents", validation.total_budget_cents);
     json::key(out, "validation_time_ms");
     json::number(out, record.validation_nanos as f64 / 1e6);
@@ -58,6 +58,7 @@ fn violation(out: &mut Vec<u8>, found: &Violation) {
     json::string_member(out, "severity", found.severity.as_str());
     json::optional_member(out, "step_id", &found.step_id);
     json::optional_member(out, "path", &found.path);
+    json::optional_member(out, "rule", &found.rule);
     if !found.flow.is_empty() {
         json::key(out, "flow");
         json::list(out, found.flow.iter(), |out, hop| {
@@ -82,7 +83,7 @@ fn high_risk_step(out: &mut Vec<u8>, (validation, step): (&StepValidation, Optio
     out.push(b'}');
 }
 
-fn step_validation(out: &mut Vec<u8>, step: &StepValidation) {
+fn step_validation(out: &mut Vec<u8>, validation: &Validation, step: &StepValidation) {
     out.push(b'{');
     json::integer_member(out, "index", step.index.into());
     json::optional_member(out, "step_id", &step.step_id);
@@ -105,6 +106,10 @@ fn step_validation(out: &mut Vec<u8>, step: &StepValidation) {
     }
     json::string_member(out, "decision", step.decision.as_str());
     json::string_member(out, "reason_code", step.reason_code.as_str());
+    if let Some(rule) = validation.matched_rule(step) {
+        json::string_member(out, "matched_policy", &rule.policy);
+        json::string_member(out, "matched_rule", &rule.rule);
+    }
     out.push(b'}');
 }
 

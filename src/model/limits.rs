@@ -27,8 +27,6 @@ pub struct Limits {
     pub evaluation_cost: u64,
     /// Most rules in an explanation.
     pub explained_rules: usize,
-    /// Most steps of a plan. A plan with more is rejected with TOO_MANY_STEPS.
-    pub plan_steps: usize,
 }
 
 impl Default for Limits {
@@ -45,7 +43,6 @@ impl Default for Limits {
             roles: 64,
             evaluation_cost: 1_000_000,
             explained_rules: 64,
-            plan_steps: 1_000,
         }
     }
 }

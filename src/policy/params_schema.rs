@@ -83,7 +83,8 @@ impl ParamsSchema {
     }
 }
 
-/// Whether the value at a JSON Pointer is not known yet; the second argument says that nothing is there.
+/// Whether the value at a JSON Pointer is not known yet; the second argument says that something is missing there, so that
+/// what is not known below it counts too.
 pub type IsOpen<'a> = dyn Fn(&str, bool) -> bool + 'a;
 
 /// Whether a value that is not known yet could make `error` go away.
@@ -95,14 +96,18 @@ fn is_excused(error: &ValidationError<'_>, is_open: &IsOpen<'_>) -> bool {
         branches.iter().any(|errors| !errors.is_empty() && errors.iter().all(|error| is_excused(error, is_open)))
     };
     match error.kind() {
-        ValidationErrorKind::Required { .. } => is_open(&place(error), true),
+        ValidationErrorKind::Required { .. }
+        | ValidationErrorKind::MinItems { .. }
+        | ValidationErrorKind::MinProperties { .. }
+        | ValidationErrorKind::Contains => is_open(&place(error), true),
         ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => some_branch(context),
         _ => false,
     }
 }
 
+/// Values are left out of messages: they may be long, and they are not for every log.
 fn bad_param(error: &ValidationError<'_>) -> BadParam {
-    BadParam { pointer: place(error), message: excerpt(&error.to_string()) }
+    BadParam { pointer: place(error), message: excerpt(&error.masked_with("the value").to_string()) }
 }
 
 /// Where the error is: for a member that is missing, where it should be.

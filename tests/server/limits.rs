@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use lictor::api::proto::v1::{EvaluateRequest, EvaluateStreamRequest, Resource};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use lictor::api::proto::v1::{EvaluateBatchRequest, EvaluateRequest, EvaluateStreamRequest, Resource};
 use prost::Message;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -10,7 +11,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Code;
 
 use crate::harness::{Running, question, reason};
-use crate::raw::{Raw, framed, grpc};
+use crate::raw::{Open, Raw, framed, grpc};
 
 #[tokio::test]
 async fn messages_may_be_as_long_as_the_limit_and_no_longer() {
@@ -66,17 +67,35 @@ async fn a_message_that_does_not_come_is_not_waited_for() {
     body.send(message[..7].to_vec().into()).unwrap();
     let status = answer.await.grpc_status();
     assert_eq!((status.code(), reason(status.details()).0.as_str()), (Code::DeadlineExceeded, "REQUEST_TIMEOUT"));
+    // Nor on a stream, once it has begun.
+    let (body, answer) = raw.open(grpc("EvaluateStream"));
+    let message = framed(&EvaluateStreamRequest { request: Some(question("file.read")) }.encode_to_vec());
+    body.send([&message[..], &message[..7]].concat().into()).unwrap();
+    let status = answer.await.grpc_status();
+    assert_eq!((status.code(), reason(status.details()).0.as_str()), (Code::DeadlineExceeded, "REQUEST_TIMEOUT"));
 }
 
 #[tokio::test]
 async fn more_calls_than_the_limit_are_shed() {
-    let running = Running::start(|options| options.connections.in_flight = 1);
+    let running = Running::start(|options| options.connections.in_flight = 3);
     let mut client = running.client().await;
-    let (requests, stream) = mpsc::unbounded_channel::<EvaluateStreamRequest>();
-    let answers = client.evaluate_stream(UnboundedReceiverStream::new(stream)).await.unwrap();
-    let refused = client.evaluate(question("file.read")).await.unwrap_err();
-    assert_eq!((refused.code(), reason(refused.details()).0.as_str()), (Code::ResourceExhausted, "OVERLOADED"));
-    drop((requests, answers));
+    let mut open = Vec::new();
+    // One below, at and above the limit, with the streams that stay open.
+    for accepted in [true, true, true, false] {
+        let answer = client.evaluate(question("file.read")).await;
+        assert_eq!(answer.is_ok(), accepted, "{} streams are open: {answer:?}", open.len());
+        match answer {
+            Ok(_) => {
+                let (requests, stream) = mpsc::unbounded_channel::<EvaluateStreamRequest>();
+                open.push((requests, client.evaluate_stream(UnboundedReceiverStream::new(stream)).await.unwrap()));
+            }
+            Err(refused) => {
+                let found = (refused.code(), reason(refused.details()).0);
+                assert_eq!(found, (Code::ResourceExhausted, "OVERLOADED".to_owned()));
+            }
+        }
+    }
+    drop(open);
     while running.server.calls_in_flight() > 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -84,10 +103,74 @@ async fn more_calls_than_the_limit_are_shed() {
 }
 
 #[tokio::test]
-async fn more_connections_than_the_limit_are_closed() {
-    let running = Running::start(|options| options.connections.connections = 1);
+async fn more_calls_than_one_connection_may_have_wait() {
+    let running = Running::start(|options| options.connections.streams_per_connection = 3);
+    let address = running.server.tcp_address().unwrap();
+    let mut raw = Raw::connect(address).await;
+    let message = framed(&question("file.read").encode_to_vec());
+    // The server's settings have come with this answer.
+    assert_eq!(raw.call(grpc("Evaluate"), message.clone()).await.grpc_status().code(), Code::Ok);
+    let mut open: Vec<_> = (0..3).map(|_| raw.open(grpc("EvaluateStream"))).collect();
+    let (body, waiting) = raw.open(grpc("Evaluate"));
+    let waiting = tokio::spawn(waiting);
+    body.send(message.clone().into()).unwrap();
+    drop(body);
+    // Another connection is not held up, and three is all that this one has.
+    assert_eq!(Raw::connect(address).await.call(grpc("Evaluate"), message).await.grpc_status().code(), Code::Ok);
+    while running.server.calls_in_flight() < 3 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert!(!waiting.is_finished());
+    let (body, answer) = open.remove(0);
+    drop(body);
+    assert_eq!(answer.await.grpc_status().code(), Code::Ok);
+    assert_eq!(waiting.await.unwrap().grpc_status().code(), Code::Ok);
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_are_bounded() {
+    let running = Running::start(|options| options.connections.unsent_bytes = 100_000);
+    let batch = EvaluateBatchRequest { requests: vec![question("file.read"); 256], ..Default::default() };
+    let message = framed(&batch.encode_to_vec());
+    let stream = tokio::net::TcpStream::connect(running.server.tcp_address().unwrap()).await.unwrap();
+    // A client whose window takes one byte of each answer.
+    let (mut sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(1)
+        .handshake::<_, Open>(TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    let mut unread = Vec::new();
+    let refused = loop {
+        let (body, receiver) = mpsc::unbounded_channel();
+        body.send(message.clone().into()).unwrap();
+        drop(body);
+        let response = sender.send_request(grpc("EvaluateBatch").body(Open::new(receiver)).unwrap()).await.unwrap();
+        match tonic::Status::from_header_map(response.headers()) {
+            Some(status) => break status,
+            None => unread.push(response),
+        }
+        assert!(unread.len() < 100, "so much was answered that nobody read");
+    };
+    assert_eq!((refused.code(), reason(refused.details()).0.as_str()), (Code::ResourceExhausted, "OVERLOADED"));
+    assert!(!unread.is_empty());
+    // Small answers have room, and once the client is gone so have large ones.
     let mut client = running.client().await;
     assert!(client.evaluate(question("file.read")).await.is_ok());
+    assert!(client.evaluate_batch(batch.clone()).await.is_err());
+    drop((unread, sender));
+    while client.evaluate_batch(batch.clone()).await.is_err() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test]
+async fn more_connections_than_the_limit_are_closed() {
+    let running = Running::start(|options| options.connections.connections = 2);
+    let mut client = running.client().await;
+    assert!(client.evaluate(question("file.read")).await.is_ok());
+    let mut at_the_limit = running.client().await;
+    assert!(at_the_limit.evaluate(question("file.read")).await.is_ok());
     let mut second = tokio::net::TcpStream::connect(running.server.tcp_address().unwrap()).await.unwrap();
     assert_eq!(second.read(&mut [0; 16]).await.unwrap_or(0), 0);
     assert!(client.evaluate(question("file.read")).await.is_ok());
@@ -114,10 +197,26 @@ async fn a_client_that_does_not_introduce_itself_is_let_go() {
 
 #[tokio::test]
 async fn headers_beyond_the_limit_are_refused() {
-    let running = Running::start(|options| options.connections.header_list_bytes = 2_000);
+    let limit = 2_000;
+    let running = Running::start(|options| options.connections.header_list_bytes = limit);
     let mut raw = Raw::connect(running.server.tcp_address().unwrap()).await;
     let message = framed(&question("file.read").encode_to_vec());
-    let answer = raw.call(grpc("Evaluate").header("x-long", "x".repeat(4_000)), message.clone()).await;
-    assert_eq!(answer.http, http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    // Each counts as its name, its value and 32 bytes (RFC 9113, section 6.5.2).
+    let others = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":authority", "lictor"),
+        (":path", "/lictor.v1.DecisionService/Evaluate"),
+        ("content-type", "application/grpc"),
+        ("te", "trailers"),
+        ("x-long", ""),
+    ];
+    let rest: usize = others.iter().map(|(name, value)| name.len() + value.len() + 32).sum();
+    let edge = limit as usize - rest;
+    for (length, accepted) in [(edge - 1, true), (edge, true), (edge + 1, false), (2 * edge, false)] {
+        let answer = raw.call(grpc("Evaluate").header("x-long", "x".repeat(length)), message.clone()).await;
+        let expected = if accepted { http::StatusCode::OK } else { http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE };
+        assert_eq!(answer.http, expected, "{length} of {edge}");
+    }
     assert_eq!(raw.call(grpc("Evaluate"), message).await.grpc_status().code(), Code::Ok);
 }

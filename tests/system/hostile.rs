@@ -2,21 +2,19 @@
 //!
 //! `benches/hostile.rs` runs the same attacks harder and measures.
 
-use crate::harness::{Lictor, Load, wait_for};
+use crate::harness::{Lictor, Load, PATIENCE, wait_for};
 
 mod attacks;
 
+use attacks::frames::*;
 use attacks::{ATTACKS, Target};
-
-const POLICY: &str =
-    "apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {name: p}\nspec:\n  rules:\n    - {name: r, effect: allow}\n";
 
 /// Most that the server may hold while it is attacked, all buffers included. A server at rest holds about a tenth.
 const MOST_KIB: u64 = 256 * 1_024;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn others_are_served_while_one_attacks() {
-    let mut lictor = Lictor::start(POLICY);
+    let mut lictor = Lictor::start(&attacks::policy());
     let target = Target { tcp: lictor.tcp, scale: 1 };
     let load = Load::start(&lictor, 1, "a").await;
     wait_for("the first answers", || load.answered() > 10);
@@ -43,4 +41,45 @@ async fn others_are_served_while_one_attacks() {
     assert!(lictor.wait().success(), "{}", lictor.log());
     let (code, printed) = lictor.audit_verify();
     assert_eq!(code, 0, "{printed}");
+}
+
+/// What no well-meant client does ends its connection, with the reason.
+#[test]
+fn breaking_the_protocol_ends_the_connection() {
+    const PROTOCOL_ERROR: u32 = 0x1;
+    const FLOW_CONTROL_ERROR: u32 = 0x3;
+    const FRAME_SIZE_ERROR: u32 = 0x6;
+    const COMPRESSION_ERROR: u32 = 0x9;
+    const ENHANCE_YOUR_CALM: u32 = 0xb;
+    let lictor = Lictor::start(&attacks::policy());
+    let headers = |id| frame(HEADERS, END_HEADERS, id, &call("Evaluate"));
+    let reset = |id| [headers(id), frame(RST_STREAM, 0, id, &8_u32.to_be_bytes())].concat();
+    let continued = |parts: usize| {
+        let part = field("a", &"b".repeat(1_000));
+        [frame(HEADERS, END_STREAM, 1, &call("Evaluate")), frame(CONTINUATION, 0, 1, &part).repeat(parts)].concat()
+    };
+    let window = 0x7fff_ffff_u32.to_be_bytes();
+    let cases = [
+        ("resets", (1..4_000).step_by(2).flat_map(reset).collect(), ENHANCE_YOUR_CALM),
+        ("endless headers", continued(1_000), ENHANCE_YOUR_CALM),
+        (
+            "empty continuations",
+            [continued(0), frame(CONTINUATION, 0, 1, &[]).repeat(1_000)].concat(),
+            ENHANCE_YOUR_CALM,
+        ),
+        ("a window beyond its size", frame(WINDOW_UPDATE, 0, 0, &window), FLOW_CONTROL_ERROR),
+        ("a frame amid headers", [continued(0), frame(PING, 0, 0, b"lictor!!")].concat(), PROTOCOL_ERROR),
+        ("a stream of the server", headers(2), PROTOCOL_ERROR),
+        ("data before a call", frame(DATA, 0, 1, b"x"), PROTOCOL_ERROR),
+        ("broken compression", frame(HEADERS, END_HEADERS, 1, &[0xff; 40]), COMPRESSION_ERROR),
+        ("a long frame", frame(DATA, 0, 1, &[0; 20_000]), FRAME_SIZE_ERROR),
+        ("a short ping", frame(PING, 0, 0, b"x"), FRAME_SIZE_ERROR),
+    ];
+    for (what, bytes, expected) in cases {
+        let mut wire = Wire::introduced(lictor.tcp, &[]).expect("the server accepts");
+        wire.send(&bytes);
+        let sent = wire.until_closed(PATIENCE);
+        assert_eq!(goodbyes(&sent).last(), Some(&expected), "{what}: {}", lictor.log());
+    }
+    assert!(!lictor.log().contains("panicked"), "{}", lictor.log());
 }

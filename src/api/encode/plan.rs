@@ -46,7 +46,7 @@ pub fn validate_ir_response(out: &mut Writer<'_>, answer: &PlanAnswer<'_>) {
         out.message(9, |out| violation(out, found));
     }
     for step in &validation.steps {
-        out.message(10, |out| step_validation(out, step));
+        out.message(10, |out| step_validation(out, validation, step));
     }
     out.signed(11, validation.total_budget_cents);
     snapshot_ref(out, 12, &validation.snapshot);
@@ -74,9 +74,10 @@ fn violation(out: &mut Writer<'_>, found: &Violation) {
             out.string(3, &hop.label);
         });
     }
+    out.string(9, &found.rule);
 }
 
-fn step_validation(out: &mut Writer<'_>, step: &StepValidation) {
+fn step_validation(out: &mut Writer<'_>, validation: &Validation, step: &StepValidation) {
     out.unsigned(1, u64::from(step.index));
     out.string(2, &step.step_id);
     out.string(3, &step.step_hash);
@@ -89,6 +90,10 @@ fn step_validation(out: &mut Writer<'_>, step: &StepValidation) {
     }
     out.unsigned(9, outcome_number(step.decision));
     out.unsigned(10, step.reason_code as u64);
+    if let Some(rule) = validation.matched_rule(step) {
+        out.string(11, &rule.policy);
+        out.string(12, &rule.rule);
+    }
 }
 
 fn tier_reason(out: &mut Writer<'_>, reason: &TierReason) {

@@ -44,6 +44,7 @@ fn violation(violation: &Violation) -> Value {
         "message": violation.message,
         "help": violation.help,
         "flow": flow.collect::<Value>(),
+        "rule": violation.rule,
     })
 }
 
@@ -68,6 +69,8 @@ fn step(step: &StepValidation) -> Value {
         "tier_reasons": reasons.collect::<Value>(),
         "decision": decision_word(step.decision()),
         "reason_code": reason_word(step.reason_code()),
+        "matched_policy": step.matched_policy,
+        "matched_rule": step.matched_rule,
     })
 }
 

@@ -108,6 +108,9 @@ fn violations(out: &mut String, violations: &[Violation]) -> Result {
                 printable(&hop.label)
             ));
         }
+        if !violation.rule.is_empty() {
+            leaves.push(format!("{DIM}rule{RESET} {}", printable(&violation.rule)));
+        }
         if !violation.help.is_empty() {
             leaves.push(format!("{DIM}help{RESET} {}", printable(&violation.help)));
         }
@@ -181,8 +184,11 @@ fn row(plan: &Plan, validation: &StepValidation) -> Row {
     let step = usize::try_from(validation.index).ok().and_then(|index| plan.steps.get(index));
     let decision = decision_word(validation.decision()).to_ascii_lowercase().replace('_', " ");
     let decision = match validation.decision() {
-        Decision::Deny | Decision::RequireApproval => {
+        Decision::Deny | Decision::RequireApproval if validation.matched_rule.is_empty() => {
             format!("{decision} ({})", reason_word(validation.reason_code()))
+        }
+        Decision::Deny | Decision::RequireApproval => {
+            format!("{decision} ({}/{})", validation.matched_policy, validation.matched_rule)
         }
         _ => decision,
     };

@@ -72,6 +72,7 @@ fn answer() -> v1::ValidateIrResponse {
             path: "steps[1].params/recipient".into(),
             message: "a stranger's text would choose who is paid".into(),
             help: "ask the user".into(),
+            rule: "assistant/strangers-choose-recipient".into(),
             flow: vec![hop("find", ""), hop("pay", "/recipient")],
         },
         v1::Violation {

@@ -77,7 +77,8 @@ fn step(index: u32, step_id: &str, tier: u8, decision: Outcome) -> StepValidatio
         impact_tier: 0,
         tier_reasons: if tier > 0 { vec![reason] } else { Vec::new() },
         decision,
-        reason_code: ReasonCode::Default,
+        reason_code: if decision == Outcome::Allow { ReasonCode::Policy } else { ReasonCode::Default },
+        matched: (decision == Outcome::Allow).then_some(0),
     }
 }
 
@@ -92,6 +93,7 @@ pub(super) fn validated(status: ValidationStatus, ticket: Ticket) -> PlanRecord 
         message: "a stranger's text would choose who is paid".into(),
         help: "ask the user".into(),
         flow,
+        rule: "assistant/strangers-choose-recipient".into(),
     };
     let hop = |step_id: &str, path: &str| FlowHop {
         step_id: step_id.into(),

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::model::{Plan, Text, Violation, ViolationCode, ViolationSeverity};
+use crate::model::{Plan, Text, Violation, ViolationCode, ViolationSeverity, has_forbidden_character, sanitise_reason};
 
 /// Collects violations, and what makes a plan escalate besides.
 #[derive(Debug, Default)]
@@ -70,6 +70,14 @@ impl Report {
 
     /// The violations by step and then those of the plan, whether anything wants approval, and of which level.
     pub(super) fn finish(mut self) -> (Vec<Violation>, bool, Option<u8>) {
+        // Messages reach people, logs and models, and may quote what the plan says.
+        for violation in &mut self.violations {
+            for text in [&mut violation.message, &mut violation.help] {
+                if has_forbidden_character(text) {
+                    *text = sanitise_reason(text).into();
+                }
+            }
+        }
         self.violations.sort_by_key(|violation| violation.step_index.unwrap_or(u32::MAX));
         (self.violations, self.wants_approval, self.required_level)
     }

@@ -5,7 +5,7 @@ use compact_str::format_compact;
 use crate::condition::{Bindings, Budget, ConditionError, PlanBindings};
 use crate::model::{Attributes, Outcome, ReasonCode, Step, StepValidation, Text, TierKind, TierReason, Value};
 use crate::policy::PathPattern;
-use crate::snapshot::{GovernedAction, GovernedBulk, GovernedTier};
+use crate::snapshot::{GovernedAction, GovernedBulk, GovernedScope, GovernedTier};
 
 use super::Subject;
 use super::params::{bound, is_below};
@@ -13,8 +13,8 @@ use super::params::{bound, is_below};
 /// The tier of an action that no catalogue lists.
 const UNKNOWN: u8 = 3;
 
-/// The keys of the constraints that name an environment.
-const ENVIRONMENT: [&str; 2] = ["environment", "env"];
+/// The keys of the constraints that name an environment, and how messages call them.
+const ENVIRONMENT: [(&str, &str); 2] = [("environment", "`constraints.environment`"), ("env", "`constraints.env`")];
 
 /// One [`StepValidation`] for each step, with its tiers; what the policies and hashes add is still empty.
 pub(super) fn steps(subject: &Subject<'_>, plan: &PlanBindings<'_>, spent: &mut Budget) -> Vec<StepValidation> {
@@ -43,64 +43,60 @@ pub(super) fn steps(subject: &Subject<'_>, plan: &PlanBindings<'_>, spent: &mut 
 }
 
 fn action_tier(step: &Step, action: Option<&GovernedAction>, reasons: &mut Vec<TierReason>) -> u8 {
-    let (tier, document, message) = match action {
-        Some(action) => (action.entry().tier, action.document().clone(), "the catalogue gives the action this tier"),
-        None => (UNKNOWN, Text::default(), "no catalogue lists the action"),
+    let (tier, document, rule, message) = match action {
+        Some(action) => {
+            let message = "the catalogue gives the action this tier";
+            (action.entry().tier, action.document().clone(), step.action.clone(), message)
+        }
+        None => (UNKNOWN, Text::default(), Text::default(), "no catalogue lists the action"),
     };
-    reasons.push(TierReason {
-        kind: TierKind::Action,
-        tier,
-        document,
-        rule: step.action.clone(),
-        message: message.to_owned(),
-    });
+    reasons.push(TierReason { kind: TierKind::Action, tier, document, rule, message: message.to_owned() });
     tier
 }
 
 // === scope
 
 fn scope_tier(subject: &Subject<'_>, step: &Step, reasons: &mut Vec<TierReason>) -> u8 {
-    let mut tier = 0;
-    let mut look = |text: &str, place: &str| {
-        for scope in subject.governance.scopes().iter().filter(|scope| scope.tier > 0) {
-            if !has_segment(text, &scope.word) {
-                continue;
-            }
-            tier = tier.max(scope.tier);
-            let known = |reason: &TierReason| reason.kind == TierKind::Scope && reason.rule == scope.word;
-            if !reasons.iter().any(known) {
-                reasons.push(TierReason {
-                    kind: TierKind::Scope,
-                    tier: scope.tier,
-                    document: scope.document.clone(),
-                    rule: scope.word.clone(),
-                    message: format!("`{}` is a segment of {place}", scope.word),
-                });
-            }
-        }
-    };
-    look(&step.resource, "the resource");
-    if !step.constraints.is_empty() {
-        for key in ENVIRONMENT {
-            match step.constraints.get(key) {
-                Some(Value::String(text)) => look(text, &format!("`constraints.{key}`")),
-                Some(Value::List(items)) => items.iter().for_each(|item| {
+    let scopes = subject.governance.scopes();
+    let mut tier = look(scopes, &step.resource, "the resource", reasons);
+    if step.constraints.is_empty() {
+        return tier;
+    }
+    for (key, place) in ENVIRONMENT {
+        match step.constraints.get(key) {
+            Some(Value::String(text)) => tier = tier.max(look(scopes, text, place, reasons)),
+            Some(Value::List(items)) => {
+                for item in items {
                     if let Value::String(text) = item {
-                        look(text, &format!("`constraints.{key}`"));
+                        tier = tier.max(look(scopes, text, place, reasons));
                     }
-                }),
-                _ => {}
+                }
             }
+            _ => {}
         }
     }
     tier
 }
 
-/// Whether `word` is one of the segments of `text`: of what stands between characters that are neither letters nor
-/// digits. ASCII case does not count.
-fn has_segment(text: &str, word: &str) -> bool {
-    text.len() >= word.len()
-        && text.split(|c: char| !c.is_alphanumeric()).any(|segment| segment.eq_ignore_ascii_case(word))
+/// The tier that the segments of `text` give: of what stands between characters that are neither letters nor digits.
+/// ASCII case does not count.
+fn look(scopes: &[GovernedScope], text: &str, place: &str, reasons: &mut Vec<TierReason>) -> u8 {
+    let mut tier = 0;
+    for segment in text.split(|c: char| !c.is_alphanumeric()) {
+        let Some(scope) = scopes.iter().find(|scope| scope.word.eq_ignore_ascii_case(segment)) else { continue };
+        tier = tier.max(scope.tier);
+        let known = |reason: &TierReason| reason.kind == TierKind::Scope && reason.rule == scope.word;
+        if scope.tier > 0 && !reasons.iter().any(known) {
+            reasons.push(TierReason {
+                kind: TierKind::Scope,
+                tier: scope.tier,
+                document: scope.document.clone(),
+                rule: scope.word.clone(),
+                message: format!("`{}` is a segment of {place}", scope.word),
+            });
+        }
+    }
+    tier
 }
 
 // === impact

@@ -9,6 +9,7 @@ use crate::policy::decode::OneLine;
 use crate::yaml::{self, Field, Fields, Kind, Node, spec};
 
 use super::request::{self, SubjectSpec};
+use super::risk_policy::MAX_CENTS;
 
 spec! {
     /// A plan, or a part of one. The names of the wire (`step_id`) are understood too.
@@ -242,7 +243,7 @@ fn step(entry: Field<'_>, out: &mut Findings) -> Step {
         params: attributes(&fields, "params", out),
         constraints: attributes(&fields, "constraints", out),
         idempotency_key: text(&fields, "idempotencyKey", out),
-        budget_cents: fields.get("budgetCents").and_then(|field| field.integer(i64::MIN..=i64::MAX, out)),
+        budget_cents: fields.get("budgetCents").and_then(|field| field.integer(-MAX_CENTS..=MAX_CENTS, out)),
         depends_on: texts(&fields, "dependsOn", out),
         inputs: inputs.into_iter().filter_map(|input| self::input(input, out)).collect(),
         description: text(&fields, "description", out),

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use lictor::api::proto::v1::{Action, EvaluateBatchRequest, EvaluateRequest, Subject};
 use prost::Message;
+use prost_types::value::Kind;
 
 #[path = "frames.rs"]
-mod frames;
+pub mod frames;
 
 use frames::*;
 
@@ -27,13 +28,12 @@ pub struct Attack {
     pub round: fn(&Target) -> Vec<Wire>,
 }
 
-pub use frames::Wire;
-
 pub const ATTACKS: &[Attack] = &[
     Attack { name: "idle connections", round: idle },
     Attack { name: "half a preface", round: half_a_preface },
     Attack { name: "half headers", round: half_headers },
     Attack { name: "bodies byte by byte", round: slow_bodies },
+    Attack { name: "large messages never finished", round: large_messages },
     Attack { name: "oversized headers", round: oversized_headers },
     Attack { name: "compressed header bomb", round: header_bomb },
     Attack { name: "continuation flood", round: continuation_flood },
@@ -50,17 +50,33 @@ pub const ATTACKS: &[Attack] = &[
     Attack { name: "garbage", round: garbage },
 ];
 
-fn question() -> Vec<u8> {
-    evaluate(false).encode_to_vec()
+/// Rules for the server: one allows, many read the same attribute.
+pub fn policy() -> String {
+    let reader =
+        |n| format!("    - {{name: r{n}, effect: deny, when: 'has(context.large) && context.large == \"{n}\"'}}\n");
+    let readers: String = (0..64).map(reader).collect();
+    let allow = "    - {name: allow, effect: allow}\n";
+    format!("apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec:\n  rules:\n{allow}{readers}")
 }
 
-fn evaluate(explain: bool) -> EvaluateRequest {
+fn evaluate() -> EvaluateRequest {
     EvaluateRequest {
         subject: Some(Subject { id: "hostile".to_owned(), ..Subject::default() }),
         action: Some(Action { name: "b".to_owned(), properties: None }),
-        explain,
         ..EvaluateRequest::default()
     }
+}
+
+fn question() -> Vec<u8> {
+    evaluate().encode_to_vec()
+}
+
+/// A batch whose answer is several times as large as it is.
+fn explained_batch() -> Vec<u8> {
+    let large = prost_types::Value { kind: Some(Kind::StringValue("x".repeat(15_000))) };
+    let context = Some(prost_types::Struct { fields: [("large".to_owned(), large)].into() });
+    let explained = EvaluateRequest { explain: true, context, ..evaluate() };
+    EvaluateBatchRequest { requests: vec![explained; 16], ..EvaluateBatchRequest::default() }.encode_to_vec()
 }
 
 /// The numbers of a client's streams.
@@ -111,6 +127,30 @@ fn slow_bodies(target: &Target) -> Vec<Wire> {
         for wire in &mut wires {
             let bytes: Vec<u8> = streams().take(200).flat_map(|id| frame(DATA, 0, id, byte)).collect();
             wire.send(&bytes);
+            wire.take();
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    wires
+}
+
+/// All but the end of the largest messages, in as many calls as there may be, as fast as flow control lets it.
+fn large_messages(target: &Target) -> Vec<Wire> {
+    let mut wires = Vec::new();
+    for method in ["Evaluate", "EvaluateBatch", "EvaluateStream"].repeat(target.scale) {
+        let Some(mut wire) = Wire::introduced(target.tcp, &[]) else { break };
+        let begin = |id| {
+            let announced = frame(DATA, 0, id, &[0, 0, 3, 0xff, 0xff]);
+            [frame(HEADERS, END_HEADERS, id, &call(method)), announced].concat()
+        };
+        wire.send(&streams().take(200).flat_map(begin).collect::<Vec<u8>>());
+        wires.push(wire);
+    }
+    for _ in 0..15 {
+        for wire in &mut wires {
+            for id in streams().take(200) {
+                wire.send(&frame(DATA, 0, id, &[0; 16_000]));
+            }
             wire.take();
         }
         thread::sleep(Duration::from_millis(50));
@@ -240,8 +280,7 @@ fn answers_never_read(target: &Target) -> Vec<Wire> {
 }
 
 fn batches_never_read(target: &Target) -> Vec<Wire> {
-    let batch = EvaluateBatchRequest { requests: vec![evaluate(true); 256], ..EvaluateBatchRequest::default() };
-    never_read(target, "EvaluateBatch", &batch.encode_to_vec())
+    never_read(target, "EvaluateBatch", &explained_batch())
 }
 
 /// Asks as much as one connection may, and takes no byte of the answers.

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -12,6 +12,7 @@ pub const PRIORITY: u8 = 0x2;
 pub const RST_STREAM: u8 = 0x3;
 pub const SETTINGS: u8 = 0x4;
 pub const PING: u8 = 0x6;
+pub const GOAWAY: u8 = 0x7;
 pub const WINDOW_UPDATE: u8 = 0x8;
 pub const CONTINUATION: u8 = 0x9;
 
@@ -28,6 +29,20 @@ pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     out.extend_from_slice(&stream.to_be_bytes());
     out.extend_from_slice(payload);
     out
+}
+
+/// The error codes with which a server says goodbye, in what it sent.
+pub fn goodbyes(mut sent: &[u8]) -> Vec<u32> {
+    let mut codes = Vec::new();
+    while let Some((&[a, b, c, kind, ..], rest)) = sent.split_first_chunk::<9>() {
+        let length = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+        let Some((payload, after)) = rest.split_at_checked(length) else { break };
+        if kind == GOAWAY {
+            codes.extend(payload.get(4..8).and_then(|code| code.try_into().ok()).map(u32::from_be_bytes));
+        }
+        sent = after;
+    }
+    codes
 }
 
 /// A frame of settings.
@@ -99,6 +114,21 @@ impl Wire {
     /// Sends `bytes`; `false` if the server has closed, or takes nothing.
     pub fn send(&mut self, bytes: &[u8]) -> bool {
         self.stream.write_all(bytes).is_ok()
+    }
+
+    /// Everything that the server sends until it closes; what has come by then where it does not.
+    pub fn until_closed(&mut self, patience: Duration) -> Vec<u8> {
+        let (mut all, mut buffer) = (Vec::new(), [0; 16 * 1_024]);
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => all.extend_from_slice(&buffer[..count]),
+                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
+                Err(_) => break,
+            }
+        }
+        all
     }
 
     /// Takes what has come and forgets it; `false` if the server has closed.

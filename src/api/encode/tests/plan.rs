@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use prost::Message;
 
-use super::text;
+use super::{rule, text};
 use crate::api::encode::{PlanAnswer, Writer, validate_ir_response};
 use crate::api::proto::v1;
 use crate::model::*;
@@ -14,10 +14,10 @@ fn violation() -> impl Strategy<Value = Violation> {
         prop::sample::select(&ViolationCode::ALL[..]),
         any::<bool>(),
         prop::option::of(0_u32..3),
-        [text(), text(), text(), text()],
+        [text(), text(), text(), text(), text()],
         prop::collection::vec(hop, 0..3),
     )
-        .prop_map(|(code, error, step_index, [step_id, path, message, help], flow)| Violation {
+        .prop_map(|(code, error, step_index, [step_id, path, message, help, rule], flow)| Violation {
             code,
             severity: if error { ViolationSeverity::Error } else { ViolationSeverity::Warning },
             step_index,
@@ -26,6 +26,7 @@ fn violation() -> impl Strategy<Value = Violation> {
             message: message.into(),
             help: help.into(),
             flow,
+            rule,
         })
 }
 
@@ -37,7 +38,7 @@ fn step() -> impl Strategy<Value = StepValidation> {
     let decision = prop::sample::select(&[Outcome::Allow, Outcome::Deny, Outcome::RequireApproval][..]);
     let reason_code = prop::sample::select(&[ReasonCode::Policy, ReasonCode::Default, ReasonCode::ConditionError][..]);
     (
-        (0_u32..2_000, text(), text()),
+        (0_u32..4, text(), text()),
         [0_u8..4, 0..4, 0..4, 0..4],
         prop::collection::vec(reason, 0..3),
         decision,
@@ -56,6 +57,7 @@ fn step() -> impl Strategy<Value = StepValidation> {
                 tier_reasons,
                 decision,
                 reason_code,
+                matched: Some(index),
             }
         })
 }
@@ -82,6 +84,7 @@ fn expected(answer: &PlanAnswer<'_>) -> v1::ValidateIrResponse {
                 label: hop.label.to_string(),
             })
             .collect(),
+        rule: found.rule.to_string(),
     };
     let reason = |reason: &TierReason| v1::TierReason {
         kind: v1::TierKind::from_str_name(&format!("TIER_KIND_{}", reason.kind.as_str().to_uppercase()))
@@ -107,6 +110,8 @@ fn expected(answer: &PlanAnswer<'_>) -> v1::ValidateIrResponse {
         reason_code: v1::ReasonCode::from_str_name(&format!("REASON_CODE_{}", step.reason_code.as_str()))
             .unwrap()
             .into(),
+        matched_policy: validation.matched_rule(step).map(|rule| rule.policy.to_string()).unwrap_or_default(),
+        matched_rule: validation.matched_rule(step).map(|rule| rule.rule.to_string()).unwrap_or_default(),
     };
     let status = format!("VALIDATION_STATUS_{}", validation.status.as_str());
     let micros = answer.validated_at.as_micros();
@@ -144,9 +149,10 @@ proptest! {
     fn prost_reads_what_was_meant(
         status in 0_usize..3, level in prop::option::of(1_u8..6), violations in prop::collection::vec(violation(), 0..4),
         steps in prop::collection::vec(step(), 0..4), total_budget_cents in any::<i64>(), request_id in text(),
-        micros in -1_000_000_000_000_i64..4_000_000_000_000_000, nanos in any::<u64>(), texts in [text(), text(), text()],
+        rules in prop::collection::vec(rule(), 0..3), micros in -1_000_000_000_000_i64..4_000_000_000_000_000, nanos in any::<u64>(), texts in [text(), text(), text()],
     ) {
         let status = [ValidationStatus::Pass, ValidationStatus::Escalate, ValidationStatus::Reject][status];
+        let snapshot = SnapshotLabel { digest: texts[1].clone(), rules: rules.into(), ..SnapshotLabel::default() };
         let validation = Validation {
             status,
             risk_tier: steps.iter().map(|step| step.tier).max().unwrap_or_default(),
@@ -156,7 +162,7 @@ proptest! {
             violations,
             steps,
             total_budget_cents,
-            snapshot: std::sync::Arc::default(),
+            snapshot: snapshot.into(),
         };
         let plan = Plan { request_id, ..Plan::default() };
         let answer = PlanAnswer {
