@@ -125,7 +125,8 @@ impl<'a> Reporter<'a> {
             1 => "; so does 1 more value there".to_owned(),
             more => format!("; so do {more} more values there"),
         };
-        let reason = if rule.reason.is_empty() { String::new() } else { format!(": {}", sanitise_reason(&rule.reason)) };
+        let reason =
+            if rule.reason.is_empty() { String::new() } else { format!(": {}", sanitise_reason(&rule.reason)) };
         let verdict = match rule.effect {
             ValidationStatus::Reject => "must not reach",
             ValidationStatus::Pass | ValidationStatus::Escalate => "needs approval to reach",
