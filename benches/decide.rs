@@ -3,7 +3,12 @@
 //!
 //! `cargo bench --bench decide`
 
-#![allow(clippy::expect_used, clippy::panic, missing_docs, reason = "a benchmark that cannot be set up has nothing to measure")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs,
+    reason = "a benchmark that cannot be set up has nothing to measure"
+)]
 
 use std::hint::black_box;
 

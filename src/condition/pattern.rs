@@ -206,7 +206,9 @@ mod tests {
     fn a_pattern_is_priced_by_its_automaton() {
         let text = "ab".repeat(200);
         let cost = |pattern: &str| compile(pattern).unwrap().cost(&text);
-        for pattern in ["^abc[0-9]+$", "y$", "[a-z0-9._-]+@[a-z0-9-]+\\.[a-z]{2,8}", "(?i)select|drop|delete", "\\pL+", ".*"] {
+        for pattern in
+            ["^abc[0-9]+$", "y$", "[a-z0-9._-]+@[a-z0-9-]+\\.[a-z]{2,8}", "(?i)select|drop|delete", "\\pL+", ".*"]
+        {
             assert_eq!(cost(pattern), 102, "{pattern}");
         }
         for (pattern, at_least) in

@@ -267,7 +267,8 @@ fn matching_patterns_is_bounded() {
     assert!(!loaded.findings.has_errors(), "{:?}", loaded.findings);
     let snapshot = Snapshot::build(&loaded.documents, 1);
     let id = "x".repeat(1_000);
-    let request = Request { resource: Resource { id: id.as_str().into(), ..Resource::default() }, ..Request::default() };
+    let request =
+        Request { resource: Resource { id: id.as_str().into(), ..Resource::default() }, ..Request::default() };
     for (evaluation_cost, reason) in [(10_000, ReasonCode::EvaluationLimit), (100_000, ReasonCode::Default)] {
         let limits = Limits { evaluation_cost, ..Limits::default() };
         assert_eq!(evaluate(Some(&snapshot), &request, Timestamp::default(), &limits).reason_code, reason);
