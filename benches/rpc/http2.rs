@@ -11,8 +11,10 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Most calls that may be in flight on one connection. A power of two.
-pub const MOST_IN_FLIGHT: usize = 256;
+/// Most calls that may be in flight on one connection.
+const MOST_IN_FLIGHT: usize = 256;
+/// Places for calls, by the numbers of their streams: so many later ones may overtake a call that is not answered.
+const PLACES: usize = 1 << 14;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const FRAME_HEADER: usize = 9;
@@ -135,7 +137,7 @@ pub struct Connection {
     outbox: Vec<u8>,
     inbox: Vec<u8>,
     filled: usize,
-    calls: Box<[Option<Call>; MOST_IN_FLIGHT]>,
+    calls: Box<[Option<Call>]>,
     asked: VecDeque<Instant>,
     messages: Messages,
     in_flight: usize,
@@ -171,7 +173,7 @@ impl Connection {
             outbox: Vec::new(),
             inbox: vec![0; 1 << 18],
             filled: 0,
-            calls: Box::new([None; MOST_IN_FLIGHT]),
+            calls: vec![None; PLACES].into(),
             asked: VecDeque::new(),
             messages: Messages::default(),
             in_flight: 0,
@@ -246,7 +248,8 @@ impl Connection {
     /// Whether another request may be sent now.
     pub fn has_room(&self) -> bool {
         let weight = self.weight();
-        self.in_flight < MOST_IN_FLIGHT && self.window >= weight && self.stream_window >= weight
+        let has_place = self.calls[slot(self.next_stream)].is_none();
+        has_place && self.in_flight < MOST_IN_FLIGHT && self.window >= weight && self.stream_window >= weight
     }
 
     /// Puts a request into the buffer that [`Self::flush`] sends. Only if there is room.
@@ -412,7 +415,7 @@ impl AsFd for Connection {
 }
 
 fn slot(stream: u32) -> usize {
-    (stream >> 1) as usize % MOST_IN_FLIGHT
+    (stream >> 1) as usize % PLACES
 }
 
 fn broken(what: &str) -> io::Error {

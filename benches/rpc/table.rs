@@ -68,6 +68,11 @@ fn budget(out: &mut String, figures: &Figures, medians: &Medians) {
         "≤ 300 ns median, 10 000 within 1.5× of 10",
         flatness(medians),
     );
+    row(
+        "ValidateIR, 10 steps, in process, without signing and parameter schemas",
+        "≤ 10 µs",
+        medians.get("validate/with-policy", "10").map(time),
+    );
     let comparison = |id: &str| figures.comparisons.iter().find(|comparison| comparison.id == id);
     let ratio = |id: &str, side: &str| comparison(id)?.ratios.iter().find(|ratio| ratio.name == side);
     let side = |id: &str, name: &str| comparison(id)?.sides.iter().find(|side| side.name == name);
@@ -175,7 +180,13 @@ fn deciding(out: &mut String, medians: &Medians) {
 
 fn parts(out: &mut String, medians: &Medians) {
     heading(out, "Conditions, loading, records", "what | median", "---|--:");
-    for (group, prefix) in [("condition", "evaluate: "), ("compile", ""), ("events", ""), ("ir", "validate: ")] {
+    for (group, prefix) in [
+        ("condition", "evaluate: "),
+        ("compile", ""),
+        ("events", ""),
+        ("validate/governance", "ValidateIR, plan rules only, steps: "),
+        ("validate/with-policy", "ValidateIR, steps: "),
+    ] {
         for (name, median) in medians.group(group) {
             let _ = writeln!(out, "| {prefix}{name} | {} |", time(median));
         }

@@ -14,26 +14,15 @@ p = role, act
 [policy_effect]
 e = some(where (p.eft == allow))
 [matchers]
-m = r.act == p.act && r.sub.role == p.role && r.sub.amount <= 50.0 && r.sub.region == "eu" && r.sub.kind == "agent"
+m = r.act == p.act && r.sub.role == p.role && r.sub.amount <= 50 && r.sub.region == "eu" && r.sub.kind == "agent"
 "#;
 
 #[derive(Serialize, Hash, Clone)]
 struct Subject {
     role: &'static str,
-    amount: Amount,
+    amount: i64,
     region: &'static str,
     kind: &'static str,
-}
-
-/// An amount that can be hashed, as casbin asks for.
-#[derive(Serialize, Clone)]
-#[serde(transparent)]
-struct Amount(f64);
-
-impl std::hash::Hash for Amount {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.0.to_bits().hash(state);
-    }
 }
 
 struct Casbin {
@@ -60,7 +49,7 @@ impl Engine for Casbin {
     }
 
     fn decide(&mut self) -> bool {
-        let subject = Subject { role: "support", amount: Amount(20.0), region: "eu", kind: "agent" };
+        let subject = Subject { role: "support", amount: 20, region: "eu", kind: "agent" };
         self.enforcer.enforce((subject, self.action.as_str())).expect("an answer")
     }
 }
