@@ -69,7 +69,7 @@ fn evaluate(c: &mut Criterion) {
     let mut group = c.benchmark_group("condition");
     let mut bench = |name: &str, condition: &Condition, expected: Option<bool>| {
         let value = || {
-            let bindings = Bindings { request: black_box(&request), now };
+            let bindings = Bindings::of_request(black_box(&request), now);
             condition.evaluate(&bindings, &mut Budget { remaining })
         };
         assert_eq!(value().ok(), expected, "{name}");

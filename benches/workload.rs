@@ -84,7 +84,7 @@ pub fn snapshot(shape: Shape, rules: usize) -> Snapshot {
                 );
                 condition = Some(compiled(&when));
             }
-            Shape::Glob => target.resource_ids = patterns(&format!("eu/*{n}*/1/**")),
+            Shape::Glob => target.resource_ids = patterns(&format!("eu/*-{n}-*/1/**")),
             Shape::AllMatch => condition = None,
             Shape::AllWarn => effect = Effect::Warn,
             Shape::AllFail => condition = Some(compiled("context.absent == 1.0 && context.region == 'eu'")),
@@ -134,7 +134,7 @@ pub fn request(shape: Shape, n: usize) -> Request {
         Shape::Role => request.subject.roles.push(format!("role-{n}").into()),
         Shape::ResourcePrefix => request.resource.id = format!("eu/{n}/4711").into(),
         Shape::Tenant => request.tenant_id = format!("t{n}").into(),
-        Shape::Glob => request.resource.id = format!("eu/x{n}x/1/4711").into(),
+        Shape::Glob => request.resource.id = format!("eu/x-{n}-x/1/4711").into(),
         Shape::Value | Shape::AllMatch | Shape::AllWarn | Shape::AllFail => {}
     }
     request

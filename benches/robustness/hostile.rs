@@ -60,6 +60,7 @@ async fn measure(attack: &Attack, scale: usize) {
             let mut held = round(&target);
             let first = held.len();
             while !stop.load(Ordering::Relaxed) {
+                drop(held);
                 held = round(&target);
             }
             drop(held);

@@ -99,7 +99,7 @@ fn value(input: &mut Bytes<'_>, depth: u8) -> Option<Value> {
 /// Evaluated, evaluated again and explained, a condition has one value, within its budget.
 fn check_condition(condition: &Condition) -> Result<bool, ConditionError> {
     let request = request();
-    let bindings = Bindings::new(&request, NOW);
+    let bindings = Bindings::of_request(&request, NOW);
     let mut budget = BUDGET;
     let result = condition.evaluate(&bindings, &mut budget);
     let mut exact = Budget { remaining: BUDGET.remaining - budget.remaining };
@@ -115,7 +115,7 @@ fn check_condition(condition: &Condition) -> Result<bool, ConditionError> {
 
 fn check_against_oracle(text: &str) {
     let request = request();
-    let bindings = Bindings::new(&request, NOW);
+    let bindings = Bindings::of_request(&request, NOW);
     let ours = eval_expression(text, &bindings, &mut { BUDGET });
     match (&ours, oracle::value(text, CONTEXT)) {
         (Ok(ours), Some(theirs)) => assert_eq!(ours.to_string(), theirs, "{text}"),

@@ -44,10 +44,15 @@ impl PlanDesk {
             return Err(Refusal::invalid(violations));
         }
         let verified_at = Timestamp::from_system(SystemTime::now());
+        let receipt;
         let binding = match &binding {
             Binding::None => ir::Binding::None,
             Binding::Approval(_) => return Err(Refusal::no_approvals()),
-            Binding::Receipt(_) => return Err(Refusal::bad_receipt("this server signs none")),
+            Binding::Receipt(token) => {
+                let Some(issuer) = &self.issuer else { return Err(Refusal::bad_receipt("this server signs none")) };
+                receipt = issuer.recognise(token).map_err(Refusal::bad_receipt)?;
+                ir::Binding::Receipt { ir_hash: &receipt.ir_hash, status: receipt.status() }
+            }
         };
         let residents = self.holder.load();
         let governance = residents.live().map(|snapshot| snapshot.governance());

@@ -85,26 +85,29 @@ impl Desk {
     }
 }
 
-/// The correlation id of a question and its record: the caller's, else the request id, else the decision id.
+/// Writes the answer that `record` is of.
 fn write(out: &mut Vec<u8>, record: &DecisionRecord) {
-    let decision_id = record.ticket.decision_id(record.decided_at);
+    let DecisionRecord { ticket, decided_at, evaluation_nanos, request, decision, .. } = record;
+    write_answer(out, request, decision, ticket.decision_id(*decided_at), *evaluation_nanos);
+}
+
+/// Writes the answer to `request`. The correlation id is the caller's, else the request id, else the decision id.
+pub fn write_answer(
+    out: &mut Vec<u8>,
+    request: &Request,
+    decision: &Decision,
+    decision_id: uuid::Uuid,
+    evaluation_nanos: u64,
+) {
     let mut id = uuid::Uuid::encode_buffer();
-    let request = &record.request;
     let correlation_id = match (request.correlation_id.as_str(), request.request_id.as_str()) {
         ("", "") => decision_id.hyphenated().encode_lower(&mut id),
         ("", request_id) => request_id,
         (correlation_id, _) => correlation_id,
     };
-    let hash_needed = request.want_action_hash || record.decision.outcome == Outcome::RequireApproval;
+    let hash_needed = request.want_action_hash || decision.outcome == Outcome::RequireApproval;
     let action_hash = if hash_needed { decide::action_hash(request) } else { Text::default() };
-    let answer = Answer {
-        request,
-        decision: &record.decision,
-        decision_id,
-        correlation_id,
-        action_hash: &action_hash,
-        evaluation_nanos: record.evaluation_nanos,
-    };
+    let answer = Answer { request, decision, decision_id, correlation_id, action_hash: &action_hash, evaluation_nanos };
     evaluate_response(&mut Writer::new(out), &answer);
 }
 

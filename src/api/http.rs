@@ -1,4 +1,5 @@
-//! The HTTP side: `/metrics`, `/healthz` and `/readyz`, for probes and scrapers, on the control runtime.
+//! The HTTP side: `/metrics`, `/healthz` and `/readyz`, for probes and scrapers, and the public keys of receipts at
+//! `/.well-known/jwks.json`; on the control runtime.
 
 use std::convert::Infallible;
 use std::io;
@@ -21,6 +22,7 @@ use super::admission::{Admission, Permit};
 use super::drain::{Drain, Phase};
 use super::health::Readiness;
 use super::listeners::HttpListener;
+use crate::receipt::Issuer;
 use crate::reload::StatusReader;
 use crate::telemetry::Telemetry;
 
@@ -44,6 +46,7 @@ struct Shared {
     readiness: Readiness,
     reload: StatusReader,
     telemetry: Arc<Telemetry>,
+    issuer: Option<Arc<Issuer>>,
 }
 
 impl HttpServer {
@@ -54,6 +57,7 @@ impl HttpServer {
         readiness: Readiness,
         reload: StatusReader,
         telemetry: Arc<Telemetry>,
+        issuer: Option<Arc<Issuer>>,
         control: &Handle,
     ) -> Self {
         let (phase, drain) = Drain::new();
@@ -61,7 +65,8 @@ impl HttpServer {
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
-            .with_state(Shared { readiness, reload, telemetry });
+            .route("/.well-known/jwks.json", get(jwks))
+            .with_state(Shared { readiness, reload, telemetry, issuer });
         let acceptor = control.spawn(accept(listener.listener, router, drain));
         Self { address: listener.address, phase, acceptor }
     }
@@ -133,6 +138,15 @@ async fn serve(stream: TcpStream, router: Router, drain: Drain, _permit: Permit)
 
 async fn metrics(State(shared): State<Shared>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], shared.telemetry.render())
+}
+
+/// How long a reader may rely on the keys before it asks again.
+const KEYS_FRESH: &str = "public, max-age=60";
+
+/// The public keys; an empty set where nothing signs.
+async fn jwks(State(shared): State<Shared>) -> impl IntoResponse {
+    let keys = shared.issuer.map_or_else(|| serde_json::json!({"keys": []}), |issuer| issuer.jwks());
+    ([(header::CONTENT_TYPE, "application/jwk-set+json"), (header::CACHE_CONTROL, KEYS_FRESH)], keys.to_string())
 }
 
 /// What `/readyz` says, as JSON.

@@ -21,6 +21,7 @@ mod encode;
 mod frame;
 mod health;
 mod http;
+mod in_process;
 mod listeners;
 mod message;
 mod options;
@@ -42,6 +43,7 @@ mod worker;
 
 pub use health::Readiness;
 pub use http::HttpServer;
+pub use in_process::evaluate_message;
 pub use listeners::{HttpListener, Listeners};
 pub use options::{ConnectionLimits, ServerOptions};
 pub use server::{Server, ServerError, State};

@@ -18,6 +18,7 @@ use super::refusal::Refusal;
 use crate::event::{PlanEvent, PlanRecord, Recorder};
 use crate::ir;
 use crate::model::{Limits, Text, Timestamp};
+use crate::receipt::{Issuer, ReceiptContent};
 use crate::snapshot::Holder;
 use crate::telemetry::PlanMetrics;
 
@@ -37,6 +38,8 @@ pub struct PlanDesk {
     pub metrics: Arc<PlanMetrics>,
     /// Where large plans are validated.
     pub compute: Compute,
+    /// Signs receipts; without it answers have none.
+    pub issuer: Option<Arc<Issuer>>,
 }
 
 impl PlanDesk {
@@ -80,13 +83,26 @@ impl PlanDesk {
         let ticket = self.recorder.ticket();
         let mut id = uuid::Uuid::encode_buffer();
         let validation_id = &*ticket.decision_id(validated_at).hyphenated().encode_lower(&mut id);
+        let receipt = self.issuer.as_ref().map(|issuer| {
+            let content = ReceiptContent {
+                id: validation_id,
+                audience: &plan.audience,
+                tenant: plan.tenant(),
+                run_id: &plan.run_id,
+                status: validation.status,
+                tier: validation.risk_tier,
+                ir_hash: &validation.ir_hash,
+                snapshot: &validation.snapshot.digest,
+            };
+            issuer.sign(&content, validated_at)
+        });
         let answer = PlanAnswer {
             plan: &plan,
             validation: &validation,
             validation_id,
             correlation_id: plan.correlation_or(validation_id),
             validated_at,
-            receipt: "",
+            receipt: receipt.as_deref().unwrap_or_default(),
             validation_nanos,
         };
         let mut framed = Vec::new();

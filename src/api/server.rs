@@ -24,6 +24,7 @@ use super::socket::BoundSocket;
 use super::unsent::Unsent;
 use super::worker::{self, Worker};
 use crate::event::Recorder;
+use crate::receipt::Issuer;
 use crate::snapshot::Holder;
 use crate::telemetry::{Telemetry, names};
 
@@ -36,6 +37,8 @@ pub struct State {
     pub recorders: Vec<Recorder>,
     /// Metrics.
     pub telemetry: Arc<Telemetry>,
+    /// Signs receipts; without it answers have none.
+    pub issuer: Option<Arc<Issuer>>,
 }
 
 /// Why a server does not start. Each names what it is about and what to do.
@@ -174,6 +177,7 @@ impl Server {
                 limits: limits.clone(),
                 metrics: state.telemetry.plans(),
                 compute: compute.clone(),
+                issuer: state.issuer.clone(),
             };
             let desk = Desk {
                 holder: state.holder.clone(),

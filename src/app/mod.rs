@@ -3,6 +3,7 @@
 //! Starting: state directory, listeners bound, event log, first load, listeners served, watching. Stopping, on SIGTERM or SIGINT: stop accepting
 //! and answer what is in flight, stop reloading, flush the events. SIGHUP asks for a reload.
 
+mod keys;
 mod memory;
 mod observe;
 mod open_files;
@@ -17,6 +18,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::api::{HttpListener, HttpServer, Listeners, Server, ServerError, State};
 use crate::event::{EventError, EventLog, EventOptions};
+use crate::receipt::{Issuer, KeyError};
 use crate::reload::{ArchiveError, ReloadHandle, Reloader};
 use crate::snapshot::Holder;
 use crate::state_dir::{StateDir, StateDirError};
@@ -35,6 +37,9 @@ pub enum AppError {
     /// The event log could not be flushed.
     #[error("events could not be flushed: {0}")]
     Flush(EventError),
+    /// The keys of receipts cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     /// The durable snapshots cannot be read.
     #[error(transparent)]
     Snapshots(#[from] ArchiveError),
@@ -81,7 +86,7 @@ pub fn run(options: AppOptions) -> Result<(), AppError> {
     let mut signals = control.block_on(async { Signals::new() })?;
     let app = App::start(options, &control)?;
     control.spawn(memory::give_back());
-    control.block_on(signals.serve(&app.reload));
+    control.block_on(signals.serve(&app.reload, &app.issuer));
     app.stop(&control)
 }
 
@@ -90,6 +95,7 @@ struct App {
     server: Server,
     http: Option<HttpServer>,
     reload: ReloadHandle,
+    issuer: Arc<Issuer>,
     events: Arc<EventLog>,
     state_dir: StateDir,
     drain: std::time::Duration,
@@ -115,10 +121,13 @@ impl App {
         reloader.first_load();
 
         let recorders = (0..options.workers).map(|worker| events.recorder(worker)).collect();
-        let state = State { holder, recorders, telemetry: telemetry.clone() };
+        let issuer = keys::issuer(options.receipts, &state_dir)?;
+        control.spawn(keys::keep_fresh(Arc::downgrade(&issuer)));
+        let state = State { holder, recorders, telemetry: telemetry.clone(), issuer: Some(issuer.clone()) };
         let server = Server::start(listeners, &options.server, state, control.handle())?;
         let http = http.map(|listener| {
-            HttpServer::start(listener, server.readiness(), reloader.status(), telemetry, control.handle())
+            let keys = Some(issuer.clone());
+            HttpServer::start(listener, server.readiness(), reloader.status(), telemetry, keys, control.handle())
         });
         let reload = reloader.spawn().map_err(|source| AppError::System { what: "the reload thread", source })?;
         tracing::info!(
@@ -128,7 +137,7 @@ impl App {
             state = %state_dir.path().display(),
             "serving decisions"
         );
-        Ok(Self { server, http, reload, events, state_dir, drain: options.drain })
+        Ok(Self { server, http, reload, issuer, events, state_dir, drain: options.drain })
     }
 
     fn stop(self, control: &Runtime) -> Result<(), AppError> {
@@ -167,7 +176,7 @@ impl Signals {
     }
 
     /// Returns when the server is told to stop.
-    async fn serve(&mut self, reload: &ReloadHandle) {
+    async fn serve(&mut self, reload: &ReloadHandle, issuer: &Arc<Issuer>) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
@@ -175,6 +184,7 @@ impl Signals {
                 _ = self.hangup.recv() => {
                     tracing::info!("reloading on SIGHUP");
                     reload.trigger();
+                    keys::refresh(issuer.clone()).await;
                 }
             }
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::api::{ConnectionLimits, ServerOptions};
-use crate::config::{Config, EventMode, ExporterKind, Secret, SecretError};
+use crate::config::{Config, EventMode, ExporterKind, Receipts, Secret, SecretError};
 use crate::event::{ChainKey, EventError, EventOptions, NamedExporter, StdoutExporter};
 use crate::reload::{PolicySource, ReloadOptions};
 
@@ -23,6 +23,8 @@ pub struct AppOptions {
     pub reload: ReloadOptions,
     /// How decisions are recorded.
     pub events: EventOptions,
+    /// How receipts are made.
+    pub receipts: Receipts,
     /// Grace period of a shutdown.
     pub drain: Duration,
 }
@@ -51,6 +53,7 @@ impl AppOptions {
             workers: u8::try_from(config.server.workers).unwrap_or(u8::MAX),
             reload: reload(config),
             events: events(config)?,
+            receipts: config.receipts.clone(),
             drain: config.server.drain,
         })
     }

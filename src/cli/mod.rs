@@ -8,15 +8,18 @@ mod check;
 mod documents;
 mod eval;
 pub mod exit;
+mod hash;
 mod import;
 mod input;
 mod output;
+mod receipt;
 mod schema;
 mod serve;
 mod style;
 mod target;
 mod test;
 mod validate_ir;
+mod verify_dag;
 
 use std::process::ExitCode;
 
@@ -48,6 +51,12 @@ enum Command {
     Eval(Box<eval::EvalArgs>),
     /// Validate a whole plan before it runs: ask a running server, or policies in process.
     ValidateIr(validate_ir::ValidateIrArgs),
+    /// Compare what was made of a plan, nodes or calls, with the plan.
+    VerifyDag(verify_dag::VerifyDagArgs),
+    /// Show the hash of a plan.
+    Hash(hash::HashArgs),
+    /// Check a receipt offline; make and show the keys that sign receipts.
+    Receipt(receipt::ReceiptArgs),
     /// Run the test cases of policy documents.
     Test(test::TestArgs),
 }
@@ -64,6 +73,9 @@ pub fn main() -> ExitCode {
         Command::Catalog(args) => catalog::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::ValidateIr(args) => validate_ir::run(&args),
+        Command::VerifyDag(args) => verify_dag::run(&args),
+        Command::Hash(args) => hash::run(&args),
+        Command::Receipt(args) => receipt::run(&args),
         Command::Test(args) => test::run(&args),
     }
 }

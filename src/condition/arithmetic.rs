@@ -5,6 +5,9 @@ use super::error::{Budget, ConditionError, Overload};
 use super::strings::reserve;
 use super::value::{List, Val};
 
+/// What allocating a computed text costs.
+const TEXT: usize = 4;
+
 /// Most elements of a computed list.
 const MAX_ITEMS: usize = 100_000;
 
@@ -78,10 +81,12 @@ fn add<'a>(left: &Val<'a>, right: &Val<'a>, budget: &mut Budget) -> Result<Val<'
         _ => {}
     }
     if let (Some(a), Some(b)) = (left.as_str(), right.as_str()) {
+        budget.charge(TEXT)?;
         reserve(a.len() + b.len(), budget)?;
         return Ok(Val::text([a, b].concat()));
     }
     if let (Some(a), Some(b)) = (left.as_bytes(), right.as_bytes()) {
+        budget.charge(TEXT)?;
         reserve(a.len() + b.len(), budget)?;
         return Ok(Val::Buffer([a, b].concat().into()));
     }

@@ -13,7 +13,7 @@ pub(super) struct Builder {
     pub(super) constants: Vec<Const>,
     pub(super) paths: Vec<AttributePath>,
     pub(super) predicates: Vec<Predicate>,
-    pub(super) patterns: Vec<regex::Regex>,
+    pub(super) patterns: Vec<super::pattern::Pattern>,
     pub(super) terms: Vec<Term>,
     /// How many `&&` and `||`, and how many macros, are around the current instruction.
     pub(super) term_depth: u16,

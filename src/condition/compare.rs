@@ -34,7 +34,7 @@ fn lists_equal(a: &List<'_>, b: &List<'_>, budget: &mut Budget) -> Result<bool, 
         return Ok(false);
     }
     for (a, b) in a.iter().zip(b.iter()) {
-        budget.charge(1)?;
+        budget.charge(2)?;
         if !equal(&a, &b, budget)? {
             return Ok(false);
         }
@@ -81,7 +81,7 @@ pub(super) fn contains(wanted: &Val<'_>, container: &Val<'_>, budget: &mut Budge
     match container {
         Val::List(list) => {
             for item in list.iter() {
-                budget.charge(1)?;
+                budget.charge(2)?;
                 if equal(wanted, &item, budget)? {
                     return Ok(true);
                 }

@@ -189,17 +189,24 @@ impl fmt::Display for Overload {
 /// What evaluation may still cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// Cost units left: about one per instruction, element, or 16 bytes touched.
+    /// Cost units left. One stands for about ten nanoseconds: an instruction, an element, 16 bytes compared or four bytes
+    /// of text worked on.
     pub remaining: u64,
 }
 
-/// Bytes touched that cost one unit.
+/// Bytes compared or copied that cost one unit.
 const BYTES_PER_UNIT: usize = 16;
+
+/// Bytes of text searched, cut, counted or rewritten that cost one unit.
+const TEXT_BYTES_PER_UNIT: usize = 4;
 
 impl Budget {
     /// Takes `units`.
+    ///
+    /// # Errors
+    /// [`ConditionError::Limit`] where fewer are left; then none is.
     #[inline]
-    pub(super) fn charge(&mut self, units: usize) -> Result<(), ConditionError> {
+    pub fn charge(&mut self, units: usize) -> Result<(), ConditionError> {
         match self.remaining.checked_sub(units as u64) {
             Some(left) => {
                 self.remaining = left;
@@ -218,7 +225,13 @@ impl Budget {
         self.remaining = self.remaining.saturating_sub(units as u64);
     }
 
-    /// Takes what touching `bytes` bytes costs.
+    /// Takes what working through `bytes` bytes of text character by character costs.
+    #[inline]
+    pub(super) fn charge_text(&mut self, bytes: usize) -> Result<(), ConditionError> {
+        self.charge(bytes / TEXT_BYTES_PER_UNIT)
+    }
+
+    /// Takes what comparing or copying `bytes` bytes costs.
     #[inline]
     pub(super) fn charge_bytes(&mut self, bytes: usize) -> Result<(), ConditionError> {
         if bytes < BYTES_PER_UNIT { Ok(()) } else { self.charge(bytes / BYTES_PER_UNIT) }

@@ -241,12 +241,61 @@ pub(super) const FOREIGN_NAMES: &[(&str, &str)] = &[
     ("now", "now"),
 ];
 
+impl Function {
+    /// What calling it costs besides its instruction and the text that it works through: what it looks up, parses or
+    /// allocates.
+    const fn price(self, arguments: usize) -> usize {
+        match self {
+            Self::Size
+            | Self::Contains
+            | Self::StartsWith
+            | Self::EndsWith
+            | Self::Matches
+            | Self::ToBool
+            | Self::ToBytes
+            | Self::ToDyn
+            | Self::ToInt
+            | Self::ToUint
+            | Self::TypeOf => 0,
+            // With a zone, its rules are looked up by name.
+            Self::FullYear
+            | Self::Month
+            | Self::Date
+            | Self::DayOfMonth
+            | Self::DayOfWeek
+            | Self::DayOfYear
+            | Self::Hours
+            | Self::Minutes
+            | Self::Seconds
+            | Self::Milliseconds => {
+                if arguments > 1 {
+                    60
+                } else {
+                    4
+                }
+            }
+            Self::CharAt | Self::IndexOf | Self::LastIndexOf | Self::Substring | Self::Trim => 2,
+            Self::ToDouble | Self::ToDuration | Self::ToTimestamp => 8,
+            Self::ToString
+            | Self::LowerAscii
+            | Self::UpperAscii
+            | Self::Replace
+            | Self::Split
+            | Self::Join
+            | Self::Reverse
+            | Self::Quote
+            | Self::Format => 16,
+        }
+    }
+}
+
 /// Calls `function`. [`Function::Matches`] is not called here: its pattern was compiled when the condition was loaded.
 pub(super) fn call<'a>(
     function: Function,
     arguments: &[Val<'a>],
     budget: &mut Budget,
 ) -> Result<Val<'a>, ConditionError> {
+    budget.charge(function.price(arguments.len()))?;
     let result = match function {
         Function::ToDyn => arguments.first().cloned(),
         Function::TypeOf => arguments.first().map(|value| Val::Type(value.type_name())),

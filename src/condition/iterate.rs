@@ -68,7 +68,7 @@ impl<'a> Iteration<'a> {
         if self.next >= self.length {
             return Ok(false);
         }
-        budget.charge(1)?;
+        budget.charge(2)?;
         match &self.range {
             Val::List(list) => {
                 self.index = Val::Int(self.next as i64);

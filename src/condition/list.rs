@@ -1,15 +1,13 @@
 //! The structured list: entries of field, operator and value. An entry never errors: a comparison with a field that is
 //! missing or of another type is false, whatever the operator.
 
-use regex::Regex;
-
 use crate::diag::did_you_mean;
 use crate::model::{Text, Value};
 
 use super::error::{Budget, ConditionError};
 use super::path::{AttributePath, AttributeRef, Bindings, MAX_KEYS};
-use super::pattern;
-use super::predicate::{Relation, Scalar, charge_match};
+use super::pattern::{self, Pattern};
+use super::predicate::{Relation, Scalar};
 use super::scope::{Meaning, Scope, Slot};
 use super::source::{ListClause, Place, Problem};
 
@@ -29,7 +27,7 @@ pub(super) enum ListTest {
     /// A string has this part, or a list this element.
     Contains(Value),
     /// A string, or an element of a list, matches.
-    Matches(Box<Regex>),
+    Matches(Box<Pattern>),
     /// The field, or one of its elements, is one of the values.
     In(Box<[Value]>),
     /// The field has the type of one of the values and is none of them, or is a list without any of them.
@@ -75,9 +73,9 @@ impl ListTest {
                 (Some(text), Value::String(part)) => text.contains(part.as_str()),
                 _ => any_element(found, |element| equals(element, value)),
             },
-            Self::Matches(regex) => {
-                charge_matches(found, budget)?;
-                let matches = |text: &str| regex.is_match(text);
+            Self::Matches(pattern) => {
+                charge_matches(pattern, found, budget)?;
+                let matches = |text: &str| pattern.is_match(text);
                 found.as_str().is_some_and(matches)
                     || any_element(found, |element| element.as_str().is_some_and(matches))
             }
@@ -121,14 +119,15 @@ fn cost(found: AttributeRef<'_>) -> usize {
     }
 }
 
-fn charge_matches(found: AttributeRef<'_>, budget: &mut Budget) -> Result<(), ConditionError> {
+fn charge_matches(pattern: &Pattern, found: AttributeRef<'_>, budget: &mut Budget) -> Result<(), ConditionError> {
+    let mut charge = |text: &str| budget.charge(pattern.cost(text));
     match found {
-        AttributeRef::Texts(texts) => texts.iter().try_for_each(|text| charge_match(text, budget)),
+        AttributeRef::Texts(texts) => texts.iter().try_for_each(|text| charge(text)),
         AttributeRef::Value(Value::List(items)) => items.iter().try_for_each(|item| match item {
-            Value::String(text) => charge_match(text, budget),
+            Value::String(text) => charge(text),
             _ => Ok(()),
         }),
-        other => other.as_str().map_or(Ok(()), |text| charge_match(text, budget)),
+        other => other.as_str().map_or(Ok(()), charge),
     }
 }
 

@@ -382,7 +382,7 @@ impl<'t> Lowering<'t> {
     }
 
     /// The compiled pattern of a `matches`; reports one that is not constant or does not compile.
-    pub(super) fn pattern(&mut self, id: NodeId) -> Option<regex::Regex> {
+    pub(super) fn pattern(&mut self, id: NodeId) -> Option<pattern::Pattern> {
         let place = Place::When(self.ast.range(id));
         let problem = match self.constant(id) {
             Some(Const::Str(text)) => match pattern::compile(text) {

@@ -1,23 +1,90 @@
 //! Regular expressions: the syntax of RE2, linear time, compiled when a condition is loaded.
 
 use regex::{Regex, RegexBuilder};
+use regex_automata::dfa::{StartKind, dense};
+use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
+use regex_automata::util::syntax;
 
 /// Most memory that one compiled pattern may take, in bytes.
 const MAX_COMPILED_BYTES: usize = 256 * 1024;
 /// Longest pattern, in bytes.
 const MAX_PATTERN_BYTES: usize = 2 * 1024;
 
+/// Most memory of the automaton that is built while matching, in bytes. More than [`MAX_AUTOMATON_BYTES`], so that one
+/// that fits those is never thrown away to be built again.
+const MAX_CACHE_BYTES: usize = 4 * 1024 * 1024;
+/// Largest deterministic automaton, in bytes, of a pattern that counts as quick.
+const MAX_AUTOMATON_BYTES: usize = 1024 * 1024;
+
+/// A compiled pattern and what matching it costs.
+#[derive(Debug, Clone)]
+pub(super) struct Pattern {
+    regex: Regex,
+    /// Cost units for four bytes of text.
+    price: usize,
+}
+
+impl Pattern {
+    /// Whether it matches a part of `text`.
+    pub(super) fn is_match(&self, text: &str) -> bool {
+        self.regex.is_match(text)
+    }
+
+    /// What matching it against `text` costs, in units.
+    pub(super) fn cost(&self, text: &str) -> usize {
+        2 + (text.len() / 4).saturating_mul(self.price)
+    }
+}
+
+/// The price of four bytes. Matching walks a deterministic automaton that it builds on the way, some nanoseconds a byte.
+/// Where that automaton would have too many states, it falls back to following all states of the nondeterministic one
+/// together, for each byte.
+fn price(pattern: &str) -> usize {
+    let (Some(forward), Some(reverse)) = (automaton(pattern, false), automaton(pattern, true)) else {
+        return MAX_COMPILED_BYTES;
+    };
+    if is_small(&forward, StartKind::Unanchored) && is_small(&reverse, StartKind::Anchored) {
+        return 1;
+    }
+    3 * forward.states().len().max(reverse.states().len())
+}
+
+fn automaton(pattern: &str, reverse: bool) -> Option<NFA> {
+    let config = thompson::Config::new()
+        .reverse(reverse)
+        .which_captures(WhichCaptures::None)
+        .nfa_size_limit(Some(2 * MAX_COMPILED_BYTES));
+    thompson::Compiler::new()
+        .syntax(syntax::Config::new().nest_limit(MAX_NESTING))
+        .configure(config)
+        .build(pattern)
+        .ok()
+}
+
+fn is_small(automaton: &NFA, start: StartKind) -> bool {
+    let config = dense::Config::new()
+        .start_kind(start)
+        .accelerate(false)
+        .dfa_size_limit(Some(MAX_AUTOMATON_BYTES))
+        .determinize_size_limit(Some(MAX_AUTOMATON_BYTES));
+    dense::Builder::new().configure(config).build_from_nfa(automaton).is_ok()
+}
+
+/// Deepest nesting of groups.
+const MAX_NESTING: u32 = 64;
+
 /// Compiles `pattern`; the error is a message for the author.
-pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
+pub(super) fn compile(pattern: &str) -> Result<Pattern, String> {
     if pattern.len() > MAX_PATTERN_BYTES {
         return Err(format!("the pattern is longer than {MAX_PATTERN_BYTES} bytes"));
     }
-    let compiled = RegexBuilder::new(&to_ascii_classes(pattern))
+    let pattern = to_ascii_classes(pattern);
+    let compiled = RegexBuilder::new(&pattern)
         .size_limit(MAX_COMPILED_BYTES)
-        .dfa_size_limit(MAX_COMPILED_BYTES)
-        .nest_limit(64)
+        .dfa_size_limit(MAX_CACHE_BYTES)
+        .nest_limit(MAX_NESTING)
         .build();
-    compiled.map_err(|error| match error {
+    compiled.map(|regex| Pattern { regex, price: price(&pattern) }).map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => "the pattern is too big; shorten its repetitions".to_owned(),
         other => {
             // The last line of the parser's report says what is wrong; the lines before draw the pattern.
@@ -128,4 +195,26 @@ pub(super) fn anchored(pattern: &str) -> String {
     let start = if pattern.starts_with('^') { "" } else { "^" };
     let end = if pattern.ends_with('$') && !ends_in_escape(pattern) { "" } else { "$" };
     format!("{start}{pattern}{end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::compile;
+
+    /// Ordinary patterns cost a unit for four bytes; those whose automaton explodes cost what following its states does.
+    #[test]
+    fn a_pattern_is_priced_by_its_automaton() {
+        let text = "ab".repeat(200);
+        let cost = |pattern: &str| compile(pattern).unwrap().cost(&text);
+        for pattern in
+            ["^abc[0-9]+$", "y$", "[a-z0-9._-]+@[a-z0-9-]+\\.[a-z]{2,8}", "(?i)select|drop|delete", "\\pL+", ".*"]
+        {
+            assert_eq!(cost(pattern), 102, "{pattern}");
+        }
+        for (pattern, at_least) in
+            [("[ab]*a[ab]{20}c", 5_000), ("[ab]*a[ab]{1000}c", 200_000), ("c[ab]{30}a[ab]*$", 5_000)]
+        {
+            assert!(cost(pattern) >= at_least, "{pattern}: {}", cost(pattern));
+        }
+    }
 }

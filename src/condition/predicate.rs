@@ -4,7 +4,6 @@
 use std::cmp::Ordering;
 
 use hashbrown::HashSet;
-use regex::Regex;
 
 use crate::model::{Text, Value, same_text};
 
@@ -12,6 +11,7 @@ use super::ast::BinaryOp;
 use super::error::{Budget, ConditionError, Overload};
 use super::list::ListTest;
 use super::path::{AttributePath, AttributeRef, Bindings};
+use super::pattern::Pattern;
 use super::value::{Const, TypeName};
 
 /// A test of the attribute at a path.
@@ -42,7 +42,7 @@ pub(super) enum Test {
     StartsWith(Text),
     EndsWith(Text),
     Contains(Text),
-    Matches(Box<Regex>),
+    Matches(Box<Pattern>),
     /// An entry of the structured list, which never errors.
     List(Box<ListTest>),
 }
@@ -283,10 +283,10 @@ impl Predicate {
                 budget.charge_bytes(text.len())?;
                 Ok(text.contains(part.as_str()))
             }
-            Test::Matches(regex) => {
+            Test::Matches(pattern) => {
                 let text = self.text("matches", seen)?;
-                charge_match(text, budget)?;
-                Ok(regex.is_match(text))
+                budget.charge(pattern.cost(text))?;
+                Ok(pattern.is_match(text))
             }
             Test::Present | Test::List(_) => Ok(false),
         }
@@ -319,9 +319,4 @@ impl Predicate {
     fn no_overload(&self, operation: &'static str, seen: AttributeRef<'_>, other: Option<TypeName>) -> ConditionError {
         Overload::on_attribute(operation, seen.type_name(), other, self.path.as_str())
     }
-}
-
-/// Pays for matching a pattern against `text`.
-pub(super) fn charge_match(text: &str, budget: &mut Budget) -> Result<(), ConditionError> {
-    budget.charge(2 + text.len() / 4)
 }

@@ -6,6 +6,7 @@ use super::ast::{BinaryOp, MacroKind, Part};
 use super::error::{Budget, ConditionError};
 use super::functions::Function;
 use super::path::{AttributePath, Bindings};
+use super::pattern::Pattern;
 use super::predicate::Predicate;
 use super::value::{Const, Val};
 use super::vm::Vm;
@@ -130,7 +131,7 @@ pub(super) struct Program {
     pub(super) constants: Box<[Const]>,
     pub(super) paths: Box<[AttributePath]>,
     pub(super) predicates: Box<[Predicate]>,
-    pub(super) patterns: Box<[regex::Regex]>,
+    pub(super) patterns: Box<[Pattern]>,
     pub(super) terms: Box<[Term]>,
     /// The author's text: `when`, then the list's entries.
     pub(super) source: Box<str>,

@@ -21,7 +21,7 @@ pub(super) fn call<'a>(
     }
     let Some((receiver, rest)) = arguments.split_first() else { return Ok(None) };
     let Some(text) = receiver.as_str() else { return Ok(None) };
-    budget.charge_bytes(text.len())?;
+    budget.charge_text(text.len())?;
     let first = rest.first().and_then(Val::as_str);
     Ok(Some(match (function, rest, first) {
         (Function::Contains, [_], Some(part)) => Val::Bool(text.contains(part)),
@@ -59,7 +59,7 @@ fn size<'a>(value: &Val<'a>, budget: &mut Budget) -> Result<Option<Val<'a>>, Con
         Val::Map(map) => map.len(),
         _ => match (value.as_str(), value.as_bytes()) {
             (Some(text), _) => {
-                budget.charge_bytes(text.len())?;
+                budget.charge_text(text.len())?;
                 text.chars().count()
             }
             (_, Some(bytes)) => bytes.len(),
@@ -185,7 +185,7 @@ fn join<'a>(list: &List<'a>, rest: &[Val<'a>], budget: &mut Budget) -> Result<Op
     let mut joined = String::new();
     for (index, item) in list.iter().enumerate() {
         let Some(text) = item.as_str() else { return Ok(None) };
-        budget.charge(1)?;
+        budget.charge(2)?;
         reserve(text.len() + separator.len(), budget)?;
         if joined.len() + text.len() + separator.len() > MAX_TEXT {
             return Err(ConditionError::Limit);

@@ -1,7 +1,6 @@
 //! Tests of the room as a whole: tables of expressions, conditions, problems, and properties.
 
 mod conditions;
-mod differential;
 mod problems;
 mod properties;
 mod reasons;

@@ -10,7 +10,7 @@ use super::error::{BadArgument, Budget, ConditionError, FIELD_OF, MissingKey, Ov
 use super::functions::{self, Function};
 use super::iterate::Iteration;
 use super::path::Bindings;
-use super::predicate::{Predicate, Relation, charge_match};
+use super::predicate::{Predicate, Relation};
 use super::program::{HandlerKind, Op, Program, UNHANDLED};
 use super::value::{Map, Val};
 
@@ -100,13 +100,13 @@ impl<'a, 'b> Vm<'a, 'b> {
                 let value = self.pop()?;
                 let pattern = self.program.patterns.get(number as usize).ok_or(BROKEN)?;
                 let text = value.as_str().ok_or_else(|| unary("matches", &value))?;
-                charge_match(text, self.budget)?;
+                self.budget.charge(pattern.cost(text))?;
                 let found = pattern.is_match(text);
                 self.stack.push(Val::Bool(found));
             }
             Op::List(count) => {
                 let first = self.first_of(count as usize)?;
-                self.budget.charge(count as usize)?;
+                self.budget.charge(2 + count as usize)?;
                 let items = self.stack.drain(first..).collect();
                 self.stack.push(Val::list(items));
             }
@@ -309,6 +309,7 @@ impl<'a, 'b> Vm<'a, 'b> {
 
     fn map(&mut self, count: usize) -> Done {
         let first = self.first_of(count.saturating_mul(2))?;
+        self.budget.charge(4 + count)?;
         let mut entries: Vec<(Val<'a>, Val<'a>)> = Vec::with_capacity(count);
         let mut values = self.stack.drain(first..);
         while let (Some(key), Some(value)) = (values.next(), values.next()) {

@@ -10,6 +10,7 @@ mod decode;
 mod environment;
 mod fields;
 mod load;
+mod receipts;
 mod secret;
 mod spec;
 
@@ -38,6 +39,8 @@ pub struct Config {
     pub state: State,
     /// The record of decisions.
     pub events: Events,
+    /// Signed answers to plans.
+    pub receipts: Receipts,
     /// Limits on questions and connections.
     pub limits: ServerLimits,
     /// What the program says of itself.
@@ -153,6 +156,23 @@ pub enum ExporterKind {
     Stdout,
 }
 
+/// Signed answers to plans.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipts {
+    /// Who issues them; `None` for `lictor:` and the id of the state directory.
+    pub issuer: Option<String>,
+    /// Who they are for where a plan does not say.
+    pub audience: String,
+    /// How long they are valid, 10–86 400 s.
+    pub ttl: Duration,
+    /// How long a key verifies after another has succeeded it.
+    pub grace: Duration,
+    /// The key that signs; `None` for one in the state directory.
+    pub key: Option<Secret>,
+    /// Keys that still verify, beside a configured one.
+    pub previous_keys: Vec<Secret>,
+}
+
 /// Limits on questions and connections.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ServerLimits {
@@ -265,6 +285,19 @@ impl Default for Events {
             mask: Vec::new(),
             key: None,
             mask_key: None,
+        }
+    }
+}
+
+impl Default for Receipts {
+    fn default() -> Self {
+        Self {
+            issuer: None,
+            audience: "executor".to_owned(),
+            ttl: Duration::from_secs(300),
+            grace: Duration::from_secs(7 * 86_400),
+            key: None,
+            previous_keys: Vec::new(),
         }
     }
 }

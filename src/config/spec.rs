@@ -15,6 +15,8 @@ spec! {
         state: Option<StateSpec>,
         /// The record of decisions.
         events: Option<EventsSpec>,
+        /// Signed answers to plans.
+        receipts: Option<ReceiptsSpec>,
         /// Limits on questions and connections.
         limits: Option<LimitsSpec>,
         /// What the program says of itself.
@@ -149,6 +151,28 @@ spec! {
 }
 
 spec! {
+    /// Signed answers to plans.
+    pub(super) struct ReceiptsSpec {
+        /// Who issues them; `lictor:` and the id of the state directory if not given.
+        #[schemars(length(min = 1, max = 256))]
+        issuer: Option<String>,
+        /// Who they are for where a plan does not say; `executor` if not given.
+        #[schemars(length(min = 1, max = 256))]
+        audience: Option<String>,
+        /// How long they are valid; 300 if not given.
+        #[schemars(range(min = 10, max = 86_400))]
+        ttlSeconds: Option<u32>,
+        /// How long a key verifies after another has succeeded it; 604800 (a week) if not given.
+        #[schemars(range(min = 60, max = 31_536_000))]
+        graceSeconds: Option<u32>,
+        /// The Ed25519 key that signs, as PKCS#8 in PEM or JWK; one in the state directory if not given.
+        key: Option<SecretSpec>,
+        /// Keys that still verify, beside `key`: private or public.
+        previousKeys: Option<Vec<SecretSpec>>,
+    }
+}
+
+spec! {
     /// Limits. Those on questions can only be lowered.
     pub(super) struct LimitsSpec {
         /// Largest request message.
@@ -229,6 +253,8 @@ pub(super) fn keys_of(path: &[&str]) -> Option<&'static [&'static str]> {
         ["events", "journal"] => JournalSpec::FIELDS,
         ["events", "ring"] => RingSpec::FIELDS,
         ["events", "key" | "maskKey"] => SecretSpec::FIELDS,
+        ["receipts"] => ReceiptsSpec::FIELDS,
+        ["receipts", "key"] => SecretSpec::FIELDS,
         ["limits"] => LimitsSpec::FIELDS,
         ["logs"] => LogsSpec::FIELDS,
         ["server"] => ServerSpec::FIELDS,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::diag::{Findings, Sources, render_text};
 use crate::model::Layer;
 
-use super::{Config, EventMode, Exporter, ExporterKind, LogFormat, LogLevel, Secret, Source, json_schema};
+use super::{Config, EventMode, Exporter, ExporterKind, LogFormat, LogLevel, Receipts, Secret, Source, json_schema};
 
 fn load(text: &str, variables: &[(&str, &str)]) -> Result<(Config, PathBuf), (Sources, Findings)> {
     let directory = tempfile::tempdir().unwrap();
@@ -48,6 +48,13 @@ events:
   mask: [context.params.card_number]
   key: {file: keys/chain}
   maskKey: {env: MASK_KEY}
+receipts:
+  issuer: https://lictor.example
+  audience: runner
+  ttlSeconds: 60
+  graceSeconds: 3600
+  key: {file: keys/receipts.pem}
+  previousKeys: [{env: OLD_KEY}]
 limits: {messageBytes: 64KiB, attributeDepth: 8, batchItems: 2, idBytes: 64, nameBytes: 65, resourceIdBytes: 66, roles: 3,
   evaluationCost: 5000, explainedRules: 4, connections: 5, inFlight: 6, streamsPerConnection: 7}
 logs: {format: json, level: debug}
@@ -57,6 +64,15 @@ server: {workers: 4, drainSeconds: 0}
     assert_eq!(config.listen.tcp, Some("0.0.0.0:1".parse().unwrap()));
     assert_eq!((config.listen.socket, config.listen.socket_mode, config.listen.reflection), (None, 0o660, false));
     assert_eq!(config.http.address, None);
+    let receipts = Receipts {
+        issuer: Some("https://lictor.example".to_owned()),
+        audience: "runner".to_owned(),
+        ttl: Duration::from_secs(60),
+        grace: Duration::from_secs(3600),
+        key: Some(Secret::File(base.join("keys/receipts.pem"))),
+        previous_keys: vec![Secret::Env("OLD_KEY".to_owned())],
+    };
+    assert_eq!(config.receipts, receipts);
     let sources = [
         Source { path: base.join("mine"), layer: Layer::Tenant },
         Source { path: "/etc/lictor".into(), layer: Layer::Organisation },
@@ -215,4 +231,19 @@ fn every_allowed_key_is_read() {
     }
     let objects = schema["$defs"].as_object().unwrap().values().filter(|schema| schema.get("properties").is_some());
     assert_eq!(objects.count(), checked, "every definition with keys is checked above");
+}
+
+#[test]
+fn receipts_are_within_bounds() {
+    assert_eq!(
+        errors("receipts: {ttlSeconds: 5, audience: '', previousKeys: [{env: A}], key: text}\n", &[]).len(),
+        3,
+        "{:?}",
+        errors("receipts: {ttlSeconds: 5, audience: '', previousKeys: [{env: A}], key: text}\n", &[])
+    );
+    let found = errors("receipts: {previousKeys: [{env: A}]}\n", &[]);
+    assert_eq!(found, ["bad-value: `previousKeys` are those before a configured `key`, and there is none"]);
+    let (config, _) = load("", &[("LICTOR_RECEIPTS__TTL_SECONDS", "20"), ("LICTOR_RECEIPTS__KEY__ENV", "K")]).unwrap();
+    assert_eq!(config.receipts.ttl, Duration::from_secs(20));
+    assert_eq!(config.receipts.key, Some(Secret::Env("K".to_owned())));
 }

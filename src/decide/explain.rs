@@ -86,7 +86,10 @@ fn look_at(
         values: Vec::new(),
         error: Text::default(),
     };
-    if let Some(mismatch) = rule.first_mismatch(bindings.request) {
+    let mut work = 0;
+    let mismatch = rule.first_mismatch(bindings.request, &mut work);
+    budget.charge(work.div_ceil(super::PLACES_PER_UNIT)).ok()?;
+    if let Some(mismatch) = mismatch {
         return Some((3, entry(RuleOutcome::NotMatched, mismatch.into())));
     }
     let Some(condition) = &rule.condition else {

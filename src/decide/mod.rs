@@ -21,13 +21,16 @@ use crate::model::{Decision, Limits, Request, SnapshotLabel, Timestamp};
 use crate::snapshot::Snapshot;
 use tally::Tally;
 
+/// Patterns and places of ids compared for one cost unit.
+const PLACES_PER_UNIT: usize = 2;
+
 /// What answers say of a snapshot where there is none.
 static NO_SNAPSHOT: LazyLock<Arc<SnapshotLabel>> = LazyLock::new(Arc::default);
 
 /// Decides `request` with `snapshot` at `now`; `None` stands for a server that has not loaded any policies, which denies.
 ///
-/// The cost of all conditions together is bounded by the limits (and by the policy set, where it lowers them); a request
-/// that exceeds it is denied with EVALUATION_LIMIT.
+/// The cost of matching patterns and of all conditions together is bounded by the limits (and by the policy set, where it
+/// lowers them); a request that exceeds it is denied with EVALUATION_LIMIT.
 #[must_use]
 pub fn evaluate(snapshot: Option<&Snapshot>, request: &Request, now: Timestamp, limits: &Limits) -> Decision {
     let Some(snapshot) = snapshot else {
@@ -59,7 +62,15 @@ pub fn evaluate_within(snapshot: &Snapshot, request: &Request, now: Timestamp, b
         if snapshot.decided_layer(number).is_some_and(|layer| tally.is_decided(layer)) {
             continue;
         }
-        let Some(rule) = snapshot.rules().get(number as usize).filter(|rule| rule.concerns(request)) else { continue };
+        let Some(rule) = snapshot.rules().get(number as usize) else { continue };
+        let mut work = 0;
+        let concerns = rule.concerns(request, &mut work);
+        if budget.charge(work.div_ceil(PLACES_PER_UNIT)).is_err() {
+            return tally.out_of_budget(snapshot.label());
+        }
+        if !concerns {
+            continue;
+        }
         match rule.condition.as_ref().map_or(Ok(true), |condition| condition.evaluate(&bindings, budget)) {
             Ok(true) => tally.matched(number, rule),
             Ok(false) => {}

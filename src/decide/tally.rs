@@ -1,6 +1,5 @@
 //! Combining: what the rules that matched, and those that failed, add up to.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -16,15 +15,51 @@ const MAX_ERRORS: usize = 8;
 #[derive(Debug, Default)]
 pub struct Tally {
     /// The first decider that matched in each layer.
-    deciders: [Option<u32>; Layer::ALL.len()],
+    deciders: [Option<Decider>; Layer::ALL.len()],
     /// Deny and require_approval rules whose condition failed before their layer was decided.
-    failed_deciders: SmallVec<[u32; 2]>,
+    failed_deciders: SmallVec<[Decider; 2]>,
     warned: SmallVec<[u32; 2]>,
     audited: SmallVec<[u32; 2]>,
     /// The first observers that matched; those that only failed do not decide.
     first_warn: Option<u32>,
     first_audit: Option<u32>,
     errors: Vec<(u32, Text)>,
+}
+
+/// A rule that allows, denies or requires approval.
+#[derive(Debug, Clone, Copy)]
+struct Decider {
+    number: u32,
+    effect: Effect,
+}
+
+/// How restrictive an answer is: by what may happen, then by the level of approver. A level that is asked for makes an
+/// approval more restrictive, and a higher one still more.
+type Restriction = (Outcome, Option<u8>);
+
+impl Decider {
+    fn restriction(self, snapshot: &SnapshotLabel) -> Restriction {
+        let level = match self.effect {
+            Effect::RequireApproval => snapshot.rules.get(self.number as usize).and_then(|label| label.required_level),
+            _ => None,
+        };
+        (self.effect.outcome(), level)
+    }
+}
+
+/// The most restrictive of `deciders`; the first among equals, which come from the highest layer down.
+fn most_restrictive(
+    deciders: impl Iterator<Item = Decider>,
+    snapshot: &SnapshotLabel,
+) -> Option<(Restriction, Decider)> {
+    let mut most: Option<(Restriction, Decider)> = None;
+    for decider in deciders {
+        let restriction = decider.restriction(snapshot);
+        if most.is_none_or(|(known, _)| restriction > known) {
+            most = Some((restriction, decider));
+        }
+    }
+    most
 }
 
 impl Tally {
@@ -35,10 +70,11 @@ impl Tally {
     }
 
     /// Patterns and condition of `rule` hold.
+    #[inline]
     pub fn matched(&mut self, number: u32, rule: &CompiledRule) {
         match rule.effect {
-            Effect::Allow | Effect::Deny | Effect::RequireApproval => {
-                self.deciders[rule.layer as usize].get_or_insert(number);
+            effect @ (Effect::Allow | Effect::Deny | Effect::RequireApproval) => {
+                self.deciders[rule.layer as usize].get_or_insert(Decider { number, effect });
             }
             Effect::Warn => {
                 self.first_warn.get_or_insert(number);
@@ -52,12 +88,13 @@ impl Tally {
     }
 
     /// Patterns of `rule` hold and its condition failed to evaluate.
+    #[cold]
     pub fn failed(&mut self, number: u32, rule: &CompiledRule, error: &ConditionError) {
         if self.errors.len() < MAX_ERRORS {
             self.errors.push((number, error.to_string().into()));
         }
         match rule.effect {
-            Effect::Deny | Effect::RequireApproval => self.failed_deciders.push(number),
+            effect @ (Effect::Deny | Effect::RequireApproval) => self.failed_deciders.push(Decider { number, effect }),
             Effect::Warn => self.warned.push(number),
             Effect::Audit => self.audited.push(number),
             Effect::Allow => {}
@@ -65,40 +102,33 @@ impl Tally {
     }
 
     /// The request's budget ran out: denied, whatever matched so far.
+    #[cold]
     pub fn out_of_budget(self, snapshot: &Arc<SnapshotLabel>) -> Decision {
         self.into_decision(snapshot, Outcome::Deny, Effect::Deny, ReasonCode::EvaluationLimit, None)
     }
 
     /// The answer, after all candidates.
+    #[inline]
     pub fn answer(self, snapshot: &Arc<SnapshotLabel>) -> Decision {
-        let rule = |number: u32| snapshot.rules.get(number as usize);
-        // Numbers ascend from the highest layer down, so that the lowest number wins among equals.
-        let decider = self.deciders.iter().flatten().copied().max_by_key(|number| {
-            let label = rule(*number);
-            (label.map(|label| label.effect.outcome()), label.and_then(|label| label.required_level), Reverse(*number))
-        });
-        let matched = decider.or(self.first_audit).or(self.first_warn);
-        let (effect, reason_code) = match matched.and_then(rule) {
-            Some(label) => (label.effect, ReasonCode::Policy),
-            None => (snapshot.default.effect, ReasonCode::Default),
+        let decider = most_restrictive(self.deciders.iter().flatten().copied(), snapshot);
+        let (restriction, effect, matched) = match (decider, self.first_audit, self.first_warn) {
+            (Some((restriction, decider)), _, _) => (restriction, decider.effect, Some(decider.number)),
+            (None, Some(audit), _) => ((Outcome::Allow, None), Effect::Audit, Some(audit)),
+            (None, None, Some(warn)) => ((Outcome::Allow, None), Effect::Warn, Some(warn)),
+            (None, None, None) => ((snapshot.default.effect.outcome(), None), snapshot.default.effect, None),
         };
-        let outcome = effect.outcome();
-        // A level that is asked for makes an approval more restrictive, and a higher one still more.
-        let restriction = |number: Option<u32>| {
-            let label = number.and_then(rule);
-            (label.map_or(outcome, |label| label.effect.outcome()), label.and_then(|label| label.required_level))
-        };
-        let worst_failure =
-            self.failed_deciders.iter().copied().max_by_key(|number| (restriction(Some(*number)), Reverse(*number)));
-        if let Some(number) = worst_failure
-            && restriction(Some(number)) > restriction(matched)
+        if !self.failed_deciders.is_empty()
+            && let Some((failed, decider)) = most_restrictive(self.failed_deciders.iter().copied(), snapshot)
+            && failed > restriction
         {
-            let effect = rule(number).map_or(Effect::Deny, |label| label.effect);
+            let Decider { number, effect } = decider;
             return self.into_decision(snapshot, effect.outcome(), effect, ReasonCode::ConditionError, Some(number));
         }
-        self.into_decision(snapshot, outcome, effect, reason_code, matched)
+        let reason_code = if matched.is_some() { ReasonCode::Policy } else { ReasonCode::Default };
+        self.into_decision(snapshot, effect.outcome(), effect, reason_code, matched)
     }
 
+    #[inline]
     fn into_decision(
         self,
         snapshot: &Arc<SnapshotLabel>,
@@ -107,11 +137,14 @@ impl Tally {
         reason_code: ReasonCode,
         matched: Option<u32>,
     ) -> Decision {
-        let agrees =
-            |number: &u32| snapshot.rules.get(*number as usize).is_some_and(|label| label.effect.outcome() == outcome);
-        let agreeing = self.deciders.into_iter().flatten().filter(agrees).filter(|number| Some(*number) != matched);
+        let mut agreeing = SmallVec::new();
+        for decider in self.deciders.into_iter().flatten() {
+            if decider.effect.outcome() == outcome && Some(decider.number) != matched {
+                agreeing.push(decider.number);
+            }
+        }
         Decision {
-            agreeing: agreeing.collect(),
+            agreeing,
             warned: self.warned,
             audited: self.audited,
             errors: self.errors,

@@ -255,3 +255,22 @@ proptest! {
         prop_assert_eq!(entries, rules.len());
     }
 }
+
+/// Patterns are paid from the budget of the request, like conditions.
+#[test]
+fn matching_patterns_is_bounded() {
+    let mut text = "apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {name: p}\nspec:\n  rules:\n".to_owned();
+    for n in 0..100 {
+        writeln!(text, "    - {{name: r{n}, effect: deny, resources: {{ids: [\"**x{n}y**\"]}}}}").unwrap();
+    }
+    let loaded = policy::load(&[SourceText { name: "p.yaml".into(), layer: Layer::Organisation, text: text.into() }]);
+    assert!(!loaded.findings.has_errors(), "{:?}", loaded.findings);
+    let snapshot = Snapshot::build(&loaded.documents, 1);
+    let id = "x".repeat(1_000);
+    let request =
+        Request { resource: Resource { id: id.as_str().into(), ..Resource::default() }, ..Request::default() };
+    for (evaluation_cost, reason) in [(10_000, ReasonCode::EvaluationLimit), (100_000, ReasonCode::Default)] {
+        let limits = Limits { evaluation_cost, ..Limits::default() };
+        assert_eq!(evaluate(Some(&snapshot), &request, Timestamp::default(), &limits).reason_code, reason);
+    }
+}

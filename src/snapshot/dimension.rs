@@ -56,12 +56,12 @@ impl Dimension {
         }
     }
 
-    /// Whether an id of `request` in this dimension matches `pattern`.
+    /// Whether an id of `request` in this dimension matches `pattern`. Adds to `work` what it took.
     #[inline]
-    pub fn matches(self, request: &Request, pattern: &Pattern) -> bool {
+    pub fn matches(self, request: &Request, pattern: &Pattern, work: &mut usize) -> bool {
         match self.id(request) {
-            Some(id) => pattern.matches(id),
-            None => request.subject.roles.iter().any(|role| pattern.matches(role)),
+            Some(id) => pattern.matches_counting(id, work),
+            None => request.subject.roles.iter().any(|role| pattern.matches_counting(role, work)),
         }
     }
 

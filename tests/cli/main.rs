@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod plans;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;

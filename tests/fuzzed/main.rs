@@ -53,22 +53,22 @@ fn run(target: &str, cases: u32, check: fn(&[u8])) {
 
 #[test]
 fn any_text_is_loaded_or_refused() {
-    run("documents", 500, documents::check);
+    run("documents", 1_000, documents::check);
 }
 
 #[test]
 fn any_condition_is_refused_or_has_the_value_of_its_specification() {
-    run("condition", 2_000, condition::check);
+    run("condition", 4_000, condition::check);
 }
 
 #[test]
 fn any_message_is_refused_or_decided() {
-    run("request", 2_000, request::check);
+    run("request", 4_000, request::check);
 }
 
 #[test]
 fn a_changed_journal_is_noticed_and_recovered() {
-    run("journal", 100, journal::check);
+    run("journal", 200, journal::check);
 }
 
 #[test]

@@ -3,45 +3,61 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a measurement that cannot be set up has nothing to measure")]
 
+use std::cell::RefCell;
 use std::hint::black_box;
 
 #[path = "../../benches/workload.rs"]
 mod workload;
 
+use lictor::api::{evaluate_message, to_request};
 use lictor::decide;
-use lictor::model::Limits;
+use lictor::model::{BootId, Limits, Ticket};
+use lictor::snapshot::Holder;
+use prost::Message;
 use workload::{NOW, Shape};
 
 /// How often a case runs.
 const ROUNDS: u64 = 100;
 
-/// Shapes and numbers of rules that are decided.
-const DECIDE: [(Shape, &[usize]); 9] = [
-    (Shape::Action, &[10, 10_000]),
-    (Shape::Role, &[10, 10_000]),
-    (Shape::ResourcePrefix, &[10, 10_000]),
-    (Shape::Tenant, &[10, 10_000]),
-    (Shape::Value, &[10, 10_000]),
-    (Shape::Glob, &[1_000]),
-    (Shape::AllMatch, &[1_000]),
-    (Shape::AllWarn, &[1_000]),
-    (Shape::AllFail, &[1_000]),
-];
-
 fn main() {
     let wanted = std::env::args().nth(1);
     let limits = Limits::default();
-    for (shape, size) in DECIDE.into_iter().flat_map(|(shape, sizes)| sizes.iter().map(move |size| (shape, *size))) {
+    let flat = Shape::FLAT.into_iter().flat_map(|shape| [(shape, 10), (shape, 10_000)]);
+    let linear = Shape::LINEAR.into_iter().map(|shape| (shape, 1_000));
+    for (shape, size) in flat.chain(linear) {
         let name = format!("decide/{}/{size}", shape.name());
         match &wanted {
             None => println!("{name} {ROUNDS}"),
             Some(wanted) if *wanted == name => {
                 let snapshot = workload::snapshot(shape, size);
-                let request = workload::request(shape, size / 2);
+                let request = workload::request(shape, size - 1);
                 measured(|| decide::evaluate(Some(&snapshot), black_box(&request), NOW, &limits));
             }
             Some(_) => {}
         }
+    }
+    call(wanted.as_deref(), &limits);
+}
+
+/// The call in process: decode, decide, encode.
+fn call(wanted: Option<&str>, limits: &Limits) {
+    const NAME: &str = "call/role/1000";
+    match wanted {
+        None => println!("{NAME} {ROUNDS}"),
+        Some(NAME) => {
+            let holder = Holder::default();
+            drop(holder.publish(workload::snapshot(Shape::Role, 1_000).into()));
+            let residents = holder.load();
+            let message = to_request(&workload::request(Shape::Role, 7)).encode_to_vec();
+            let answer = RefCell::new(Vec::with_capacity(1_024));
+            let ticket = Ticket { boot: BootId::from_bits(1), worker: 0, number: 1 };
+            measured(|| {
+                let mut answer = answer.borrow_mut();
+                answer.clear();
+                evaluate_message(black_box(&message), &residents, ticket, NOW, limits, &mut answer)
+            });
+        }
+        Some(_) => {}
     }
 }
 

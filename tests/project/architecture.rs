@@ -16,8 +16,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("engine", &["ir", "decide", "snapshot", "policy", "diag", "model"]),
     ("event", &["model"]),
     ("state_dir", &[]),
+    ("receipt", &["state_dir", "model"]),
     ("reload", &["policy", "snapshot", "event", "state_dir", "diag", "model"]),
-    ("api", &["ir", "decide", "snapshot", "event", "reload", "policy", "model"]),
+    ("api", &["ir", "receipt", "decide", "snapshot", "event", "reload", "policy", "model"]),
     ("config", &["model", "diag", "yaml"]),
     ("telemetry", &["model"]),
 ];

@@ -10,8 +10,9 @@ use lictor::api::proto::v1::decision_service_client::DecisionServiceClient;
 use lictor::api::proto::v1::{Action, EvaluateRequest, Subject};
 use lictor::api::{Listeners, Server, ServerOptions, State};
 use lictor::event::{EventLog, EventOptions};
-use lictor::model::Layer;
+use lictor::model::{Layer, Timestamp};
 use lictor::policy::{self, SourceText};
+use lictor::receipt::{Issuer, IssuerOptions};
 use lictor::snapshot::{Holder, Snapshot};
 use lictor::telemetry::Telemetry;
 use prost::Message;
@@ -40,6 +41,7 @@ pub struct Running {
     pub server: Server,
     pub telemetry: Arc<Telemetry>,
     pub holder: Arc<Holder>,
+    pub issuer: Arc<Issuer>,
     events: EventLog,
     pub folder: tempfile::TempDir,
 }
@@ -74,10 +76,29 @@ impl Running {
         let events = EventLog::open(event_options).unwrap();
         let holder = Arc::new(Holder::default());
         let telemetry = Arc::new(Telemetry::new());
-        let state = State { holder: holder.clone(), recorders: vec![events.recorder(0)], telemetry: telemetry.clone() };
+        let keys = folder.path().join("keys");
+        std::fs::create_dir(&keys).unwrap();
+        let receipts = IssuerOptions {
+            issuer: "lictor".to_owned(),
+            audience: "lictor".to_owned(),
+            ttl_seconds: 3_600,
+            grace_seconds: 0,
+            epoch: 0,
+            key: None,
+            previous_keys: Vec::new(),
+            directory: keys,
+        };
+        let now = Timestamp::from_system(std::time::SystemTime::now());
+        let issuer = Arc::new(Issuer::new(receipts, now).unwrap());
+        let state = State {
+            holder: holder.clone(),
+            recorders: vec![events.recorder(0)],
+            telemetry: telemetry.clone(),
+            issuer: Some(issuer.clone()),
+        };
         let listeners = Listeners::bind(&options, &Handle::current()).unwrap();
         let server = Server::start(listeners, &options, state, &Handle::current()).unwrap();
-        Self { server, telemetry, holder, events, folder }
+        Self { server, telemetry, holder, issuer, events, folder }
     }
 
     /// Makes `documents` live; gives the digest.

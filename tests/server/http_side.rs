@@ -28,6 +28,7 @@ async fn tells_life_readiness_and_figures() {
         running.server.readiness(),
         StatusReader::default(),
         running.telemetry.clone(),
+        Some(running.issuer.clone()),
         &Handle::current(),
     );
     let address = http.address();
@@ -53,6 +54,13 @@ async fn tells_life_readiness_and_figures() {
     ] {
         assert!(body.lines().any(|found| found == line), "{line} is not in\n{body}");
     }
+    let (status, body) = get(address, "/.well-known/jwks.json").await;
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    let keys: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(keys, running.issuer.jwks());
+    assert_eq!(keys["keys"][0]["kid"], *running.issuer.key_id());
+    assert!(!body.contains("\"d\""), "the private part stays where it is: {body}");
+
     drop(client);
     assert_eq!(get(address, "/other").await.0, "HTTP/1.1 404 Not Found");
 

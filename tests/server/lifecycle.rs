@@ -22,7 +22,8 @@ use crate::raw::{Raw, framed, grpc};
 fn start(options: &ServerOptions) -> Result<Server, Box<ServerError>> {
     let folder = tempfile::tempdir().unwrap();
     let events = EventLog::open(EventOptions::new(folder.path())).unwrap();
-    let state = State { holder: Arc::default(), recorders: vec![events.recorder(0)], telemetry: Arc::default() };
+    let state =
+        State { holder: Arc::default(), recorders: vec![events.recorder(0)], telemetry: Arc::default(), issuer: None };
     let listeners = Listeners::bind(options, &Handle::current())?;
     Ok(Server::start(listeners, options, state, &Handle::current())?)
 }

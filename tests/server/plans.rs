@@ -309,7 +309,7 @@ async fn a_thousand_validations_during_reloads_agree_with_the_snapshot_that_they
     let mut hashes = std::collections::HashSet::new();
     for call in calls {
         let answer = call.await.unwrap().unwrap().into_inner();
-        let tier = if answer.snapshot.unwrap().digest == digests[0] { 0 } else { 2 };
+        let tier = if answer.snapshot.as_ref().unwrap().digest == digests[0] { 0 } else { 2 };
         let status = if tier == 0 { ValidationStatus::Pass } else { ValidationStatus::Escalate };
         assert_eq!((answer.risk_tier, answer.status()), (tier, status));
         let tiers: Vec<u32> = answer.steps.iter().map(|step| step.tier).collect();

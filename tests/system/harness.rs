@@ -112,6 +112,7 @@ impl Lictor {
     }
 
     /// The reading end of the program's output, once, where it was started with a pipe.
+    #[allow(dead_code, reason = "for benches/robustness, which shares this file")]
     pub fn output(&mut self) -> Option<std::process::ChildStdout> {
         self.child.as_mut()?.stdout.take()
     }

@@ -27,7 +27,8 @@ async fn others_are_served_while_one_attacks() {
         let during = load.answered();
         wait_for("answers beside an attack", || load.answered() > during + 10);
         let peak = lictor.peak_memory_kib();
-        eprintln!("{}: {peak} KiB at most, {} answers to others", attack.name, load.answered() - before);
+        let (now, answers) = (lictor.resident_memory_kib(), load.answered() - before);
+        eprintln!("{}: {now} KiB, {peak} KiB at most, {answers} answers to others", attack.name);
         assert!(peak < MOST_KIB, "{}: {peak} KiB", attack.name);
         drop(held);
         assert!(!lictor.log().contains("panicked"), "{}", attack.name);

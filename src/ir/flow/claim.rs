@@ -16,8 +16,9 @@ use super::text::{Within, normal, occurrences, occurs};
 
 /// A part of what the user wrote, as it is claimed.
 #[derive(Debug)]
-pub(super) struct Quote<'a> {
-    written: &'a str,
+pub(super) struct Quote {
+    /// Position of the claim among the inputs of the step.
+    input: usize,
     normal: String,
     /// Whether it stands in a user message.
     said: bool,
@@ -25,12 +26,12 @@ pub(super) struct Quote<'a> {
     used: Cell<bool>,
 }
 
-impl<'a> Quote<'a> {
-    /// The claim that the user wrote `written`; empty for the value itself.
-    pub(super) fn new(written: &'a str, evidence: &Evidence<'_>) -> Self {
+impl Quote {
+    /// The claim, at position `input`, that the user wrote `written`; empty for the value itself.
+    pub(super) fn new(written: &str, input: usize, evidence: &Evidence<'_>) -> Self {
         let normal = normal(written);
         let said = !normal.is_empty() && evidence.said.holds(&normal, &evidence.work);
-        Self { written, normal, said, used: Cell::new(false) }
+        Self { input, normal, said, used: Cell::new(false) }
     }
 
     /// Whether the user wrote it and it stands in the argument.
@@ -77,7 +78,7 @@ pub(super) fn judge_absent<'a>(leaf: FoundLeaf<'_>, points: &[Point<'a>]) -> Lea
     let quotes = || leaf.points.iter().flat_map(|number| &points[*number].quotes);
     quotes().filter(|quote| quote.said).for_each(|quote| quote.used.set(true));
     let unsaid = quotes().find(|quote| !quote.said);
-    let doubt = unsaid.map(|quote| if quote.is_value() { Doubt::ValueNotSaid } else { Doubt::NotSaid(quote.written) });
+    let doubt = unsaid.map(|quote| if quote.is_value() { Doubt::ValueNotSaid } else { Doubt::NotSaid(quote.input) });
     Leaf { path: leaf.path, points: leaf.points, seen: Vec::new(), doubt, is_open: true }
 }
 
@@ -86,7 +87,7 @@ pub(super) fn settle(points: &mut [Point<'_>]) {
     for point in points {
         let unused = point.quotes.iter().find(|quote| quote.said && !quote.used.get());
         if let (None, Some(quote)) = (&point.doubt, unused) {
-            point.doubt = Some(Doubt::NotInValue(quote.written));
+            point.doubt = Some(Doubt::NotInValue(quote.input));
         }
     }
 }
@@ -111,11 +112,7 @@ impl<'l, 'v> Argument<'l, 'v> {
     /// Whether the value itself stands in a user message.
     fn is_said(&self, evidence: &Evidence<'_>) -> bool {
         !self.text.is_empty() && evidence.said.holds(&self.text, &evidence.work)
-            || self.day.is_some_and(|day| evidence.said.texts().iter().any(|text| self.names_day(text, day, evidence)))
-    }
-
-    fn names_day(&self, text: &str, day: Day, evidence: &Evidence<'_>) -> bool {
-        evidence.work.take(1 + text.len()) && date::names_day(text, day)
+            || self.day.is_some_and(|day| evidence.names_day(day))
     }
 
     /// What is wrong with the claims that it is the user's.
@@ -126,11 +123,12 @@ impl<'l, 'v> Argument<'l, 'v> {
         if self.is_said(evidence) {
             for point in covering() {
                 let is_own = point.path.len() == self.leaf.path.len();
-                point
-                    .quotes
-                    .iter()
-                    .filter(|quote| is_own || self.repeats(quote, evidence))
-                    .for_each(|q| q.used.set(true));
+                for quote in &point.quotes {
+                    match is_own.then_some(true).or_else(|| self.repeats(quote, evidence)) {
+                        Some(used) => quote.used.set(quote.used.get() || used),
+                        None => return Some(Doubt::NotInValue(quote.input)),
+                    }
+                }
             }
             return None;
         }
@@ -141,37 +139,41 @@ impl<'l, 'v> Argument<'l, 'v> {
                 return Some(Doubt::ValueNotSaid);
             }
             if !quote.said {
-                return Some(Doubt::NotSaid(quote.written));
+                return Some(Doubt::NotSaid(quote.input));
             }
-            if self.repeats(quote, evidence) {
-                quote.used.set(true);
-                is_whole |= self.is_within(quote, evidence);
-                held.push(&quote.normal);
+            match self.repeats(quote, evidence) {
+                Some(true) => {
+                    quote.used.set(true);
+                    is_whole |= self.is_within(quote);
+                    held.push(&quote.normal);
+                }
+                Some(false) => {}
+                None => return Some(Doubt::NotInValue(quote.input)),
             }
         }
         if is_whole || is_taken {
             return None;
         }
         match (held.is_empty(), quotes().next()) {
-            (true, Some(quote)) => Some(Doubt::NotInValue(quote.written)),
-            _ => self.left_over(&held, evidence).map(Doubt::LeftOver),
+            (true, Some(quote)) => Some(Doubt::NotInValue(quote.input)),
+            _ => self.leaves_over(&held, evidence).then_some(Doubt::LeftOver),
         }
     }
 
-    /// Whether the quote stands in the value, or the value in the quote.
-    fn repeats(&self, quote: &Quote<'_>, evidence: &Evidence<'_>) -> bool {
+    /// Whether the quote stands in the value, or the value in the quote; `None` once comparing has cost too much.
+    fn repeats(&self, quote: &Quote, evidence: &Evidence<'_>) -> Option<bool> {
         let paid = evidence.work.take(1 + (quote.normal.len() + self.text.len()) / 8);
-        paid && (occurs(&quote.normal, &self.text, Within::Argument) || self.is_within(quote, evidence))
+        paid.then(|| occurs(&quote.normal, &self.text, Within::Argument) || self.is_within(quote))
     }
 
-    fn is_within(&self, quote: &Quote<'_>, evidence: &Evidence<'_>) -> bool {
+    fn is_within(&self, quote: &Quote) -> bool {
         occurs(&self.text, &quote.normal, Within::Prose)
-            || self.day.is_some_and(|day| self.names_day(&quote.normal, day, evidence))
+            || self.day.is_some_and(|day| date::days(&quote.normal).any(|named| named.is(day)))
     }
 
     /// Between the user's words others may stand, but no address, link or number that the user did not write: one that is
     /// appended to a list of recipients is not the user's because the first one is.
-    fn left_over(&self, held: &[&str], evidence: &Evidence<'_>) -> Option<String> {
+    fn leaves_over(&self, held: &[&str], evidence: &Evidence<'_>) -> bool {
         let mut covered: Vec<std::ops::Range<usize>> = Vec::new();
         for quote in held {
             covered.extend(occurrences(quote, &self.text));
@@ -184,10 +186,10 @@ impl<'l, 'v> Argument<'l, 'v> {
             let start = start + piece.find(word).unwrap_or(0);
             let is_covered = covered.iter().any(|range| range.start <= start && start + word.len() <= range.end);
             if is_handle(word) && !is_covered && !evidence.said.holds(word, &evidence.work) {
-                return Some(word.to_owned());
+                return true;
             }
         }
-        None
+        false
     }
 
     /// Whether what is said to be a copy of an observed field is none: the only origin must be the same value, of several
@@ -211,7 +213,7 @@ impl<'l, 'v> Argument<'l, 'v> {
                     return Some(Doubt::NotCopied(path));
                 }
                 let copy = Copied { from: taken.from, path, below, is_part: origins > 1 };
-                if observed.confirms(copy, &self.text).unwrap_or(true) {
+                if observed.confirms(copy, &self.text, &evidence.work).unwrap_or(true) {
                     return None;
                 }
                 denied.get_or_insert(path);

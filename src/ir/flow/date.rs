@@ -31,19 +31,14 @@ impl Day {
     }
 
     /// Whether the day, which somebody wrote, is that of the value.
-    fn is(self, value: Self) -> bool {
+    pub(super) fn is(self, value: Self) -> bool {
         self.month == value.month && self.day == value.day && (self.year.is_none() || self.year == value.year)
     }
 }
 
-/// Whether the normalised `text` names the day of the value.
-pub(super) fn names_day(text: &str, value: Day) -> bool {
-    days(text).any(|day| day.is(value))
-}
-
 /// The days that a normalised text names: `2024-05-15`, `15.05.2024`, `5/15/2024` (either way round), `may 15th, 2024`,
 /// `15 may`.
-fn days(text: &str) -> impl Iterator<Item = Day> {
+pub(super) fn days(text: &str) -> impl Iterator<Item = Day> {
     let words: Vec<Word<'_>> = words(text).collect();
     let mut found = Vec::new();
     for (i, word) in words.iter().enumerate() {
@@ -203,7 +198,7 @@ mod tests {
             ("version 2024.05", "2024-05-15", false),
         ] {
             let value = Day::of_value(value).expect("a date");
-            assert_eq!(names_day(&normal(text), value), named, "{text}");
+            assert_eq!(days(&normal(text)).any(|day| day.is(value)), named, "{text}");
         }
         for text in ["2024-5-15", "2024-05-15T10:00:00", "15.05.2024", "", "2024-13-01"] {
             assert_eq!(Day::of_value(text), None, "{text}");

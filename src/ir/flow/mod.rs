@@ -98,8 +98,9 @@ fn offences<'a>(reporter: &Reporter<'a>, rules: &'a [FlowRule], labels: &[&Text]
         if sinks.is_empty() {
             continue;
         }
+        let points = reporter.spread.labels_of_points(origins);
         for leaf in &origins.leaves {
-            let carried = reporter.spread.labels_of(rank, origins, leaf);
+            let carried = reporter.spread.labels_of(rank, origins, &points, leaf);
             let Some(path) = pointer::tokens(&leaf.path).filter(|_| carried != 0) else { continue };
             for (sink, rule_number) in &sinks {
                 let rule = &rules[*rule_number];

@@ -7,12 +7,16 @@ use crate::policy::CatalogAction;
 
 use super::index::{TextIndex, Work};
 use super::order::Order;
+use super::origin::MAX_PATH;
 use super::pointer::{self, Found};
 use super::selection::{Selection, select};
 use super::text::{Within, normal, normal_scalar, occurs};
 
 /// How deep an output is looked into; what lies deeper is not found.
 const MAX_DEPTH: usize = 64;
+
+/// What it costs to keep a place where a value was seen, in units of [`Work`].
+const COST: usize = 64;
 
 /// All observations of a plan.
 #[derive(Debug)]
@@ -86,7 +90,11 @@ impl<'a> Observed<'a> {
     /// whole fields and inside texts; nowhere.
     pub(super) fn sightings(&self, normal: &str, step: usize, order: &Order<'_>, work: &Work) -> Vec<Sight> {
         let seen = |sight: &&Sight| order.may_precede(sight.from, step);
-        let whole: Vec<&Sight> = self.fields.get(normal).into_iter().flatten().filter(seen).collect();
+        let known = self.fields.get(normal).map_or(&[][..], Vec::as_slice);
+        if !work.take(known.len().saturating_mul(COST)) {
+            return Vec::new();
+        }
+        let whole: Vec<&Sight> = known.iter().filter(seen).collect();
         let declared: Vec<Sight> =
             whole.iter().filter(|sight| matches!(sight.selection, Selection::Field(_))).map(|s| (*s).clone()).collect();
         if !declared.is_empty() {
@@ -99,6 +107,7 @@ impl<'a> Observed<'a> {
             {
                 // Inside a text: not copied whole.
                 found.push(Sight { selection: Selection::Whole, ..sight.clone() });
+                return work.take(COST);
             }
             work.take(found.len())
         });
@@ -106,14 +115,15 @@ impl<'a> Observed<'a> {
     }
 
     /// Whether the value with this normal text is the copy that it is said to be; `None` if that is not known.
-    pub(super) fn confirms(&self, copy: Copied<'_>, value: &str) -> Option<bool> {
+    pub(super) fn confirms(&self, copy: Copied<'_>, value: &str, work: &Work) -> Option<bool> {
         let outputs = self.outputs.get(&copy.from)?;
         let path = format!("{}{}", copy.path, copy.below);
         let tokens = pointer::tokens(&path)?;
         let same = |text: Option<String>| {
             text.is_some_and(|text| text == value || (copy.is_part && occurs(&text, value, Within::Argument)))
         };
-        Some(outputs.iter().any(|output| match (output.value(), pointer::find(output.value(), &tokens)) {
+        let find = |output| pointer::find(output, &tokens, |members| work.take(members / 8));
+        Some(outputs.iter().any(|output| match (output.value(), find(output.value())) {
             (_, Some(Found::Value(found))) => same(normal_scalar(found)),
             (_, Some(Found::Member(key, found))) => same(normal_scalar(found)) || same(Some(normal(key))),
             // A text has no fields that could be looked at.
@@ -155,7 +165,7 @@ struct Survey {
 
 impl Survey {
     fn walk(&mut self, from: usize, action: Option<&CatalogAction>, value: &Value, path: &mut String, depth: usize) {
-        if depth > MAX_DEPTH {
+        if depth > MAX_DEPTH || path.len() > MAX_PATH {
             return;
         }
         let length = path.len();

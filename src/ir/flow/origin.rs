@@ -1,6 +1,7 @@
 //! Where the arguments of a step come from: what is claimed, checked; or what was observed; or unknown.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
@@ -9,6 +10,7 @@ use crate::model::{Origin, Plan, Step, Value};
 use crate::policy::CatalogAction;
 
 use super::claim::{self, Quote};
+use super::date::{self, Day};
 use super::index::{TextIndex, Work};
 use super::observed::Observed;
 use super::order::Order;
@@ -18,6 +20,9 @@ use super::text::{normal, normal_scalar};
 
 /// How deep params are looked into; the origin of what lies deeper is unknown.
 const MAX_DEPTH: usize = 64;
+
+/// How long a JSON Pointer is followed further, in bytes; like what lies too deep.
+pub(super) const MAX_PATH: usize = 1024;
 
 /// Where all arguments of one step come from.
 #[derive(Debug, Default)]
@@ -37,7 +42,7 @@ pub(super) struct Point<'a> {
     pub(super) taken: Vec<Taken<'a>>,
     /// What makes the origin unknown all the same.
     pub(super) doubt: Option<Doubt<'a>>,
-    pub(super) quotes: Vec<Quote<'a>>,
+    pub(super) quotes: Vec<Quote>,
 }
 
 /// A part of another step's output.
@@ -90,14 +95,14 @@ impl<'a> Leaf<'a> {
 pub(super) enum Doubt<'a> {
     /// Nothing is said, and nothing that was observed explains it.
     Nothing,
-    /// The quote stands in no user message.
-    NotSaid(&'a str),
+    /// The quote of the input at this position stands in no user message.
+    NotSaid(usize),
     /// The value itself stands in no user message.
     ValueNotSaid,
-    /// The quote does not stand in the value.
-    NotInValue(&'a str),
-    /// The quote covers the value only in part; this is left over.
-    LeftOver(String),
+    /// The quote of the input at this position does not stand in the value.
+    NotInValue(usize),
+    /// The quotes cover the value only in part.
+    LeftOver,
     /// It is said to be a constant: true only as long as nothing untrusted was read.
     Constant,
     /// It is said to come from a step that the plan does not have, or that cannot have run before.
@@ -111,6 +116,8 @@ pub(super) enum Doubt<'a> {
 pub(super) struct Evidence<'a> {
     /// What the user wrote.
     pub(super) said: TextIndex,
+    /// The days that the user named; found when first asked.
+    days: OnceCell<Vec<Day>>,
     /// What was observed.
     pub(super) observed: Option<Observed<'a>>,
     /// What comparing may still cost.
@@ -122,9 +129,18 @@ impl<'a> Evidence<'a> {
     pub(super) fn of(plan: &'a Plan, order: &Order<'_>, actions: &[Option<&CatalogAction>]) -> Self {
         Self {
             said: TextIndex::new(plan.user_messages.iter().map(|text| normal(text)).collect()),
+            days: OnceCell::new(),
             observed: Observed::of(plan, order, actions),
             work: Work::full(),
         }
+    }
+}
+
+impl Evidence<'_> {
+    /// Whether the user named the day.
+    pub(super) fn names_day(&self, day: Day) -> bool {
+        let days = self.days.get_or_init(|| self.said.texts().iter().flat_map(|text| date::days(text)).collect());
+        self.work.take(1 + days.len() / 8) && days.iter().any(|named| named.is(day))
     }
 }
 
@@ -190,7 +206,7 @@ fn points<'a>(
 ) -> (Vec<Point<'a>>, ByPath<'a>) {
     let (mut points, mut by_path) = (Vec::<Point<'_>>::new(), ByPath::default());
     let mut known = HashSet::<(usize, usize, &str), foldhash::fast::FixedState>::default();
-    for input in &step.inputs {
+    for (position, input) in step.inputs.iter().enumerate() {
         if pointer::tokens(&input.path).is_none() {
             continue;
         }
@@ -200,7 +216,7 @@ fn points<'a>(
         });
         let point = &mut points[number];
         match &input.origin {
-            Origin::User { quote } => point.quotes.push(Quote::new(quote, evidence)),
+            Origin::User { quote } => point.quotes.push(Quote::new(quote, position, evidence)),
             Origin::Constant => point.doubt = point.doubt.take().or(Some(Doubt::Constant)),
             Origin::Step { step_id, output_path } => {
                 let tokens = pointer::tokens(output_path);
@@ -255,8 +271,8 @@ impl<'v> Walk<'_, 'v> {
             // Like an empty text, list or map: nothing is there.
             Value::Null => {}
             Value::String(text) if text.is_empty() => {}
-            Value::Map(map) if depth <= MAX_DEPTH => self.map_members(map, depth),
-            Value::List(items) if depth <= MAX_DEPTH => {
+            Value::Map(map) if self.may_enter(depth) => self.map_members(map, depth),
+            Value::List(items) if self.may_enter(depth) => {
                 let outer = self.enter();
                 let length = self.path.len();
                 for (index, item) in items.iter().enumerate() {
@@ -273,6 +289,10 @@ impl<'v> Walk<'_, 'v> {
                 self.above.truncate(outer);
             }
         }
+    }
+
+    fn may_enter(&self, depth: usize) -> bool {
+        depth <= MAX_DEPTH && self.path.len() <= MAX_PATH
     }
 
     /// Notes the point at this path; answers how many there were above.

@@ -81,13 +81,13 @@ pub(super) enum Found<'a> {
     Member(&'a str, &'a Value),
 }
 
-/// What `value` holds at `path`.
-pub(super) fn find<'a>(value: &'a Value, path: &[Cow<'_, str>]) -> Option<Found<'a>> {
+/// What `value` holds at `path`. Asks `may_look` before it looks through the members of a map.
+pub(super) fn find<'a>(value: &'a Value, path: &[Cow<'_, str>], may_look: impl Fn(usize) -> bool) -> Option<Found<'a>> {
     let mut found = Found::Value(value);
     for token in path {
         let (Found::Value(value) | Found::Member(_, value)) = found;
         found = match value {
-            Value::Map(map) => {
+            Value::Map(map) if may_look(map.len()) => {
                 let (key, value) = map.iter().find(|(key, _)| key == token.as_ref())?;
                 Found::Member(key, value)
             }

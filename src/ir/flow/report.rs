@@ -125,7 +125,8 @@ impl<'a> Reporter<'a> {
             1 => "; so does 1 more value there".to_owned(),
             more => format!("; so do {more} more values there"),
         };
-        let reason = if rule.reason.is_empty() { String::new() } else { format!(": {}", shown(&rule.reason)) };
+        let reason =
+            if rule.reason.is_empty() { String::new() } else { format!(": {}", sanitise_reason(&rule.reason)) };
         let verdict = match rule.effect {
             ValidationStatus::Reject => "must not reach",
             ValidationStatus::Pass | ValidationStatus::Escalate => "needs approval to reach",
@@ -150,8 +151,8 @@ impl<'a> Reporter<'a> {
                     .to_owned()
             }
             (false, Some(Doubt::NotInValue(_))) => "quote the part of the message that the value repeats".to_owned(),
-            (false, Some(Doubt::LeftOver(word))) => {
-                format!("name the origin of `{}` too, as another entry of `inputs` for the same path", shown(word))
+            (false, Some(Doubt::LeftOver)) => {
+                "name the origin of the rest too, as another entry of `inputs` for the same path".to_owned()
             }
             (false, Some(Doubt::Constant)) => {
                 "after something untrusted was read, only what the user wrote and fields copied whole are free of it".to_owned()
@@ -198,15 +199,15 @@ impl<'a> Reporter<'a> {
 fn why(doubt: &Doubt<'_>) -> String {
     match doubt {
         Doubt::Nothing => "has no known origin".to_owned(),
-        Doubt::NotSaid(quote) => {
-            format!("is said to be the user's, but no user message says “{}”", shown(quote))
+        Doubt::NotSaid(input) => {
+            format!("is said to be the user's, but the quote of `inputs[{input}]` stands in no user message")
         }
         Doubt::ValueNotSaid => "is said to be the user's, but stands in no user message".to_owned(),
-        Doubt::NotInValue(quote) => {
-            format!("is said to be the user's, but does not hold the quoted “{}”", shown(quote))
+        Doubt::NotInValue(input) => {
+            format!("is said to be the user's, but does not hold the quote of `inputs[{input}]`")
         }
-        Doubt::LeftOver(word) => {
-            format!("is the user's only in part: `{}` stands in no user message", shown(word))
+        Doubt::LeftOver => {
+            "is the user's only in part: an address, link or number in it stands in no user message".to_owned()
         }
         Doubt::Constant => {
             "is said to be a constant, but was chosen after something untrusted may have been read".to_owned()

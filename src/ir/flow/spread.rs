@@ -154,10 +154,17 @@ impl<'a> Spread<'a> {
         });
     }
 
-    /// The labels of one argument.
-    pub(super) fn labels_of(&self, rank: usize, origins: &Origins<'_>, leaf: &Leaf<'_>) -> Labels {
-        let taken = leaf.taken(origins).fold(0, |bits, taken| bits | self.labels_of_taken(taken));
-        if leaf.doubt(origins).is_some() { taken | self.unknown[rank] } else { taken }
+    /// The labels of each point of a step.
+    pub(super) fn labels_of_points(&self, origins: &Origins<'_>) -> Vec<Labels> {
+        let of = |taken: &[Taken<'_>]| taken.iter().fold(0, |bits, taken| bits | self.labels_of_taken(taken));
+        origins.points.iter().map(|point| of(&point.taken)).collect()
+    }
+
+    /// The labels of one argument, given those of the points.
+    pub(super) fn labels_of(&self, rank: usize, origins: &Origins<'_>, points: &[Labels], leaf: &Leaf<'_>) -> Labels {
+        let taken = leaf.points.iter().fold(0, |bits, point| bits | points[*point]);
+        let seen = leaf.seen.iter().fold(taken, |bits, seen| bits | self.labels_of_taken(seen));
+        if leaf.doubt(origins).is_some() { seen | self.unknown[rank] } else { seen }
     }
 
     fn labels_of_taken(&self, taken: &Taken<'_>) -> Labels {

@@ -5,6 +5,43 @@ use crate::ir::canonical::tests::values;
 use crate::ir::refusal::Refused;
 use crate::model::{Attributes, Input, Observation, Origin, Value};
 
+/// `tests/cases/ir/hash`: plans with their canonical form and hashes, or what of them is refused. `LICTOR_UPDATE_CASES=1`
+/// writes what came out.
+#[test]
+fn the_published_cases() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases/ir/hash");
+    let mut count = 0;
+    for entry in std::fs::read_dir(directory).expect("cases") {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("a case");
+        let (given, expected) = text.split_once("expected:\n").unwrap_or((&text, ""));
+        let case: serde_json::Value = serde_yaml::from_str(given).expect("YAML");
+        let mut findings = crate::diag::Findings::default();
+        let source = crate::diag::Sources::default().add("plan", "");
+        let plan = crate::policy::read_plan(source, &case["plan"].to_string(), &mut findings).expect("a plan");
+        assert!(!findings.has_errors(), "{}: {findings:?}", path.display());
+        let hashes = plan_hashes(&plan);
+        let outcome = match plan_canonical(&plan) {
+            Ok(canonical) => {
+                assert_eq!(hashes.ir_hash, sha256_text(canonical.as_bytes()));
+                serde_json::json!({"canonical": canonical, "ir_hash": hashes.ir_hash, "step_hashes": hashes.step_hashes})
+            }
+            Err(refusals) => {
+                refusals.iter().map(|refusal| (refusal.path.clone(), refusal.reason.to_string())).collect()
+            }
+        };
+        if std::env::var_os("LICTOR_UPDATE_CASES").is_some() {
+            let yaml = serde_yaml::to_string(&serde_json::json!({"expected": outcome})).expect("YAML");
+            std::fs::write(&path, format!("{given}{yaml}")).expect("written");
+        } else {
+            let expected: serde_json::Value = serde_yaml::from_str(expected).expect("YAML");
+            assert_eq!(outcome, expected, "{}", path.display());
+        }
+        count += 1;
+    }
+    assert!(count >= 5, "{count} cases");
+}
+
 fn attributes(json: &str) -> Attributes {
     Attributes::try_from(&serde_json::from_str(json).expect("JSON")).expect("attributes")
 }

@@ -2,6 +2,7 @@
 
 mod action_catalog;
 mod catalog_action;
+mod dag;
 mod expectation;
 mod plan;
 mod plan_expectation;
@@ -13,6 +14,7 @@ mod risk_rules;
 mod rule;
 mod test_cases;
 
+pub use dag::{read_executions, read_nodes};
 pub use plan::read as read_plan;
 pub use request::read as read_request;
 

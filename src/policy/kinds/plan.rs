@@ -147,6 +147,8 @@ const WIRE_NAMES: &[(&str, &str)] = &[
     ("depends_on", "dependsOn"),
     ("output_path", "outputPath"),
     ("on_behalf_of", "onBehalfOf"),
+    ("ir_step_id", "irStepId"),
+    ("ir_step_hash", "irStepHash"),
 ];
 
 /// Reads a text that holds one plan, in YAML or JSON. Unknown fields, budgets that are no whole numbers and whole numbers
@@ -230,7 +232,7 @@ pub(super) fn partial(node: &Node, out: &mut Findings) -> Plan {
     plan
 }
 
-fn step(entry: Field<'_>, out: &mut Findings) -> Step {
+pub(super) fn step(entry: Field<'_>, out: &mut Findings) -> Step {
     let node = renamed(entry.node, out);
     let entry = Field { node: &node, ..entry };
     let Some(fields) = entry.fields("a step", StepSpec::FIELDS, out) else { return Step::default() };
@@ -290,7 +292,7 @@ fn observation(entry: Field<'_>, out: &mut Findings) -> Option<Observation> {
 }
 
 /// The map with the names of the wire put into those of the file format; anything else as it is.
-fn renamed<'n>(node: &'n Node, out: &mut Findings) -> Cow<'n, Node> {
+pub(super) fn renamed<'n>(node: &'n Node, out: &mut Findings) -> Cow<'n, Node> {
     let ours = |key: &str| WIRE_NAMES.iter().find(|(wire, _)| *wire == key).map(|(_, ours)| *ours);
     let Kind::Map(entries) = &node.kind else { return Cow::Borrowed(node) };
     if !entries.iter().any(|entry| ours(&entry.key).is_some()) {
@@ -316,16 +318,16 @@ fn renamed<'n>(node: &'n Node, out: &mut Findings) -> Cow<'n, Node> {
     Cow::Owned(Node { span: node.span, kind: Kind::Map(entries) })
 }
 
-fn text(fields: &Fields<'_>, name: &'static str, out: &mut Findings) -> Text {
+pub(super) fn text(fields: &Fields<'_>, name: &'static str, out: &mut Findings) -> Text {
     fields.get(name).and_then(|field| field.string(out)).unwrap_or_default().into()
 }
 
-fn texts(fields: &Fields<'_>, name: &'static str, out: &mut Findings) -> Vec<Text> {
+pub(super) fn texts(fields: &Fields<'_>, name: &'static str, out: &mut Findings) -> Vec<Text> {
     let entries = fields.get(name).and_then(|field| field.list("strings", out)).unwrap_or_default();
     entries.into_iter().filter_map(|entry| entry.string(out)).map(Text::from).collect()
 }
 
-fn attributes(fields: &Fields<'_>, name: &'static str, out: &mut Findings) -> Attributes {
+pub(super) fn attributes(fields: &Fields<'_>, name: &'static str, out: &mut Findings) -> Attributes {
     let Some(field) = fields.get(name).filter(|field| field.entries(out).is_some()) else {
         return Attributes::default();
     };

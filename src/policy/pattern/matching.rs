@@ -3,31 +3,46 @@
 //! Between two `**` the earliest place of a chunk is as good as any later one, because the `**` after it takes up the
 //! slack; likewise the earliest place of a literal after a `*`, as long as no separator lies between.
 
+use std::cell::Cell;
+
 use super::{Chunk, Pattern, Separators, Star};
 
-pub(super) fn matches(pattern: &Pattern, id: &[u8]) -> bool {
-    let Some((last, others)) = pattern.chunks.split_last() else { return false };
-    let matcher = Matcher { pattern, id };
-    let Some((first, middle)) = others.split_first() else { return matcher.whole(last) };
-    let Ok(mut from) = matcher.forward(first, 0) else { return false };
-    for chunk in middle {
-        match matcher.earliest(chunk, from) {
-            Some(end) => from = end,
-            None => return false,
-        }
-    }
-    matcher.ends_with(last, from)
+/// Whether `id` matches. Adds to `work` the places of `id` that were tried.
+pub(super) fn matches(pattern: &Pattern, id: &[u8], work: &mut usize) -> bool {
+    let matcher = Matcher { pattern, id, tried: Cell::new(0) };
+    let matched = matcher.matches();
+    *work += matcher.tried.get();
+    matched
 }
 
 struct Matcher<'m> {
     pattern: &'m Pattern,
     id: &'m [u8],
+    tried: Cell<usize>,
 }
 
 /// A chunk does not match where it was tried.
 struct Blocked;
 
 impl Matcher<'_> {
+    fn matches(&self) -> bool {
+        let Some((last, others)) = self.pattern.chunks.split_last() else { return false };
+        let Some((first, middle)) = others.split_first() else { return self.whole(last) };
+        let Ok(mut from) = self.forward(first, 0) else { return false };
+        for chunk in middle {
+            match self.earliest(chunk, from) {
+                Some(end) => from = end,
+                None => return false,
+            }
+        }
+        self.ends_with(last, from)
+    }
+
+    /// Counts `places` that were, or are about to be, tried.
+    fn count(&self, places: usize) {
+        self.tried.set(self.tried.get() + places);
+    }
+
     const fn separators(&self) -> Separators {
         self.pattern.separators
     }
@@ -56,9 +71,10 @@ impl Matcher<'_> {
     /// The end of the earliest `literal` that a star which starts at `at` reaches.
     fn next_literal(&self, at: usize, star: Star, literal: &[u8]) -> Option<usize> {
         let stop = self.next_separator(at).unwrap_or(self.id.len());
-        (at + star.min..=stop)
-            .find(|start| self.id.get(*start..).is_some_and(|rest| rest.starts_with(literal)))
-            .map(|start| start + literal.len())
+        let found =
+            (at + star.min..=stop).find(|start| self.id.get(*start..).is_some_and(|rest| rest.starts_with(literal)));
+        self.count(1 + found.unwrap_or(stop).saturating_sub(at));
+        found.map(|start| start + literal.len())
     }
 
     fn next_separator(&self, from: usize) -> Option<usize> {
@@ -69,7 +85,9 @@ impl Matcher<'_> {
     /// The earliest end of `chunk` wherever it starts from `from` on.
     fn earliest(&self, chunk: &Chunk, mut from: usize) -> Option<usize> {
         loop {
-            let end = (from..=self.id.len()).find_map(|start| self.first(chunk, start))?;
+            let end = (from..=self.id.len()).find_map(|start| self.first(chunk, start));
+            self.count(1 + end.unwrap_or(self.id.len()).saturating_sub(from));
+            let end = end?;
             if let Ok(end) = self.stars(&chunk.rest, end) {
                 return Some(end);
             }
@@ -122,6 +140,7 @@ impl Matcher<'_> {
             None => to,
         };
         let latest_end = to.checked_sub(star.map_or(0, |star| star.min))?;
+        self.count(1 + latest_end.saturating_sub(earliest_end));
         (earliest_end..=latest_end)
             .rev()
             .find(|end| self.id.get(..*end).is_some_and(|before| before.ends_with(literal)))

@@ -105,10 +105,19 @@ impl Pattern {
     #[inline]
     #[must_use]
     pub fn matches(&self, id: &str) -> bool {
+        self.matches_counting(id, &mut 0)
+    }
+
+    /// Whether `id` matches. Adds to `work` what it took: one for the pattern, and for a glob the places of the id that
+    /// were tried.
+    #[inline]
+    #[must_use]
+    pub fn matches_counting(&self, id: &str, work: &mut usize) -> bool {
+        *work += 1;
         if self.is_exact() {
             return same_text(&self.text, id);
         }
-        matching::matches(self, id.as_bytes())
+        matching::matches(self, id.as_bytes(), work)
     }
 
     /// Whether every id that `other` matches is matched by this pattern too. Sound, but not complete: `false` may also

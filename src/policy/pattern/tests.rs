@@ -128,3 +128,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn work_grows_with_the_places_that_are_tried() {
+    let long = format!("eu/{}", "x".repeat(1_000));
+    for (text, id, least, most) in [
+        ("eu/1", "eu/1", 1, 1),
+        ("eu/*", "us/1", 1, 1),
+        ("eu/*", "eu/1", 1, 8),
+        ("eu/*y*", long.as_str(), 1_000, 1_010),
+        ("**y**", long.as_str(), 1_000, 1_010),
+        ("**y*", long.as_str(), 1_000, 1_010),
+    ] {
+        let mut work = 0;
+        let matched = pattern(text).matches_counting(id, &mut work);
+        assert_eq!(matched, pattern(text).matches(id));
+        assert!((least..=most).contains(&work), "{text} on {} bytes: {work}", id.len());
+    }
+}

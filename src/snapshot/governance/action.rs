@@ -122,3 +122,50 @@ fn unite(labels: &mut Vec<Text>, others: &[Text]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Layer;
+    use crate::policy::{SourceText, load};
+
+    /// An action of two layers, each with these outputs.
+    fn merged(system: &str, organisation: &str) -> CatalogAction {
+        let text = |layer, name: &str, rest: &str| {
+            SourceText {
+            name: name.into(),
+            layer,
+            text: format!(
+                "apiVersion: lictor.dev/v1\nkind: ActionCatalog\nmetadata: {{name: {name}}}\nspec:\n  actions:\n    - {{name: read, tier: 0, {rest}}}\n"
+            )
+            .into(),
+        }
+        };
+        let loaded = load(&[text(Layer::Organisation, "b", organisation), text(Layer::System, "a", system)]);
+        assert!(loaded.findings.is_empty(), "{:?}", loaded.findings);
+        merge(&loaded.documents.catalogs).get("read").unwrap().entry().clone()
+    }
+
+    #[test]
+    fn a_field_is_selected_only_where_every_layer_says_so() {
+        let both = merged("labels: [a], outputs: {/x: {labels: []}}", "labels: [b], outputs: {/x: {labels: [c]}}");
+        assert_eq!(
+            (both.labels, both.outputs[0].labels.clone()),
+            (vec!["a".into(), "b".into()], vec![Text::from("c")])
+        );
+        let one = merged("labels: [a], outputs: {/x: {labels: [c]}}", "labels: [b]");
+        assert!(one.outputs.is_empty());
+        let mut labels = one.labels;
+        labels.sort();
+        assert_eq!(labels, ["a", "b", "c"].map(Text::from));
+    }
+
+    #[test]
+    fn labels_of_parameters_and_counted_lists_add_up() {
+        let of = |label: &str, path: &str| format!("parameters: {{to: {{labels: [{label}]}}}}, countPaths: [{path}]");
+        let action = merged(&of("recipient", "/ids"), &of("outside", "/rows"));
+        assert_eq!(action.parameters.len(), 1);
+        assert_eq!(action.parameters[0].labels, ["recipient", "outside"].map(Text::from));
+        assert_eq!(action.count_paths.len(), 2);
+    }
+}

@@ -2,42 +2,65 @@
 
 use smallvec::SmallVec;
 
-/// Lists of rule numbers, each ascending and not empty.
-pub type Lists<'a> = SmallVec<[&'a [u32]; 8]>;
-
 /// Most lists that are searched for the least number at each step; more are sorted at once.
 const FEW: usize = 8;
 
 /// Walks lists of rule numbers in ascending order, each number once. Allocates nothing for up to eight lists.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Candidates<'a> {
-    /// The list that is walked by itself; what is left of it comes before `others`.
+    /// The list that is walked by itself, before the others.
     only: &'a [u32],
-    others: Others<'a>,
-}
-
-#[derive(Debug)]
-enum Others<'a> {
-    None,
-    Few(Lists<'a>),
-    Sorted(std::vec::IntoIter<u32>),
+    /// Lists to be walked side by side, none of them empty.
+    side_by_side: SmallVec<[&'a [u32]; FEW]>,
+    /// What too many lists were sorted into.
+    sorted: std::vec::IntoIter<u32>,
 }
 
 impl<'a> Candidates<'a> {
-    /// Walks `lists` as one.
+    /// Adds a list, which is ascending.
     #[inline]
-    pub fn merge(lists: Lists<'a>) -> Self {
-        match lists.as_slice() {
-            [] => Self { only: &[], others: Others::None },
-            [only] => Self { only, others: Others::None },
-            many if many.len() <= FEW => Self { only: &[], others: Others::Few(lists) },
-            many => {
-                let mut numbers = many.concat();
-                numbers.sort_unstable();
-                numbers.dedup();
-                Self { only: &[], others: Others::Sorted(numbers.into_iter()) }
-            }
+    pub(super) fn add(&mut self, list: &'a [u32]) {
+        if list.is_empty() {
+            return;
         }
+        if self.only.is_empty() && self.side_by_side.is_empty() {
+            self.only = list;
+            return;
+        }
+        if self.side_by_side.is_empty() {
+            self.side_by_side.push(std::mem::take(&mut self.only));
+        }
+        self.side_by_side.push(list);
+    }
+
+    /// Ends adding.
+    #[inline]
+    pub(super) fn finish(&mut self) {
+        if self.side_by_side.len() > FEW {
+            let mut numbers = self.side_by_side.concat();
+            numbers.sort_unstable();
+            numbers.dedup();
+            self.side_by_side.clear();
+            self.sorted = numbers.into_iter();
+        }
+    }
+
+    /// Takes the least number out of the lists that are walked side by side.
+    fn step(&mut self) -> Option<u32> {
+        let least = self.side_by_side.iter().filter_map(|list| list.first()).min().copied()?;
+        self.side_by_side.retain(|list| {
+            if let Some((first, rest)) = list.split_first()
+                && *first == least
+            {
+                *list = rest;
+            }
+            !list.is_empty()
+        });
+        if let [last] = self.side_by_side.as_slice() {
+            self.only = last;
+            self.side_by_side.clear();
+        }
+        Some(least)
     }
 }
 
@@ -50,35 +73,9 @@ impl Iterator for Candidates<'_> {
             self.only = rest;
             return Some(*first);
         }
-        match &mut self.others {
-            Others::None => None,
-            Others::Few(lists) => {
-                let (least, only) = step(lists)?;
-                if let Some(only) = only {
-                    self.only = only;
-                    self.others = Others::None;
-                }
-                Some(least)
-            }
-            Others::Sorted(numbers) => numbers.next(),
+        if !self.side_by_side.is_empty() {
+            return self.step();
         }
+        self.sorted.next()
     }
-}
-
-/// Takes the least number out of `lists`; gives also the only list that is left, if only one is.
-fn step<'a>(lists: &mut Lists<'a>) -> Option<(u32, Option<&'a [u32]>)> {
-    let least = lists.iter().filter_map(|list| list.first()).min().copied()?;
-    lists.retain(|list| {
-        if let Some((first, rest)) = list.split_first()
-            && *first == least
-        {
-            *list = rest;
-        }
-        !list.is_empty()
-    });
-    let only = match lists.as_slice() {
-        [only] => Some(*only),
-        _ => None,
-    };
-    Some((least, only))
 }

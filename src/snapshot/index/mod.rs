@@ -14,9 +14,7 @@ mod table;
 mod values;
 
 pub use candidates::Candidates;
-use smallvec::SmallVec;
 
-use self::candidates::Lists;
 use self::table::Table;
 use self::values::ValueTable;
 use super::CompiledRule;
@@ -58,19 +56,15 @@ impl Index {
     /// Numbers of the rules that may concern `request`, ascending.
     #[inline]
     pub fn candidates<'a>(&'a self, request: &Request) -> Candidates<'a> {
-        let mut lists: Lists<'a> = SmallVec::new();
-        let mut add = |list: &'a [u32]| {
-            if !list.is_empty() {
-                lists.push(list);
-            }
-        };
-        add(&self.unfiled);
+        let mut candidates = Candidates::default();
+        candidates.add(&self.unfiled);
         for (dimension, table) in &self.tables {
-            dimension.ids(request, |id| table.probe(id, &mut add));
+            dimension.ids(request, |id| table.probe(id, |list| candidates.add(list)));
         }
         for table in &self.values {
-            table.probe(request, &mut add);
+            table.probe(request, |list| candidates.add(list));
         }
-        Candidates::merge(lists)
+        candidates.finish();
+        candidates
     }
 }

@@ -92,3 +92,42 @@ fn deep_params_and_outputs_are_looked_into_only_so_far() {
     });
     assert_eq!(findings(&plan).violations.len(), 1, "what lies too deep has no known origin");
 }
+
+/// A path is written out for every value below it: the longest key must not be repeated for each of them.
+#[test]
+fn a_long_key_is_not_repeated_for_every_value() {
+    let items = Value::List(vec![Value::Number(1.0); 100_000].into());
+    let inner = Attributes::from_entries(vec![("k".repeat(1_000_000).into(), items)]).expect("params");
+    let mut plan = plan(&json!({"seen": {"mails": "y"}, "steps": [{"id": "mails", "do": "mail.search"}]}));
+    plan.observations[0].output = Value::Map(inner.clone());
+    plan.steps.push(Step {
+        action: "bank.transfer".into(),
+        params: Attributes::from_entries(vec![("recipient".into(), Value::Map(inner))]).expect("params"),
+        ..Step::default()
+    });
+    assert_eq!(findings(&plan).violations.len(), 1);
+}
+
+#[test]
+fn one_value_seen_everywhere() {
+    let mut plan = plan(&json!({"said": ["x"]}));
+    plan.steps = steps(400, |number| Step {
+        step_id: format!("s{number}").into(),
+        action: if number < 200 { "contacts.list" } else { "mail.send" }.into(),
+        params: Attributes::from_entries(vec![(
+            "to".into(),
+            Value::List(vec![Value::String("same name".into()); 50].into()),
+        )])
+        .expect("params"),
+        ..Step::default()
+    });
+    plan.observations = (0..200)
+        .map(|number| crate::model::Observation {
+            step_id: format!("s{number}").into(),
+            output: Value::List(vec![Value::String("same name".into()); 50].into()),
+        })
+        .collect();
+    plan.steps[0].action = "mail.search".into();
+    // The work ends before all are compared; what is left has no known origin.
+    assert_eq!(findings(&plan).violations.len(), 200);
+}

@@ -1,0 +1,215 @@
+//! `lictor receipt`: checking receipts offline, and the keys that sign them.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use serde_json::json;
+
+use super::documents::CommandError;
+use super::style::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
+use super::target::{Format, time};
+use super::{exit, output};
+use crate::model::Timestamp;
+use crate::receipt::{
+    DEFAULT_LEEWAY_SECONDS, KeyRing, MAX_RECEIPT_BYTES, Receipt, ReceiptError, Verifier, public_keys, rotate,
+};
+
+/// Arguments of `lictor receipt`.
+#[derive(Debug, clap::Args)]
+pub struct ReceiptArgs {
+    #[command(subcommand)]
+    command: ReceiptCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum ReceiptCommand {
+    /// Check a receipt with public keys, without asking anybody.
+    Verify(VerifyArgs),
+    /// Print the public keys of a state directory as a JWKS.
+    Keys(KeysArgs),
+    /// Make a new key in a state directory; the old ones verify until their grace ends.
+    Rotate(RotateArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct VerifyArgs {
+    /// The receipt; `-`, or nothing, for standard input.
+    #[arg(default_value = "-", value_name = "TOKEN")]
+    token: String,
+    /// The keys that are trusted: a JWKS (`curl …/.well-known/jwks.json`), a JWK, or a public key in PEM.
+    #[arg(long, value_name = "FILE")]
+    jwks: PathBuf,
+    /// Who it must be for.
+    #[arg(long, value_name = "NAME")]
+    audience: Option<String>,
+    /// Who must have issued it.
+    #[arg(long, value_name = "NAME")]
+    issuer: Option<String>,
+    /// The plan's hash that it must name.
+    #[arg(long, value_name = "HASH")]
+    ir_hash: Option<String>,
+    /// How far clocks may differ, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_LEEWAY_SECONDS)]
+    leeway: u32,
+    /// The time at which it must be valid, RFC 3339; now if not given.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    at: Option<Timestamp>,
+    /// How to show the answer.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    output: Format,
+}
+
+#[derive(Debug, clap::Args)]
+struct KeysArgs {
+    /// State directory of the server.
+    #[arg(long, value_name = "DIR", default_value = "lictor-data")]
+    state: PathBuf,
+    /// How long a key verifies after another has succeeded it, in seconds; as `receipts.graceSeconds`.
+    #[arg(long, value_name = "SECONDS", default_value_t = 604_800)]
+    grace: u32,
+}
+
+#[derive(Debug, clap::Args)]
+struct RotateArgs {
+    /// State directory of the server.
+    #[arg(long, value_name = "DIR", default_value = "lictor-data")]
+    state: PathBuf,
+}
+
+/// Runs the sub-command: 0 for a receipt that authorises its plan, 1 for one that does not or is not genuine, 2 if it
+/// could not be checked.
+pub fn run(args: &ReceiptArgs) -> ExitCode {
+    let outcome = match &args.command {
+        ReceiptCommand::Verify(args) => verify(args),
+        ReceiptCommand::Keys(args) => keys(args),
+        ReceiptCommand::Rotate(args) => make_key(args),
+    };
+    outcome.unwrap_or_else(|error| error.report())
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_system(SystemTime::now())
+}
+
+fn verify(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
+    let (token, now) = (token(&args.token)?, args.at.unwrap_or_else(now));
+    let mut verifier = Verifier::new(trusted(&args.jwks)?).leeway_seconds(args.leeway);
+    if let Some(audience) = &args.audience {
+        verifier = verifier.audience(audience);
+    }
+    if let Some(issuer) = &args.issuer {
+        verifier = verifier.issuer(issuer);
+    }
+    let verified = verifier.verify(token.trim(), now);
+    let named =
+        verified.as_ref().is_ok_and(|receipt| args.ir_hash.as_ref().is_none_or(|hash| *hash == receipt.ir_hash));
+    let authorises = named && verified.as_ref().is_ok_and(Receipt::authorises);
+    match args.output {
+        Format::Json => {
+            let error = match &verified {
+                Ok(_) if named => None,
+                Ok(_) => Some("it names another plan".to_owned()),
+                Err(error) => Some(error.to_string()),
+            };
+            let answer = json!({
+                "genuine": verified.is_ok(),
+                "authorises": authorises,
+                "error": error,
+                "claims": verified.as_ref().ok(),
+            });
+            output::print(format_args!("{answer:#}\n"));
+        }
+        Format::Text => output::print(format_args!("{}", text(args, &verified, named))),
+    }
+    Ok(ExitCode::from(if authorises { exit::OK } else { exit::FAILED }))
+}
+
+fn text(args: &VerifyArgs, verified: &Result<Receipt, ReceiptError>, named: bool) -> String {
+    let receipt = match verified {
+        Ok(receipt) => receipt,
+        Err(error) => {
+            let error = output::printable(&error.to_string());
+            return format!("{BOLD}{RED}not accepted{RESET}  the receipt authorises nothing: {error}\n");
+        }
+    };
+    let status = receipt.status().as_str();
+    let (color, verdict) = match (named, receipt.authorises()) {
+        (false, _) => (RED, format!("genuine, and of another plan: {status}; it does not authorise this one")),
+        (true, true) => (GREEN, format!("genuine: {status}; the plan with this hash may run")),
+        (true, false) => (YELLOW, format!("genuine: {status}; it authorises nothing")),
+    };
+    let mut text = format!("{BOLD}{color}{verdict}{RESET}\n");
+    let mut line = |name: &str, value: &str| {
+        if !value.is_empty() {
+            text.push_str(&format!("  {DIM}{name:<10}{RESET}{}\n", output::printable(value)));
+        }
+    };
+    let unchecked = |given: &Option<String>| if given.is_some() { "" } else { " (not checked)" };
+    line("plan hash", &receipt.ir_hash);
+    line("tier", &receipt.tier.to_string());
+    line("tenant", &receipt.tenant);
+    line("run", &receipt.run_id);
+    line("snapshot", &receipt.snapshot);
+    line("validation", &receipt.jti);
+    line("issuer", &format!("{}{}", receipt.iss, unchecked(&args.issuer)));
+    line("audience", &format!("{}{}", receipt.aud, unchecked(&args.audience)));
+    line("issued", &moment(receipt.iat));
+    line("expires", &moment(receipt.exp));
+    text
+}
+
+fn moment(seconds: i64) -> String {
+    seconds.checked_mul(1_000_000).map_or_else(String::new, |micros| Timestamp::from_micros(micros).to_string())
+}
+
+fn token(given: &str) -> Result<String, CommandError> {
+    if given != "-" {
+        return Ok(given.to_owned());
+    }
+    let mut text = String::new();
+    // One more than is looked at, so that too long stays too long.
+    let read = std::io::stdin().lock().take(MAX_RECEIPT_BYTES as u64 + 16).read_to_string(&mut text);
+    read.map_err(|error| CommandError::environment(format!("cannot read the receipt from standard input: {error}")))?;
+    Ok(text)
+}
+
+fn trusted(path: &Path) -> Result<Vec<crate::receipt::PublicKey>, CommandError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| CommandError::environment(format!("cannot read `{}`: {error}", path.display())))?;
+    public_keys(&format!("`{}`", path.display()), &text).map_err(|error| CommandError::environment(error.to_string()))
+}
+
+fn keys(args: &KeysArgs) -> Result<ExitCode, CommandError> {
+    let directory = keys_directory(&args.state)?;
+    let made = crate::receipt::key_files(&directory).map_err(|error| CommandError::environment(error.to_string()))?;
+    if made.is_empty() {
+        return Err(CommandError::environment(format!(
+            "there are no keys in `{}`; a server makes the first when it starts, or `lictor receipt rotate` does",
+            directory.display()
+        )));
+    }
+    let seconds = now().as_micros().div_euclid(1_000_000);
+    let ring = KeyRing::kept(&directory, i64::from(args.grace), seconds);
+    let ring = ring.map_err(|error| CommandError::environment(error.to_string()))?;
+    output::print(format_args!("{:#}\n", ring.jwks()));
+    Ok(ExitCode::from(exit::OK))
+}
+
+fn make_key(args: &RotateArgs) -> Result<ExitCode, CommandError> {
+    let made = rotate(&keys_directory(&args.state)?);
+    let (path, id) = made.map_err(|error| CommandError::environment(error.to_string()))?;
+    output::print(format_args!("{BOLD}{GREEN}made{RESET} {id} in `{}`\n", path.display()));
+    anstream::eprintln!("a running server signs with it when it is started again");
+    Ok(ExitCode::from(exit::OK))
+}
+
+fn keys_directory(state: &Path) -> Result<PathBuf, CommandError> {
+    let directory = state.join("keys");
+    if directory.is_dir() {
+        return Ok(directory);
+    }
+    let state = state.display();
+    Err(CommandError::environment(format!("`{state}` is no state directory; name the server's with --state")))
+}
