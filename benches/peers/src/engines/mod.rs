@@ -32,7 +32,9 @@ pub const ENGINES: [(&str, &str, Load); 6] = [
 
 /// What a report calls the engine: the crate, its version, and how it is used.
 pub fn label((name, how, _): (&str, &str, Load)) -> String {
-    let entry = include_str!("../../Cargo.lock").split("[[package]]").find(|entry| entry.contains(&format!("\nname = \"{name}\"\n")));
+    let entry = include_str!("../../Cargo.lock")
+        .split("[[package]]")
+        .find(|entry| entry.contains(&format!("\nname = \"{name}\"\n")));
     let version = entry.and_then(|entry| entry.lines().find_map(|line| line.strip_prefix("version = ")));
     version.map_or_else(|| format!("{name}: {how}"), |version| format!("{name} {}: {how}", version.trim_matches('"')))
 }
