@@ -214,6 +214,7 @@ fn every_allowed_key_is_read() {
         ("RingSpec", "events: {ring: {KEY}}"),
         ("ExporterSpec", "events: {exporters: [{KEY}]}"),
         ("SecretSpec", "events: {key: {KEY}}"),
+        ("ReceiptsSpec", "receipts: {KEY}"),
         ("LimitsSpec", "limits: {KEY}"),
         ("LogsSpec", "logs: {KEY}"),
         ("ServerSpec", "server: {KEY}"),
