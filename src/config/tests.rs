@@ -55,7 +55,7 @@ receipts:
   graceSeconds: 3600
   key: {file: keys/receipts.pem}
   previousKeys: [{env: OLD_KEY}]
-limits: {messageBytes: 64KiB, attributeDepth: 8, batchItems: 2, idBytes: 64, nameBytes: 65, resourceIdBytes: 66, roles: 3,
+limits: {messageBytes: 64KiB, planBytes: 1MiB, planSteps: 50, attributeDepth: 8, batchItems: 2, idBytes: 64, nameBytes: 65, resourceIdBytes: 66, roles: 3,
   evaluationCost: 5000, explainedRules: 4, connections: 5, inFlight: 6, streamsPerConnection: 7}
 logs: {format: json, level: debug}
 server: {workers: 4, drainSeconds: 0}
@@ -91,6 +91,7 @@ server: {workers: 4, drainSeconds: 0}
     assert_eq!(events.key, Some(Secret::File(base.join("keys/chain"))));
     assert_eq!(events.mask_key, Some(Secret::Env("MASK_KEY".to_owned())));
     let limits = config.limits;
+    assert_eq!((limits.requests.plan_bytes, limits.requests.plan_steps), (1 << 20, 50));
     assert_eq!((limits.requests.message_bytes, limits.requests.attribute_depth, limits.requests.roles), (65_536, 8, 3));
     assert_eq!((limits.requests.id_bytes, limits.requests.name_bytes, limits.requests.resource_id_bytes), (64, 65, 66));
     assert_eq!((limits.requests.batch_items, limits.requests.evaluation_cost), (2, 5_000));

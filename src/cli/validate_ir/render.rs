@@ -4,7 +4,7 @@ use std::fmt::{Result, Write};
 
 use super::json;
 use crate::api::proto::v1::{
-    Decision, StepValidation, ValidateIrResponse, ValidationStatus, Violation, ViolationSeverity,
+    ReasonCode, StepValidation, ValidateIrResponse, ValidationStatus, Violation, ViolationSeverity,
 };
 use crate::cli::eval::{decision_word, reason_word};
 use crate::cli::output::printable;
@@ -183,14 +183,13 @@ fn steps(out: &mut String, plan: &Plan, validations: &[StepValidation]) -> Resul
 fn row(plan: &Plan, validation: &StepValidation) -> Row {
     let step = usize::try_from(validation.index).ok().and_then(|index| plan.steps.get(index));
     let decision = decision_word(validation.decision()).to_ascii_lowercase().replace('_', " ");
-    let decision = match validation.decision() {
-        Decision::Deny | Decision::RequireApproval if validation.matched_rule.is_empty() => {
+    let decision = match validation.reason_code() {
+        // The default never counts against a plan.
+        ReasonCode::Default | ReasonCode::NoPolicy => String::from("no rule"),
+        _ if validation.matched_rule.is_empty() => {
             format!("{decision} ({})", reason_word(validation.reason_code()))
         }
-        Decision::Deny | Decision::RequireApproval => {
-            format!("{decision} ({}/{})", validation.matched_policy, validation.matched_rule)
-        }
-        _ => decision,
+        _ => format!("{decision} ({}/{})", validation.matched_policy, validation.matched_rule),
     };
     Row {
         number: validation.index.to_string(),
