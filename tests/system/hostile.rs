@@ -73,7 +73,7 @@ fn breaking_the_protocol_ends_the_connection() {
         ("data before a call", frame(DATA, 0, 1, b"x"), PROTOCOL_ERROR),
         ("broken compression", frame(HEADERS, END_HEADERS, 1, &[0xff; 40]), PROTOCOL_ERROR),
         ("a long frame", frame(DATA, 0, 1, &[0; 20_000]), FRAME_SIZE_ERROR),
-        ("a short ping", frame(PING, 0, 0, b"x"), FRAME_SIZE_ERROR),
+        ("a short ping", frame(PING, 0, 0, b"x"), PROTOCOL_ERROR),
     ];
     for (what, bytes, expected) in cases {
         let mut wire = Wire::introduced(lictor.tcp, &[]).expect("the server accepts");
