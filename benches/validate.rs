@@ -67,7 +67,7 @@ fn plan(steps: usize) -> Plan {
     let user = |path: &str, quote: &str| Input { path: path.into(), origin: Origin::User { quote: quote.into() } };
     let step = |n: usize| {
         let base = Step { step_id: format!("s{n}").into(), idempotency_key: format!("k{n}").into(), ..Step::default() };
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             return Step {
                 action: "mail.search".into(),
                 provider: "mail".into(),

@@ -33,7 +33,7 @@ use scenarios::{Bench, Effort, SCENARIOS};
 /// Enough to see a change of some percent, in two minutes or so.
 const SHORT: Effort = Effort { pairs: 9, slice: Duration::from_millis(120) };
 /// What is quoted.
-const FULL: Effort = Effort { pairs: 25, slice: Duration::from_millis(250) };
+const FULL: Effort = Effort { pairs: 25, slice: Duration::from_millis(200) };
 /// The name of what is no comparison.
 const FOOTPRINT: &str = "footprint";
 

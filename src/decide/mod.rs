@@ -45,13 +45,25 @@ pub fn evaluate(snapshot: Option<&Snapshot>, request: &Request, now: Timestamp, 
 
 fn decide(snapshot: &Snapshot, request: &Request, now: Timestamp, limits: &Limits) -> Decision {
     let mut budget = Budget { remaining: evaluation_cost(snapshot, limits) };
-    evaluate_within(snapshot, request, now, &mut budget)
+    walk(snapshot, request, now, &mut budget, |tally| tally.answer(snapshot.label()))
 }
 
-/// Decides `request` as one of several questions that share a `budget`; once it is used up, they are denied with
-/// EVALUATION_LIMIT.
+/// What the rules say of `request`, for those to whom the default says nothing: where no rule speaks, the reason is
+/// DEFAULT, and a rule that forbids or asks and whose condition fails counts, even where the default is stricter. It is one
+/// of several questions that share a `budget`; once it is used up, they are denied with EVALUATION_LIMIT.
 #[must_use]
-pub fn evaluate_within(snapshot: &Snapshot, request: &Request, now: Timestamp, budget: &mut Budget) -> Decision {
+pub fn consult_rules(snapshot: &Snapshot, request: &Request, now: Timestamp, budget: &mut Budget) -> Decision {
+    walk(snapshot, request, now, budget, |tally| tally.rules_alone(snapshot.label()))
+}
+
+#[inline]
+fn walk(
+    snapshot: &Snapshot,
+    request: &Request,
+    now: Timestamp,
+    budget: &mut Budget,
+    conclude: impl FnOnce(Tally) -> Decision,
+) -> Decision {
     if !snapshot.has_policies() {
         return tally::no_policy(snapshot.label());
     }
@@ -78,7 +90,7 @@ pub fn evaluate_within(snapshot: &Snapshot, request: &Request, now: Timestamp, b
             Err(error) => tally.failed(number, rule, &error),
         }
     }
-    tally.answer(snapshot.label())
+    conclude(tally)
 }
 
 /// The budget of one request: the limit, or the policy set's where it is lower.

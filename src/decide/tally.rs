@@ -110,12 +110,23 @@ impl Tally {
     /// The answer, after all candidates.
     #[inline]
     pub fn answer(self, snapshot: &Arc<SnapshotLabel>) -> Decision {
+        self.conclude(snapshot, snapshot.default.effect.outcome())
+    }
+
+    /// The answer, after all candidates, where the default restricts nothing.
+    pub fn rules_alone(self, snapshot: &Arc<SnapshotLabel>) -> Decision {
+        self.conclude(snapshot, Outcome::Allow)
+    }
+
+    /// The answer, where what no rule decides is restricted to `default`.
+    #[inline]
+    fn conclude(self, snapshot: &Arc<SnapshotLabel>, default: Outcome) -> Decision {
         let decider = most_restrictive(self.deciders.iter().flatten().copied(), snapshot);
         let (restriction, effect, matched) = match (decider, self.first_audit, self.first_warn) {
             (Some((restriction, decider)), _, _) => (restriction, decider.effect, Some(decider.number)),
             (None, Some(audit), _) => ((Outcome::Allow, None), Effect::Audit, Some(audit)),
             (None, None, Some(warn)) => ((Outcome::Allow, None), Effect::Warn, Some(warn)),
-            (None, None, None) => ((snapshot.default.effect.outcome(), None), snapshot.default.effect, None),
+            (None, None, None) => ((default, None), snapshot.default.effect, None),
         };
         if !self.failed_deciders.is_empty()
             && let Some((failed, decider)) = most_restrictive(self.failed_deciders.iter().copied(), snapshot)

@@ -16,7 +16,7 @@ const MOST_BELOW: u64 = 10;
 
 /// The profile of the program that is measured: optimised as a release is, but for link-time optimisation, which takes
 /// minutes. Dependencies are those of the tests.
-const PROFILE: [&str; 4] = ["opt-level=3", "debug-assertions=false", "overflow-checks=true", "codegen-units=16"];
+const PROFILE: [&str; 4] = ["opt-level=3", "debug-assertions=false", "overflow-checks=true", "codegen-units=1"];
 
 #[test]
 fn the_hot_path_takes_as_many_instructions_as_expected() {

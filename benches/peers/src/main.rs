@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use engines::ENGINES;
+use engines::{ENGINES, label};
 use work::{Ask, SIZES};
 
 /// What the page shows.
@@ -80,7 +80,8 @@ fn all(lictor: &std::path::Path, cerbos: &std::path::Path, out: &str) {
 }
 
 fn measure(engine: usize, rules: usize) -> Measured {
-    let (name, load) = ENGINES[engine];
+    let name = label(ENGINES[engine]);
+    let load = ENGINES[engine].2;
     let before = resident_mib();
     let start = Instant::now();
     let mut engine = load(rules);
@@ -91,7 +92,7 @@ fn measure(engine: usize, rules: usize) -> Measured {
         assert_eq!(engine.decide(), ask.allowed(), "{name}, {rules} rules, {ask:?}");
         median_nanos(|| engine.decide())
     });
-    Measured { engine: name.to_owned(), rules, hit, last, miss, load, memory }
+    Measured { engine: name, rules, hit, last, miss, load, memory }
 }
 
 /// Length of one of the batches whose median is the figure.

@@ -74,7 +74,6 @@ fn answer() -> v1::ValidateIrResponse {
             help: "ask the user".into(),
             rule: "assistant/strangers-choose-recipient".into(),
             flow: vec![hop("find", ""), hop("pay", "/recipient")],
-            ..v1::Violation::default()
         },
         v1::Violation {
             code: v1::ViolationCode::BudgetExceeded.into(),

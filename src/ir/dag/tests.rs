@@ -4,6 +4,9 @@ use super::*;
 use crate::ir::hash::{plan_hash, step_hash};
 use crate::model::{Compared, ExecutionOutcome, HashMismatch, Input, Ordering, Origin, Value};
 
+type ChangeNode = fn(&mut DagNode);
+type ChangeCalls = fn(&mut Vec<Execution>);
+
 fn attributes(json: &str) -> Attributes {
     Attributes::try_from(&serde_json::from_str(json).expect("JSON")).expect("attributes")
 }
@@ -106,7 +109,7 @@ fn missing_extra_and_duplicate_nodes() {
 #[test]
 fn malformed_nodes() {
     let plan = dag();
-    let cases: [(fn(&mut DagNode), &str); 6] = [
+    let cases: [(ChangeNode, &str); 6] = [
         (|node| node.ir_step_id = "".into(), "`ir_step_id` is missing"),
         (|node| node.ir_step_id = "a\u{7}".into(), "`ir_step_id` holds a character"),
         (|node| node.ir_step_hash = "".into(), "`ir_step_hash` is missing"),
@@ -283,7 +286,7 @@ fn calls_that_are_the_plan() {
 
 #[test]
 fn calls_that_deviate() {
-    let cases: [(fn(&mut Vec<Execution>), DeviationKind, DeviationKind); 7] = [
+    let cases: [(ChangeCalls, DeviationKind, DeviationKind); 7] = [
         (|calls| calls[0].action = "mail.delete".into(), DeviationKind::ChangedAction, DeviationKind::UnplannedCall),
         (|calls| calls[0].resource = "other".into(), DeviationKind::ChangedResource, DeviationKind::UnplannedCall),
         (

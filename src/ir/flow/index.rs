@@ -30,12 +30,15 @@ impl Work {
     }
 }
 
+/// A text and an offset in it.
+type WordPlace = (u32, u32);
+
 /// Normalised texts with an index of their words.
 #[derive(Debug, Default)]
 pub(super) struct TextIndex {
     texts: Vec<String>,
     /// Places (text, offset) of each word, by the word's hash; built when first asked.
-    places: OnceCell<HashMap<u64, Vec<(u32, u32)>, FixedState>>,
+    places: OnceCell<HashMap<u64, Vec<WordPlace>, FixedState>>,
 }
 
 impl TextIndex {

@@ -84,7 +84,7 @@ fn stands_alone(text: &str, start: usize, end: usize) -> bool {
     let joins = |c: char| c.is_alphanumeric() || matches!(c, '_' | '@' | '/' | '.' | '-' | '\'');
     let mut before = text[..start].chars().rev();
     let joined_before = match before.next() {
-        Some('-') => before.next().is_some_and(|c| joins(c)),
+        Some('-') => before.next().is_some_and(joins),
         Some(c) => joins(c) && c != '\'',
         None => false,
     };
@@ -149,7 +149,7 @@ pub(super) fn is_whole(text: &str, start: usize, end: usize, within: Within) -> 
     let edge = |inner: Option<char>, outer: Option<char>, beyond: Option<char>| match outer {
         None => true,
         Some(c) if is_word(c) => !inner.is_some_and(is_word),
-        Some(c) => !(joins(c, within) && beyond.is_some_and(is_word)) && !decimal(inner, c, beyond),
+        Some(c) => !(decimal(inner, c, beyond) || joins(c, within) && beyond.is_some_and(is_word)),
     };
     let sign = |outer: Option<char>, beyond: Option<char>| {
         outer == Some('-') && first.is_some_and(|c| c.is_ascii_digit()) && !beyond.is_some_and(is_word)

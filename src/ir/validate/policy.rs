@@ -38,7 +38,7 @@ pub(super) fn decide(
                 Resource { kind: Text::default(), id: step.resource.clone(), properties: Attributes::default() };
             request.context = context(step);
         }
-        let decision = decide::evaluate_within(snapshot, &request, subject.now, spent);
+        let decision = decide::consult_rules(snapshot, &request, subject.now, spent);
         validation.decision = decision.outcome;
         validation.reason_code = decision.reason_code;
         validation.matched = decision.matched;

@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use crate::diag::{Finding, Findings, SourceId, Span};
 use crate::model::{Attributes, Input, Observation, Ordering, Origin, Plan, Step, Text};
 use crate::policy::decode::OneLine;
-use crate::yaml::{self, Field, Fields, Kind, Node, spec};
+use crate::yaml::{self, Field, Fields, Kind, Node, Number, spec};
 
 use super::request::{self, SubjectSpec};
-use super::risk_policy::MAX_CENTS;
 
 spec! {
     /// A plan, or a part of one. The names of the wire (`step_id`) are understood too.
@@ -245,7 +244,7 @@ pub(super) fn step(entry: Field<'_>, out: &mut Findings) -> Step {
         params: attributes(&fields, "params", out),
         constraints: attributes(&fields, "constraints", out),
         idempotency_key: text(&fields, "idempotencyKey", out),
-        budget_cents: fields.get("budgetCents").and_then(|field| field.integer(-MAX_CENTS..=MAX_CENTS, out)),
+        budget_cents: fields.get("budgetCents").and_then(|field| cents(field, out)),
         depends_on: texts(&fields, "dependsOn", out),
         inputs: inputs.into_iter().filter_map(|input| self::input(input, out)).collect(),
         description: text(&fields, "description", out),
@@ -289,6 +288,22 @@ fn observation(entry: Field<'_>, out: &mut Findings) -> Option<Observation> {
     let step_id = fields.require("stepId", out).and_then(|field| field.string(out));
     let output = fields.require("output", out).and_then(|field| yaml::value(field.node, out));
     Some(Observation { step_id: step_id?.into(), output: output? })
+}
+
+/// A whole number that fits what the wire carries; whether a plan may have it is for validation to say.
+fn cents(field: Field<'_>, out: &mut Findings) -> Option<i64> {
+    let found = match &field.node.kind {
+        Kind::Number(Number::Integer(cents)) => return Some(*cents),
+        Kind::Number(Number::NotFinite) => return None,
+        Kind::Number(Number::Float(_)) => "a number with a fraction or exponent".to_owned(),
+        _ => field.node.describe(),
+    };
+    let message = format!("`{}` must be a whole number of cents, found {found}", field.name);
+    let at = if field.node.kind == Kind::Null { field.key_span } else { field.node.span };
+    out.push(
+        Finding::error("wrong-type", message).at(at).help("write it without fraction and quotes, for example `500`"),
+    );
+    None
 }
 
 /// The map with the names of the wire put into those of the file format; anything else as it is.

@@ -55,7 +55,7 @@ const ELSEWHERE: &[Elsewhere] =
     &[("`metadata`", MetadataSpec::FIELDS), ("an ActionCatalog", &["actions", "providers", "countPaths", "labels"])];
 
 /// Greatest number of cents that every reader of JSON holds exactly.
-pub(super) const MAX_CENTS: i64 = (1 << 53) - 1;
+const MAX_CENTS: i64 = (1 << 53) - 1;
 
 /// Names of rules so far, over all lists of a risk policy.
 #[derive(Default)]

@@ -26,8 +26,7 @@ struct Index {
 }
 
 pub fn load(rules: usize) -> Box<dyn Engine> {
-    let rule =
-        || Rule { role: "support".to_owned(), most: 50.0, region: "eu".to_owned(), kind: "agent".to_owned() };
+    let rule = || Rule { role: "support".to_owned(), most: 50.0, region: "eu".to_owned(), kind: "agent".to_owned() };
     let question = Question {
         action: String::new(),
         roles: vec!["support".to_owned()],

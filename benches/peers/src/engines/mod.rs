@@ -17,15 +17,24 @@ pub trait Engine {
     fn decide(&mut self) -> bool;
 }
 
-/// Name of an engine, and what loads so many rules into it.
-pub type Loader = (&'static str, fn(usize) -> Box<dyn Engine>);
+/// What loads so many rules into an engine.
+pub type Load = fn(usize) -> Box<dyn Engine>;
 
-/// All engines, Lictor first, the floor last.
-pub const ENGINES: [Loader; 6] = [
-    ("lictor (library)", lictor::load),
-    ("cel crate, indexed by action by hand", cel::load),
-    ("regorus RVM, rules as data indexed by action", regorus::load),
-    ("cedar-policy", cedar::load),
-    ("casbin", casbin::load),
-    ("floor: hash index and comparisons in Rust", index::load),
+/// All engines, by the crate, a word about how it is used, and what loads it: Lictor first, the floor last.
+pub const ENGINES: [(&str, &str, Load); 6] = [
+    ("lictor", "as a library", lictor::load),
+    ("cel", "indexed by action by hand", cel::load),
+    ("regorus", "RVM, rules as data indexed by action", regorus::load),
+    ("cedar-policy", "a policy a rule", cedar::load),
+    ("casbin", "attributes in the matcher", casbin::load),
+    ("floor", "hash index and comparisons in Rust", index::load),
 ];
+
+/// What a report calls the engine: the crate, its version, and how it is used.
+pub fn label((name, how, _): (&str, &str, Load)) -> String {
+    let entry = include_str!("../../Cargo.lock")
+        .split("[[package]]")
+        .find(|entry| entry.contains(&format!("\nname = \"{name}\"\n")));
+    let version = entry.and_then(|entry| entry.lines().find_map(|line| line.strip_prefix("version = ")));
+    version.map_or_else(|| format!("{name}: {how}"), |version| format!("{name} {}: {how}", version.trim_matches('"')))
+}

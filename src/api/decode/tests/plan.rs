@@ -280,7 +280,7 @@ fn a_dag_arrives_as_it_was_sent() {
     let decoded = dag(&message).unwrap();
     assert_eq!(decoded.violations, []);
     let expected = Step { step_id: "a".into(), action: "mail.send".into(), ..Step::default() };
-    assert_eq!(decoded.plan.steps, [expected.clone()]);
+    assert_eq!(decoded.plan.steps, std::slice::from_ref(&expected));
     assert_eq!((decoded.plan.tenant(), decoded.plan.ordering), ("acme", Ordering::Dag));
     assert_eq!((decoded.plan.correlation_id.as_str(), decoded.plan.request_id.as_str()), ("c", "r"));
     assert_eq!(decoded.binding, Binding::Receipt("ey.J.x".into()));
