@@ -41,11 +41,17 @@ pub struct BadParam {
 /// The keywords that refer to another schema.
 const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
 
+/// The keywords below which schemas stand by name.
+const NAMES: [&str; 3] = ["properties", "patternProperties", "dependentSchemas"];
+
 /// Longest excerpt of a value in a message, in characters.
 const MAX_MESSAGE: usize = 240;
 
 /// Deepest nesting of a schema.
 const MAX_DEPTH: usize = 64;
+
+/// Most parts of a schema with its references followed. What checking costs grows with it.
+const MAX_PARTS: usize = 10_000;
 
 /// Most problems that are reported of one set of parameters.
 const MAX_PROBLEMS: usize = 32;
@@ -61,6 +67,7 @@ impl ParamsSchema {
         if !outside.is_empty() {
             return Err(outside);
         }
+        Expansion { root: schema, followed: Vec::new(), parts: 0 }.measure(schema, false, &mut String::new())?;
         let options = jsonschema::options()
             .with_pattern_options(PatternOptions::regex())
             .should_validate_formats(false)
@@ -78,6 +85,9 @@ impl ParamsSchema {
     /// value, and whether it is missing.
     #[must_use]
     pub fn check(&self, params: &Value, is_open: &IsOpen<'_>) -> Vec<BadParam> {
+        if self.validator.is_valid(params) {
+            return Vec::new();
+        }
         let errors = self.validator.iter_errors(params).filter(|error| !is_excused(error, is_open));
         errors.take(MAX_PROBLEMS).map(|error| bad_param(&error)).collect()
     }
@@ -162,11 +172,117 @@ fn references(schema: &Value, pointer: &mut String, depth: usize, out: &mut Vec<
     }
 }
 
+/// How large a schema is with its references followed. A schema that leads back to itself has no bound: where branches of
+/// `oneOf` or `anyOf` do, checking takes twice as long for each level of the value.
+struct Expansion<'a> {
+    root: &'a Value,
+    /// The references that lead here.
+    followed: Vec<&'a str>,
+    parts: usize,
+}
+
+impl<'a> Expansion<'a> {
+    /// `named` says that the members are schemas by name, so that their keys are no keywords.
+    fn measure(&mut self, schema: &'a Value, named: bool, pointer: &mut String) -> Result<(), Vec<BadSchema>> {
+        self.parts += 1;
+        if self.parts > MAX_PARTS {
+            return Err(bad(
+                pointer,
+                format!("with its references followed, the schema has more than {MAX_PARTS} parts"),
+            ));
+        }
+        let length = pointer.len();
+        match schema {
+            Value::Object(members) => {
+                for (key, member) in members {
+                    pointer.push('/');
+                    pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                    match (key.as_str(), member) {
+                        _ if named => self.measure(member, false, pointer)?,
+                        (key, Value::String(target)) if REFERENCES.contains(&key) => self.follow(target, pointer)?,
+                        // Counted where they are referred to.
+                        ("$defs" | "definitions", _) => {}
+                        // Values, not schemas.
+                        ("enum" | "const" | "default" | "examples", _) => self.parts += 1,
+                        (key, member) => self.measure(member, NAMES.contains(&key), pointer)?,
+                    }
+                    pointer.truncate(length);
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    pointer.push('/');
+                    pointer.push_str(&index.to_string());
+                    self.measure(item, false, pointer)?;
+                    pointer.truncate(length);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn follow(&mut self, target: &'a str, pointer: &mut String) -> Result<(), Vec<BadSchema>> {
+        if self.followed.len() >= MAX_DEPTH || self.followed.contains(&target) || target == "#" {
+            let problem = "which leads back to itself: a schema must have an end; write its levels out";
+            return Err(bad(pointer, format!("the reference leads to `{}`, {problem}", excerpt(target))));
+        }
+        let found = target.strip_prefix('#').and_then(|path| self.root.pointer(path));
+        let Some(found) = found else {
+            let problem = "which is no JSON Pointer to a part of the schema, such as `#/$defs/name`";
+            return Err(bad(pointer, format!("the reference leads to `{}`, {problem}", excerpt(target))));
+        };
+        self.followed.push(target);
+        self.measure(found, false, pointer)?;
+        self.followed.pop();
+        Ok(())
+    }
+}
+
+fn bad(pointer: &str, message: String) -> Vec<BadSchema> {
+    vec![BadSchema { pointer: pointer.to_owned(), message }]
+}
+
 /// Fetches nothing.
 struct Nowhere;
 
 impl Retrieve for Nowhere {
     fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
         Err(format!("`{uri}` is not part of the schema, and schemas are not fetched").into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_schema_has_an_end() {
+        let message = |schema: Value| ParamsSchema::compile(&schema).map(|_| ()).map_err(|bad| bad[0].message.clone());
+        let filter = json!({"oneOf": [
+            {"type": "object", "properties": {"or": {"type": "array", "items": {"$ref": "#/$defs/f"}}}},
+            {"type": "object", "properties": {"default": {"$ref": "#/$defs/f"}}},
+        ]});
+        let recursive = json!({"properties": {"filter": {"$ref": "#/$defs/f"}}, "$defs": {"f": filter}});
+        assert!(message(recursive).unwrap_err().contains("leads back to itself"));
+        assert!(message(json!({"properties": {"default": {"$ref": "#"}}})).unwrap_err().contains("leads back"));
+        assert!(message(json!({"$ref": "#/$defs/none"})).unwrap_err().contains("no JSON Pointer"));
+
+        let doubling = |levels: usize| {
+            let mut defs = serde_json::Map::new();
+            for level in 0..levels {
+                let next = json!({"$ref": format!("#/$defs/d{}", level + 1)});
+                defs.insert(format!("d{level}"), json!({"anyOf": [next, next]}));
+            }
+            defs.insert(format!("d{levels}"), json!({"type": "string"}));
+            json!({"$ref": "#/$defs/d0", "$defs": defs})
+        };
+        assert!(message(doubling(20)).unwrap_err().contains("parts"));
+        assert_eq!(message(doubling(3)), Ok(()));
+        let shared = json!({"properties": {"a": {"$ref": "#/$defs/s"}, "b": {"$ref": "#/$defs/s"}},
+            "$defs": {"s": {"type": "string", "enum": ["x"]}}});
+        assert_eq!(message(shared), Ok(()));
     }
 }
