@@ -23,6 +23,8 @@ pub fn read<T>(path: &Path, parse: impl FnOnce(SourceId, &str, &mut Findings) ->
     outcome.map_err(|error| CommandError::environment(format!("cannot read `{name}`: {error}")))?;
     let text =
         String::from_utf8(bytes).map_err(|_| CommandError::environment(format!("`{name}` is not UTF-8 text")))?;
+    let text = json_text(text, path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json")))
+        .map_err(|error| CommandError::environment(format!("`{name}` is not JSON: {error}")))?;
     check_range(&text).map_err(|why| CommandError::environment(format!("cannot read `{name}`: {why}")))?;
     let mut sources = Sources::default();
     let mut findings = Findings::default();
@@ -31,6 +33,45 @@ pub fn read<T>(path: &Path, parse: impl FnOnce(SourceId, &str, &mut Findings) ->
         Some(parsed) if !findings.has_errors() => Ok(parsed),
         _ => Err(CommandError::Refused { sources, findings }),
     }
+}
+
+/// JSON as YAML reads it: characters that JSON escapes as two halves stand for themselves. Text that is to be JSON and is
+/// not, for example because of a `NaN`, would mean something else as YAML.
+fn json_text(text: String, must_be_json: bool) -> Result<String, serde_json::Error> {
+    match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
+        Ok(_) => Ok(join_surrogates(&text)),
+        Err(error) if must_be_json && !is_beyond_range(&text, &error) => Err(error),
+        Err(_) => Ok(text),
+    }
+}
+
+fn join_surrogates(text: &str) -> String {
+    let mut joined = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        joined.push_str(before);
+        let unit = |at: usize| {
+            let digits = escape.get(at..at + 6)?.strip_prefix("\\u")?;
+            u16::from_str_radix(digits, 16).ok()
+        };
+        let pair = unit(0).zip(unit(6)).and_then(|(high, low)| char::decode_utf16([high, low]).next()?.ok());
+        let length = match pair {
+            Some(c) if c as u32 > 0xffff => {
+                joined.push(c);
+                12
+            }
+            // The backslash and what it escapes, which may be a backslash.
+            _ => {
+                let length = escape.char_indices().nth(2).map_or(escape.len(), |(end, _)| end);
+                joined.push_str(&escape[..length]);
+                length
+            }
+        };
+        rest = &escape[length..];
+    }
+    joined.push_str(rest);
+    joined
 }
 
 /// Refuses JSON with a number that YAML, which everything else is read as, would take for text.
@@ -48,4 +89,17 @@ pub fn is_beyond_range(text: &str, error: &serde_json::Error) -> bool {
     let text = text.trim();
     error.to_string().starts_with("number out of range")
         && (text.starts_with(['[', '{']) || text.parse::<f64>().is_ok_and(f64::is_infinite))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_read_as_json() {
+        assert_eq!(join_surrogates(r#"{"a": "\ud83d\ude00 \\ud83d \u00e9"}"#), r#"{"a": "😀 \\ud83d \u00e9"}"#);
+        assert_eq!(join_surrogates("a\\"), "a\\");
+        assert!(json_text(r#"{"a": NaN}"#.into(), true).is_err());
+        assert_eq!(json_text("{a: NaN}".into(), false).ok().as_deref(), Some("{a: NaN}"));
+    }
 }

@@ -30,12 +30,12 @@ pub fn same_bytes(one: &[u8], other: &[u8]) -> bool {
 const MAX_REASON_CHARS: usize = 512;
 
 /// Whether `text` holds a character that no id may hold: a control character, a line or paragraph separator, or one that
-/// changes the direction of text or is never seen (byte order mark, tags) and can make an id look like another. Joiners
+/// changes the direction of text or is never seen (zero-width and soft breaks, byte order mark, tags) and can make an id look like another. Joiners
 /// are allowed, because words and emoji need them.
 ///
 /// ```
 /// assert!(lictor::model::has_forbidden_character("a\u{202e}b"));
-/// for hidden in ['\u{2028}', '\u{2029}', '\u{feff}', '\u{e0000}', '\u{e0041}', '\u{e007f}'] {
+/// for hidden in ['\u{ad}', '\u{200b}', '\u{2028}', '\u{2029}', '\u{2060}', '\u{feff}', '\u{e0000}', '\u{e0041}', '\u{e007f}'] {
 ///     assert!(lictor::model::has_forbidden_character(&format!("a{hidden}b")));
 /// }
 /// assert!(!lictor::model::has_forbidden_character("größe/1"));
@@ -68,7 +68,8 @@ fn is_forbidden(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
-            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
+            '\u{ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
                 | '\u{e0000}'..='\u{e007f}'
         )
 }

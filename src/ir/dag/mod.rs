@@ -100,17 +100,19 @@ fn bind(binding: Binding<'_>, executions: &[Execution], found: &mut DagVerificat
         });
     }
     let Binding::Receipt { status, .. } = binding else { return };
-    if status != ValidationStatus::Pass
-        && let Some(call) = executions.iter().find(|call| executions::ran(call))
-    {
-        let message = format!("the receipt says {}, which authorises no call", status.as_str());
-        found.deviations.push(Deviation {
-            kind: DeviationKind::NotAuthorised,
-            step_id: call.step_id.clone(),
-            execution_seq: Some(call.seq),
-            message,
-        });
-    }
+    let call = executions.iter().find(|call| executions::ran(call));
+    let (message, call) = match (status, call) {
+        (ValidationStatus::Pass, _) | (ValidationStatus::Escalate, None) => return,
+        // What was refused is not to be compiled either.
+        (ValidationStatus::Reject, None) => ("the receipt says REJECT: this plan must not run".to_owned(), None),
+        (_, call) => (format!("the receipt says {}, which authorises no call", status.as_str()), call),
+    };
+    found.deviations.push(Deviation {
+        kind: DeviationKind::NotAuthorised,
+        step_id: call.map_or_else(Text::default, |call| call.step_id.clone()),
+        execution_seq: call.map(|call| call.seq),
+        message,
+    });
 }
 
 fn or_none(hash: &str) -> &str {
