@@ -15,26 +15,14 @@ async fn terminated_under_load() {
     let status = lictor.wait();
     assert!(status.success(), "{status}\n{}", lictor.log());
     let (answered, failures) = load.stop().await;
-    let broken: Vec<_> = failures.iter().filter(|status| !turned_away(status)).collect();
-    assert!(broken.is_empty(), "{broken:?}");
-    // Every decision that was made has been answered, and every answer is on record.
+    // Every decision that was made has been answered, and every answer is on record: so that a call that failed was turned
+    // away undecided, whatever its client makes of that.
     let recorded = lictor.records("policy.evaluated").len() as u64;
-    assert_eq!(recorded, answered);
+    assert_eq!(recorded, answered, "{failures:?}");
     assert!(lictor.records("events.gap").is_empty(), "nothing was lost");
     assert!(!lictor.socket().exists(), "the socket is removed");
     let (code, printed) = lictor.audit_verify();
     assert_eq!(code, 0, "{printed}");
-}
-
-/// Whether the question was never sent because the drain had begun. The client library calls this unavailable or
-/// cancelled; where the GOAWAY reaches it between its readiness check and the request, internal over `GOAWAY NO_ERROR`.
-fn turned_away(status: &tonic::Status) -> bool {
-    let told_to_leave = || {
-        std::iter::successors(std::error::Error::source(status), |error| error.source())
-            .filter_map(|error| error.downcast_ref::<h2::Error>())
-            .any(|error| error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR))
-    };
-    matches!(status.code(), tonic::Code::Unavailable | tonic::Code::Cancelled) || told_to_leave()
 }
 
 /// A second server that is to listen where the first one does ends before it records or publishes anything.
