@@ -20,7 +20,8 @@ pub use holder::{Holder, MAX_RESIDENTS, Residents};
 pub use index::Candidates;
 pub use rule::CompiledRule;
 
-use crate::model::{Layer, Request, SnapshotLabel};
+use crate::condition::Bindings;
+use crate::model::{Layer, SnapshotLabel};
 use crate::policy::DocumentSet;
 use index::Index;
 
@@ -115,11 +116,11 @@ impl Snapshot {
         self.deciders.get(number as usize).copied().flatten()
     }
 
-    /// Numbers of the rules that may concern `request`, ascending. A rule that is left out cannot match and its condition
-    /// cannot fail; one that is given need not match.
+    /// Numbers of the rules that may concern the request of `bindings`, ascending. A rule that is left out cannot match and
+    /// its condition cannot fail; one that is given need not match.
     #[inline]
     #[must_use]
-    pub fn candidates<'a>(&'a self, request: &Request) -> Candidates<'a> {
-        self.index.candidates(request)
+    pub fn candidates<'a>(&'a self, bindings: &Bindings<'_>) -> Candidates<'a> {
+        self.index.candidates(bindings)
     }
 }

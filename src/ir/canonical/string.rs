@@ -1,10 +1,29 @@
 //! Strings with the escapes of RFC 8785.
 
+use crate::model::is_plain_json;
+
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Appends `text` in quotes. Only the quote, the backslash and what lies below U+0020 is escaped.
 pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
+    write_checked(out, text, || {});
+}
+
+/// The same; calls `look` first unless `text` is of printable ASCII characters alone, the quote and the backslash left out.
+#[inline]
+pub(crate) fn write_checked(out: &mut Vec<u8>, text: &str, look: impl FnOnce()) {
+    out.reserve(text.len() + 2);
     out.push(b'"');
+    if is_plain_json(text.as_bytes()) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        look();
+        write_escaped(out, text);
+    }
+    out.push(b'"');
+}
+
+fn write_escaped(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     let mut start = 0;
     for (i, byte) in bytes.iter().enumerate() {
@@ -28,7 +47,6 @@ pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
         }
     }
     out.extend_from_slice(&bytes[start..]);
-    out.push(b'"');
 }
 
 const fn needs_escape(byte: u8) -> bool {

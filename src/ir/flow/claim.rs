@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 
-use crate::model::Value;
+use crate::model::{Text, Value};
 use crate::policy::CatalogAction;
 
 use super::date::{self, Day};
@@ -19,7 +19,7 @@ use super::text::{Within, normal, occurrences, occurs};
 pub(super) struct Quote {
     /// Position of the claim among the inputs of the step.
     input: usize,
-    normal: String,
+    normal: Text,
     /// Whether it stands in a user message.
     said: bool,
     /// Whether it was found in the value.
@@ -30,7 +30,7 @@ impl Quote {
     /// The claim, at position `input`, that the user wrote `written`; empty for the value itself.
     pub(super) fn new(written: &str, input: usize, evidence: &Evidence<'_>) -> Self {
         let normal = normal(written);
-        let said = !normal.is_empty() && evidence.said.holds(&normal, &evidence.work);
+        let said = !normal.is_empty() && evidence.is_said(&normal);
         Self { input, normal, said, used: Cell::new(false) }
     }
 
@@ -95,7 +95,7 @@ pub(super) fn settle(points: &mut [Point<'_>]) {
 /// An argument that is being judged.
 struct Argument<'l, 'v> {
     leaf: &'l FoundLeaf<'v>,
-    text: String,
+    text: Text,
     day: Option<Day>,
 }
 
@@ -111,7 +111,7 @@ impl<'l, 'v> Argument<'l, 'v> {
 
     /// Whether the value itself stands in a user message.
     fn is_said(&self, evidence: &Evidence<'_>) -> bool {
-        !self.text.is_empty() && evidence.said.holds(&self.text, &evidence.work)
+        !self.text.is_empty() && evidence.is_said(&self.text)
             || self.day.is_some_and(|day| evidence.names_day(day))
     }
 
@@ -185,7 +185,7 @@ impl<'l, 'v> Argument<'l, 'v> {
             let word = piece.trim_matches(|c: char| !c.is_alphanumeric());
             let start = start + piece.find(word).unwrap_or(0);
             let is_covered = covered.iter().any(|range| range.start <= start && start + word.len() <= range.end);
-            if is_handle(word) && !is_covered && !evidence.said.holds(word, &evidence.work) {
+            if is_handle(word) && !is_covered && !evidence.is_said(word) {
                 return true;
             }
         }

@@ -25,8 +25,9 @@ use crate::model::{Plan, Text, Violation};
 use crate::policy::{CatalogAction, FlowRule};
 
 use order::Order;
-use origin::{Evidence, Origins};
+use origin::{Evidence, Leaf, Origins, Taken};
 use report::{Offence, Reporter};
+use selection::Selection;
 use spread::{MOST_LABELS, Source, Spread};
 
 /// What is wrong with the data flow of a plan.
@@ -48,8 +49,29 @@ pub(crate) fn check(plan: &Plan, actions: &[Option<&CatalogAction>], rules: &[Fl
     }
     let order = Order::of(plan);
     let evidence = Evidence::of(plan, &order, actions);
-    let origins: Vec<Origins<'_>> =
-        (0..order.len()).map(|rank| origin::origins(plan, rank, &order, actions, &evidence)).collect();
+    let of = |rank| origin::origins(rank, &order, actions, &evidence);
+    // What a step reads matters where it goes to a sink. Of a step without one it only matters for what passes through it
+    // from elsewhere, which is not looked at before something may reach a sink at all.
+    let is_silent = |rank| plan.observations.is_empty() && order.step(rank).inputs.is_empty();
+    let sinks = |rank: usize| {
+        let parameters = actions[order.position(rank)].map_or(&[][..], |action| &action.parameters);
+        parameters.iter().filter(|sink| rules.iter().any(|rule| sink.labels.contains(&rule.to)))
+    };
+    let is_deferred = |rank| is_silent(rank) && sinks(rank).next().is_none();
+    let ranks = || 0..order.len();
+    let mut origins: Vec<Origins<'_>> =
+        ranks().map(|rank| if is_deferred(rank) { Origins::default() } else { of(rank) }).collect();
+    let may_offend = |rank: usize| {
+        let reached = |leaf: &Leaf<'_>| sinks(rank).any(|sink| pointer::reaches(&sink.path, &leaf.path));
+        let origins: &Origins<'_> = &origins[rank];
+        origins.leaves.iter().any(|leaf| may_carry(leaf, origins, &order, actions, &labels) && reached(leaf))
+    };
+    if !ranks().any(may_offend) {
+        return findings;
+    }
+    for rank in ranks().filter(|rank| is_deferred(*rank)) {
+        origins[rank] = of(rank);
+    }
     for labels in labels.chunks(MOST_LABELS) {
         let sources: Vec<Source> =
             (0..order.len()).map(|rank| Source::of(actions[order.position(rank)], labels)).collect();
@@ -82,6 +104,23 @@ fn may_flow(actions: &[Option<&CatalogAction>], rules: &[FlowRule], labels: &[&T
         action.parameters.iter().any(|sink| rules.iter().any(|rule| sink.labels.contains(&rule.to)))
     };
     listed().any(reads) && listed().any(sinks)
+}
+
+/// Whether an argument may carry one of `labels`: not if its origin is known and is the user, a constant, or a declared
+/// field that has none of them.
+fn may_carry(
+    leaf: &Leaf<'_>,
+    origins: &Origins<'_>,
+    order: &Order<'_>,
+    actions: &[Option<&CatalogAction>],
+    labels: &[&Text],
+) -> bool {
+    let is_clean = |taken: &Taken<'_>| {
+        let Selection::Field(number) = taken.selection else { return false };
+        let output = actions[order.position(taken.from)].and_then(|action| action.outputs.get(number));
+        output.is_some_and(|output| !output.labels.iter().any(|label| labels.contains(&label)))
+    };
+    leaf.doubt(origins).is_some() || !leaf.taken(origins).all(is_clean)
 }
 
 /// All sinks that a label reaches against a rule, in the order of the plan.

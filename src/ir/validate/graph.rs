@@ -1,12 +1,9 @@
 //! Which step waits for which: by `depends_on`, and by inputs that come from the output of another step.
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
-
 use crate::diag::did_you_mean;
 use crate::model::{Ordering, Origin, Plan, ViolationCode};
 
-use super::ids::shown;
+use super::ids::{Positions, shown};
 use super::report::{Report, name_of};
 
 /// Most unknown ids of a plan for which the id that was meant is looked for.
@@ -15,26 +12,25 @@ const MAX_SUGGESTIONS: usize = 8;
 /// Most steps that the message about a cycle names.
 const MAX_NAMED: usize = 32;
 
-pub(super) fn check(plan: &Plan, report: &mut Report) {
+/// Checks what the steps of `plan`, whose ids are at `ids`, refer to.
+pub(super) fn check(plan: &Plan, ids: &Positions<'_>, report: &mut Report) {
     let linked = |step: &crate::model::Step| !step.depends_on.is_empty() || !step.inputs.is_empty();
     if !plan.steps.iter().any(linked) {
         return;
     }
-    let mut ids: HashMap<&str, usize, FixedState> =
-        HashMap::with_capacity_and_hasher(plan.steps.len(), FixedState::default());
-    for (index, step) in plan.steps.iter().enumerate().filter(|(_, step)| !step.step_id.is_empty()) {
-        ids.entry(&step.step_id).or_insert(index);
-    }
     let mut links = Links { plan, ids, suggestions: MAX_SUGGESTIONS, report };
-    let edges: Vec<Vec<usize>> = (0..plan.steps.len()).map(|index| links.of(index)).collect();
-    if plan.ordering == Ordering::Dag {
-        cycles(plan, &edges, report);
+    match plan.ordering {
+        Ordering::Sequential => (0..plan.steps.len()).for_each(|index| drop(links.of(index))),
+        Ordering::Dag => {
+            let edges: Vec<Vec<usize>> = (0..plan.steps.len()).map(|index| links.of(index)).collect();
+            cycles(plan, &edges, report);
+        }
     }
 }
 
 struct Links<'a, 'r> {
     plan: &'a Plan,
-    ids: HashMap<&'a str, usize, FixedState>,
+    ids: &'r Positions<'a>,
     suggestions: usize,
     report: &'r mut Report,
 }
@@ -71,14 +67,14 @@ impl Links<'_, '_> {
             if !is_pointer(output_path) {
                 self.bad_pointer(index, &format!("inputs[{number}].step.output_path"), output_path);
             }
-            let field = format!("inputs[{number}].step.step_id");
+            let field = || format!("inputs[{number}].step.step_id");
             match self.ids.get(step_id.as_str()).copied() {
-                None => self.unknown(index, &field, "takes an input from", step_id),
+                None => self.unknown(index, &field(), "takes an input from", step_id),
                 Some(other) if plan.ordering == Ordering::Dag => waits_for.push(other),
                 Some(other) if other >= index => {
                     let message = format!("the step takes an input from `{}`, which has not run yet", shown(step_id));
                     let help = "name a step that stands before it in the list";
-                    self.report.step(ViolationCode::UnknownDependency, plan, index, field, message, help);
+                    self.report.step(ViolationCode::UnknownDependency, plan, index, field(), message, help);
                 }
                 Some(_) => {}
             }

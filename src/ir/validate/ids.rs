@@ -10,7 +10,11 @@ use crate::model::{Ordering, Plan, Text, ViolationCode};
 use super::Subject;
 use super::report::{Report, name_of};
 
-pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
+/// The position of the first step with each id.
+pub(super) type Positions<'a> = HashMap<&'a str, usize, FixedState>;
+
+/// Checks the ids and gives the positions of those of steps.
+pub(super) fn check<'a>(subject: &Subject<'a>, report: &mut Report) -> Positions<'a> {
     let (plan, limits) = (subject.plan, subject.limits);
     let mut check = |code, index, field: &str, text: &Text, most| {
         if let Some((problem, help)) = problem(text, most) {
@@ -22,7 +26,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
         check(ViolationCode::InvalidAction, index, "action", &step.action, limits.name_bytes);
         check(ViolationCode::InvalidProvider, index, "provider", &step.provider, limits.id_bytes);
         check(ViolationCode::InvalidId, index, "resource", &step.resource, limits.resource_id_bytes);
-        if !step.idempotency_key.trim().is_empty() {
+        if !is_blank(&step.idempotency_key) {
             check(ViolationCode::InvalidId, index, "idempotency_key", &step.idempotency_key, limits.name_bytes);
         }
     }
@@ -37,7 +41,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
                 "write the name of an action that a catalogue lists",
             );
         }
-        if step.idempotency_key.trim().is_empty() {
+        if is_blank(&step.idempotency_key) {
             report.step(
                 ViolationCode::MissingIdempotencyKey,
                 plan,
@@ -58,8 +62,9 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
             );
         }
     }
-    duplicates(plan, ViolationCode::DuplicateStepId, "step_id", |step| &step.step_id, report);
+    let positions = duplicates(plan, ViolationCode::DuplicateStepId, "step_id", |step| &step.step_id, report);
     duplicates(plan, ViolationCode::DuplicateIdempotencyKey, "idempotency_key", |step| &step.idempotency_key, report);
+    positions
 }
 
 /// What is wrong with an id that is there, and what to do about it.
@@ -67,13 +72,26 @@ fn problem(text: &Text, most: usize) -> Option<(String, &'static str)> {
     if text.is_empty() {
         return None;
     }
-    if text.trim().is_empty() {
+    if is_blank(text) {
         return Some(("is blank".to_owned(), "write an id, or leave the field out"));
     }
-    if text.trim().len() != text.len() {
+    if !is_trimmed(text) {
         return Some((format!("`{}` starts or ends with a blank", shown(text)), "remove the blank"));
     }
     (text.len() > most).then(|| (format!("has {} bytes, more than {most}", text.len()), "choose a shorter one"))
+}
+
+/// Whether there is nothing but blanks.
+fn is_blank(text: &str) -> bool {
+    !text.as_bytes().first().is_some_and(u8::is_ascii_graphic) && text.trim().is_empty()
+}
+
+/// Whether there are no blanks around it.
+pub(super) fn is_trimmed(text: &str) -> bool {
+    // Seen at once of nearly all ids.
+    let (first, last) = (text.as_bytes().first(), text.as_bytes().last());
+    let is_graphic = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    (is_graphic(first) && is_graphic(last)) || text.trim().len() == text.len()
 }
 
 /// An id as messages show it: without characters that would not be seen, and cut.
@@ -85,22 +103,21 @@ pub(super) fn shown(text: &str) -> String {
     shown
 }
 
-fn duplicates(
-    plan: &Plan,
+fn duplicates<'a>(
+    plan: &'a Plan,
     code: ViolationCode,
     field: &'static str,
     of: fn(&crate::model::Step) -> &Text,
     report: &mut Report,
-) {
-    let mut known: HashMap<&str, usize, FixedState> =
-        HashMap::with_capacity_and_hasher(plan.steps.len(), FixedState::default());
+) -> Positions<'a> {
+    let mut known = Positions::with_capacity_and_hasher(plan.steps.len(), FixedState::default());
     for (index, step) in plan.steps.iter().enumerate() {
         let text = of(step);
-        if text.trim().is_empty() {
+        if text.is_empty() {
             continue;
         }
         let first = *known.entry(text).or_insert(index);
-        if first == index {
+        if first == index || is_blank(text) {
             continue;
         }
         // A step's own id would not tell the two apart.
@@ -117,4 +134,5 @@ fn duplicates(
             "give each step its own",
         );
     }
+    known
 }
