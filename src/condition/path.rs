@@ -245,8 +245,17 @@ impl AttributePath {
         self.find(bindings)
     }
 
-    #[inline]
+    /// What the slot reads.
     fn base<'a>(&self, bindings: &Bindings<'a>) -> AttributeRef<'a> {
+        match (bindings.context, self.slot) {
+            (Some(context), Slot::Context) => AttributeRef::Map(context.whole()),
+            _ => self.base_of_request(bindings),
+        }
+    }
+
+    /// The same, where the context is that of the request.
+    #[inline]
+    fn base_of_request<'a>(&self, bindings: &Bindings<'a>) -> AttributeRef<'a> {
         let request = bindings.request;
         match self.slot {
             Slot::SubjectType => AttributeRef::Text(&request.subject.kind),
@@ -259,7 +268,7 @@ impl AttributePath {
             Slot::ResourceType => AttributeRef::Text(&request.resource.kind),
             Slot::ResourceId => AttributeRef::Text(&request.resource.id),
             Slot::ResourceProperties => AttributeRef::Map(&request.resource.properties),
-            Slot::Context => AttributeRef::Map(bindings.context.map_or(&request.context, StepContext::whole)),
+            Slot::Context => AttributeRef::Map(&request.context),
             Slot::Tenant => AttributeRef::Text(request.tenant()),
             Slot::Now => AttributeRef::Now(bindings.now),
             slot => of_plan(slot, bindings),
@@ -291,11 +300,7 @@ impl AttributePath {
         let Some((last, before)) = self.keys.split_last() else {
             return Ok(!self.base(bindings).is_empty_field());
         };
-        let of_step = match (bindings.context, self.slot, before) {
-            (Some(context), Slot::Context, [key]) => context.map(&key.name).map(AttributeRef::Map),
-            _ => None,
-        };
-        match of_step.or_else(|| self.follow(before, bindings, budget)) {
+        match self.follow(before, bindings, budget) {
             Some(AttributeRef::Map(map) | AttributeRef::Value(Value::Map(map))) => {
                 budget.spend(map.len() / 8);
                 Ok(map.get(&last.name).is_some())
@@ -308,9 +313,24 @@ impl AttributePath {
     /// What the first `keys` of the path lead to.
     #[inline]
     fn follow<'a>(&self, keys: &[Key], bindings: &Bindings<'a>, budget: &mut Budget) -> Option<AttributeRef<'a>> {
-        if let (Some(context), Slot::Context, [first, below @ ..]) = (bindings.context, self.slot, keys)
-            && !below.is_empty()
+        match bindings.context {
+            None => follow(self.base_of_request(bindings), keys, budget),
+            Some(context) => self.follow_in_step(keys, context, bindings, budget),
+        }
+    }
+
+    /// The same, where the context is that of a step.
+    fn follow_in_step<'a>(
+        &self,
+        keys: &[Key],
+        context: &'a StepContext<'a>,
+        bindings: &Bindings<'a>,
+        budget: &mut Budget,
+    ) -> Option<AttributeRef<'a>> {
+        if let (Slot::Context, [first, below @ ..]) = (self.slot, keys)
             && let Some(map) = context.map(&first.name)
+            // A map that is itself asked for is a value among the others.
+            && (!below.is_empty() || keys.len() < self.keys.len())
         {
             return follow(AttributeRef::Map(map), below, budget);
         }

@@ -56,7 +56,14 @@ fn is_printable_ascii(bytes: &[u8]) -> bool {
 #[inline]
 #[must_use]
 pub fn is_plain_json(bytes: &[u8]) -> bool {
-    no_word(bytes, |word| not_printable(word) | holds_byte(word, b'"') | holds_byte(word, b'\\'))
+    no_word(bytes, not_plain_json)
+}
+
+/// Not zero if, and only if, a byte of `word` is not one of those of [`is_plain_json`].
+#[inline]
+#[must_use]
+pub const fn not_plain_json(word: u64) -> u64 {
+    not_printable(word) | holds_byte(word, b'"') | holds_byte(word, b'\\')
 }
 
 /// Whether `flagged` gives zero for all of `bytes`, of which it gets eight at a time, some of them twice or blanks instead.

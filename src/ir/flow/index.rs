@@ -23,10 +23,15 @@ impl Work {
     }
 
     /// Takes `units` (about one comparison, or 16 bytes compared); false once it is used up.
-    pub(super) fn take(&self, units: usize) -> bool {
-        let left = self.0.get().checked_sub(units as u64);
+    pub(super) fn take(&self, units: impl TryInto<u64>) -> bool {
+        let left = units.try_into().ok().and_then(|units| self.0.get().checked_sub(units));
         self.0.set(left.unwrap_or(0));
         left.is_some()
+    }
+
+    /// The units that are left.
+    pub(super) fn left(&self) -> u64 {
+        self.0.get()
     }
 }
 

@@ -20,9 +20,10 @@ mod text;
 mod tests;
 
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
-use crate::model::{Plan, Text, Violation};
-use crate::policy::{CatalogAction, FlowRule};
+use crate::model::{Plan, Text, Violation, same_text};
+use crate::policy::{CatalogAction, FlowRule, PathPattern};
 
 use order::Order;
 use origin::{Evidence, Leaf, Origins, Taken};
@@ -50,26 +51,29 @@ pub(crate) fn check(plan: &Plan, actions: &[Option<&CatalogAction>], rules: &[Fl
     let order = Order::of(plan);
     let evidence = Evidence::of(plan, &order, actions);
     let of = |rank| origin::origins(rank, &order, actions, &evidence);
-    // What a step reads matters where it goes to a sink. Of a step without one it only matters for what passes through it
-    // from elsewhere, which is not looked at before something may reach a sink at all.
+    // Where the arguments of a step without a sink come from only matters to what passes through it from elsewhere, which is
+    // not looked at before something may reach a sink at all. Where nothing is said of them, looking later changes nothing.
     let is_silent = |rank| plan.observations.is_empty() && order.step(rank).inputs.is_empty();
-    let sinks = |rank: usize| {
-        let parameters = actions[order.position(rank)].map_or(&[][..], |action| &action.parameters);
-        parameters.iter().filter(|sink| rules.iter().any(|rule| sink.labels.contains(&rule.to)))
-    };
-    let is_deferred = |rank| is_silent(rank) && sinks(rank).next().is_none();
-    let ranks = || 0..order.len();
-    let mut origins: Vec<Origins<'_>> =
-        ranks().map(|rank| if is_deferred(rank) { Origins::default() } else { of(rank) }).collect();
-    let may_offend = |rank: usize| {
-        let reached = |leaf: &Leaf<'_>| sinks(rank).any(|sink| pointer::reaches(&sink.path, &leaf.path));
-        let origins: &Origins<'_> = &origins[rank];
-        origins.leaves.iter().any(|leaf| may_carry(leaf, origins, &order, actions, &labels) && reached(leaf))
-    };
-    if !ranks().any(may_offend) {
+    let mut origins: Vec<Origins<'_>> = Vec::with_capacity(order.len());
+    let mut deferred = SmallVec::<[usize; 16]>::new();
+    let mut may_offend = false;
+    for rank in 0..order.len() {
+        let sinks = sinks(actions[order.position(rank)], rules);
+        if sinks.is_empty() && is_silent(rank) {
+            deferred.push(rank);
+            origins.push(Origins::default());
+            continue;
+        }
+        let origin = of(rank);
+        let reached = |leaf: &Leaf<'_>| sinks.iter().any(|sink| pointer::reaches(sink, &leaf.path));
+        let mut leaves = origin.leaves.iter().filter(|_| !may_offend && !sinks.is_empty());
+        may_offend |= leaves.any(|leaf| may_carry(leaf, &origin, &order, actions, &labels) && reached(leaf));
+        origins.push(origin);
+    }
+    if !may_offend {
         return findings;
     }
-    for rank in ranks().filter(|rank| is_deferred(*rank)) {
+    for rank in deferred {
         origins[rank] = of(rank);
     }
     for labels in labels.chunks(MOST_LABELS) {
@@ -104,6 +108,13 @@ fn may_flow(actions: &[Option<&CatalogAction>], rules: &[FlowRule], labels: &[&T
         action.parameters.iter().any(|sink| rules.iter().any(|rule| sink.labels.contains(&rule.to)))
     };
     listed().any(reads) && listed().any(sinks)
+}
+
+/// The parameters of `action` that a rule keeps a label from.
+fn sinks<'a>(action: Option<&'a CatalogAction>, rules: &[FlowRule]) -> SmallVec<[&'a PathPattern; 4]> {
+    let is_sink = |labels: &[Text]| rules.iter().any(|rule| labels.iter().any(|label| same_text(label, &rule.to)));
+    let parameters = action.map_or(&[][..], |action| &action.parameters);
+    parameters.iter().filter(|sink| is_sink(&sink.labels)).map(|sink| &sink.path).collect()
 }
 
 /// Whether an argument may carry one of `labels`: not if its origin is known and is the user, a constant, or a declared

@@ -1,7 +1,7 @@
 //! Where the arguments of a step come from: what is claimed, checked; or what was observed; or unknown.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
@@ -117,6 +117,8 @@ pub(super) struct Evidence<'a> {
     user_messages: &'a [Text],
     /// What the user wrote; prepared when first asked.
     said: OnceCell<TextIndex>,
+    /// What was looked for there last.
+    asked: RefCell<Asked>,
     /// The days that the user named; found when first asked.
     days: OnceCell<Vec<Day>>,
     /// What was observed.
@@ -131,6 +133,7 @@ impl<'a> Evidence<'a> {
         Self {
             user_messages: &plan.user_messages,
             said: OnceCell::new(),
+            asked: RefCell::default(),
             days: OnceCell::new(),
             observed: Observed::of(plan, order, actions),
             work: Work::full(),
@@ -138,10 +141,50 @@ impl<'a> Evidence<'a> {
     }
 }
 
+/// The last answers to what was looked for in the user's messages, for arguments that repeat their quotes and steps that
+/// repeat each other.
+#[derive(Debug, Default)]
+struct Asked {
+    answers: SmallVec<[(Text, bool, u64); MOST_ASKED]>,
+    /// Which one the next answer replaces.
+    next: usize,
+}
+
+/// Most answers that are kept.
+const MOST_ASKED: usize = 4;
+
+impl Asked {
+    fn find(&self, part: &str) -> Option<(bool, u64)> {
+        self.answers.iter().find(|(text, ..)| same_text(text, part)).map(|(_, found, cost)| (*found, *cost))
+    }
+
+    fn keep(&mut self, part: &str, found: bool, cost: u64) {
+        let answer = (part.into(), found, cost);
+        match self.answers.get_mut(self.next) {
+            Some(oldest) => *oldest = answer,
+            None => self.answers.push(answer),
+        }
+        self.next = (self.next + 1) % MOST_ASKED;
+    }
+}
+
 impl Evidence<'_> {
     /// Whether the user wrote the normal text `part`, as whole words.
     pub(super) fn is_said(&self, part: &str) -> bool {
-        self.said().holds(part, &self.work)
+        let mut asked = self.asked.borrow_mut();
+        match asked.find(part) {
+            // It costs again what it cost then, so that an answer does not depend on what was kept.
+            Some((found, cost)) => self.work.take(cost) && found,
+            None => {
+                let before = self.work.left();
+                let found = self.said().holds(part, &self.work);
+                let left = self.work.left();
+                if left > 0 {
+                    asked.keep(part, found, before - left);
+                }
+                found
+            }
+        }
     }
 
     fn said(&self) -> &TextIndex {

@@ -10,7 +10,7 @@ pub(super) type Tokens<'a> = smallvec::SmallVec<[Cow<'a, str>; 4]>;
 
 /// Whether `text` is a JSON Pointer: has [`tokens`].
 pub(super) fn is_pointer(text: &str) -> bool {
-    text.is_empty() || (text.starts_with('/') && !text.contains('~')) || tokens(text).is_some()
+    text.is_empty() || (text.starts_with('/') && !text.bytes().any(|byte| byte == b'~')) || tokens(text).is_some()
 }
 
 /// The tokens of `pointer`; `None` if it is not one.
@@ -41,7 +41,7 @@ fn unescape(token: &str) -> Option<Cow<'_, str>> {
 /// Appends `key` to `pointer`.
 pub(super) fn push_key(pointer: &mut String, key: &str) {
     pointer.push('/');
-    if !key.contains(['~', '/']) {
+    if !key.bytes().any(|byte| matches!(byte, b'~' | b'/')) {
         pointer.push_str(key);
         return;
     }

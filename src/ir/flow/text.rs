@@ -3,7 +3,7 @@
 use compact_str::format_compact;
 use smallvec::SmallVec;
 
-use crate::model::{Text, Value};
+use crate::model::{Text, Value, has_forbidden_character};
 
 /// Where an occurrence is looked for, and so what counts as the end of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,12 @@ pub(super) fn normal(text: &str) -> Text {
 }
 
 fn normal_ascii(text: &str) -> Text {
+    let has_blanks_only_between = !text.starts_with(' ') && !text.ends_with(' ') && !text.as_bytes().windows(2).any(|pair| pair == b"  ");
+    if has_blanks_only_between && !has_forbidden_character(text) {
+        let mut plain = Text::from(text);
+        plain.make_ascii_lowercase();
+        return plain;
+    }
     let mut plain = SmallVec::<[u8; 64]>::with_capacity(text.len());
     for byte in text.bytes() {
         if byte > b' ' && byte != 0x7f {

@@ -55,23 +55,28 @@ impl StepWriter {
     }
 
     /// Writes what stands before the value of the field `name`.
+    #[inline]
     fn name(&mut self, name: Name) {
         self.out.extend_from_slice(name.0.as_bytes());
     }
 
+    #[inline]
     fn id(&mut self, name: Name, field: RefusedField, text: &Text) {
-        self.text(name, field, text, refused_id);
+        if !text.is_empty() {
+            self.name(name);
+            self.text(name, field, text, refused_id);
+        }
     }
 
+    #[inline]
     fn value(&mut self, name: Name, field: RefusedField, text: &Text) {
-        self.text(name, field, text, refused_text);
+        if !text.is_empty() {
+            self.name(name);
+            self.text(name, field, text, refused_text);
+        }
     }
 
     fn text(&mut self, name: Name, field: RefusedField, text: &Text, refused: fn(&str) -> Option<Refused>) {
-        if text.is_empty() {
-            return;
-        }
-        self.name(name);
         let mut reason = None;
         write_checked(&mut self.out, text, || reason = refused(text));
         if let Some(reason) = reason {
@@ -208,6 +213,7 @@ fn write_input(out: &mut Vec<u8>, input: &Input) {
 }
 
 /// Appends a member of an object, unless its value is empty.
+#[inline]
 fn member(out: &mut Vec<u8>, name: Name, value: &str) {
     if !value.is_empty() {
         out.extend_from_slice(name.0.as_bytes());

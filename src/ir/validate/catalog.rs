@@ -1,7 +1,7 @@
 //! Whether catalogues list the actions and providers of a plan, and which serves which.
 
 use crate::diag::did_you_mean;
-use crate::model::{Step, ViolationCode, has_forbidden_character};
+use crate::model::{Step, ViolationCode, has_forbidden_character, same_text};
 
 use super::Subject;
 use super::ids::{is_trimmed, shown};
@@ -66,11 +66,12 @@ fn provider(
         }
         return;
     }
-    let is_known = subject.governance.knows_provider(&step.provider);
-    if (is_known && serving.is_none_or(|serving| serving.contains(&step.provider))) || !is_name(&step.provider) {
+    // Whoever serves an action is a provider of its catalogue.
+    let serves = |names: &[crate::model::Text]| names.iter().any(|name| same_text(name, &step.provider));
+    if serving.is_some_and(serves) || !is_name(&step.provider) {
         return;
     }
-    if !is_known {
+    if !subject.governance.knows_provider(&step.provider) {
         let providers = subject.governance.providers();
         let near = take(suggestions).then(|| did_you_mean(&step.provider, providers)).flatten();
         let help = match (near, serving) {

@@ -5,16 +5,45 @@ use hashbrown::HashMap;
 
 use foldhash::fast::FixedState;
 
-use crate::model::{Ordering, Plan, Text, ViolationCode};
+use crate::model::{Ordering, Plan, Step, Text, ViolationCode, same_text};
 
 use super::Subject;
 use super::report::{Report, name_of};
 
-/// The position of the first step with each id.
-pub(super) type Positions<'a> = HashMap<&'a str, usize, FixedState>;
+/// Up to this many steps, comparing each pair is faster than hashing.
+const FEW: usize = 16;
 
-/// Checks the ids and gives the positions of those of steps.
-pub(super) fn check<'a>(subject: &Subject<'a>, report: &mut Report) -> Positions<'a> {
+/// The first step with each of some texts.
+pub(super) enum Firsts<'a> {
+    Few(&'a [Step], fn(&Step) -> &Text),
+    Many(HashMap<&'a str, usize, FixedState>),
+}
+
+impl<'a> Firsts<'a> {
+    /// Those of `steps` by the texts that `of` gives, empty ones left out.
+    pub(super) fn of(steps: &'a [Step], of: fn(&Step) -> &Text) -> Self {
+        if steps.len() <= FEW { Self::Few(steps, of) } else { Self::Many(by_text(steps, of)) }
+    }
+
+    /// The position of the first step with this text.
+    pub(super) fn get(&self, text: &str) -> Option<usize> {
+        match self {
+            Self::Few(steps, of) => steps.iter().position(|step| !text.is_empty() && same_text(of(step), text)),
+            Self::Many(positions) => positions.get(text).copied(),
+        }
+    }
+}
+
+/// The positions of the first steps with the texts that `of` gives, empty ones left out.
+pub(super) fn by_text(steps: &[Step], of: fn(&Step) -> &Text) -> HashMap<&str, usize, FixedState> {
+    let mut positions = HashMap::with_capacity_and_hasher(steps.len(), FixedState::default());
+    for (index, step) in steps.iter().enumerate().filter(|(_, step)| !of(step).is_empty()) {
+        positions.entry(of(step).as_str()).or_insert(index);
+    }
+    positions
+}
+
+pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
     let (plan, limits) = (subject.plan, subject.limits);
     let mut check = |code, index, field: &str, text: &Text, most| {
         if let Some((problem, help)) = problem(text, most) {
@@ -62,9 +91,8 @@ pub(super) fn check<'a>(subject: &Subject<'a>, report: &mut Report) -> Positions
             );
         }
     }
-    let positions = duplicates(plan, ViolationCode::DuplicateStepId, "step_id", |step| &step.step_id, report);
+    duplicates(plan, ViolationCode::DuplicateStepId, "step_id", |step| &step.step_id, report);
     duplicates(plan, ViolationCode::DuplicateIdempotencyKey, "idempotency_key", |step| &step.idempotency_key, report);
-    positions
 }
 
 /// What is wrong with an id that is there, and what to do about it.
@@ -103,23 +131,17 @@ pub(super) fn shown(text: &str) -> String {
     shown
 }
 
-fn duplicates<'a>(
-    plan: &'a Plan,
+fn duplicates(
+    plan: &Plan,
     code: ViolationCode,
     field: &'static str,
-    of: fn(&crate::model::Step) -> &Text,
+    of: fn(&Step) -> &Text,
     report: &mut Report,
-) -> Positions<'a> {
-    let mut known = Positions::with_capacity_and_hasher(plan.steps.len(), FixedState::default());
+) {
+    let firsts = Firsts::of(&plan.steps, of);
     for (index, step) in plan.steps.iter().enumerate() {
         let text = of(step);
-        if text.is_empty() {
-            continue;
-        }
-        let first = *known.entry(text).or_insert(index);
-        if first == index || is_blank(text) {
-            continue;
-        }
+        let Some(first) = firsts.get(text).filter(|first| *first != index && !is_blank(text)) else { continue };
         // A step's own id would not tell the two apart.
         let other = match code {
             ViolationCode::DuplicateStepId => format!("steps[{first}]"),
@@ -134,5 +156,4 @@ fn duplicates<'a>(
             "give each step its own",
         );
     }
-    known
 }

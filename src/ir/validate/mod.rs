@@ -72,11 +72,11 @@ pub fn validate(snapshot: Option<&Snapshot>, plan: &Plan, now: Timestamp, limits
 
     let actions: Vec<_> = plan.steps.iter().map(|step| governance.governed(&step.action)).collect();
     let subject = Subject { plan, governance, actions: &actions, limits, now };
-    let positions = ids::check(&subject, &mut report);
+    ids::check(&subject, &mut report);
     catalog::check(&subject, &mut report);
     params::check(&subject, &mut report);
     let total_budget_cents = budget::check(&subject, &mut report);
-    graph::check(plan, &positions, &mut report);
+    graph::check(plan, &mut report);
     data_flow(&subject, &mut report);
 
     let labels: Vec<&[Text]> = actions.iter().map(|action| action.map_or(&[][..], |a| &a.entry().labels)).collect();

@@ -82,8 +82,9 @@ fn scope_tier(subject: &Subject<'_>, step: &Step, reasons: &mut Vec<TierReason>)
 /// ASCII case does not count.
 fn look(scopes: &[GovernedScope], text: &str, place: &str, reasons: &mut Vec<TierReason>) -> u8 {
     let mut tier = 0;
-    for segment in text.split(|c: char| !c.is_alphanumeric()) {
-        let Some(scope) = scopes.iter().find(|scope| scope.word.eq_ignore_ascii_case(segment)) else { continue };
+    let mut look = |segment: &[u8]| {
+        let word = |scope: &&GovernedScope| scope.word.as_bytes().eq_ignore_ascii_case(segment);
+        let Some(scope) = scopes.iter().find(word) else { return };
         tier = tier.max(scope.tier);
         let known = |reason: &TierReason| reason.kind == TierKind::Scope && reason.rule == scope.word;
         if scope.tier > 0 && !reasons.iter().any(known) {
@@ -95,6 +96,11 @@ fn look(scopes: &[GovernedScope], text: &str, place: &str, reasons: &mut Vec<Tie
                 message: format_compact!("`{}` is a segment of {place}", scope.word),
             });
         }
+    };
+    if text.is_ascii() {
+        text.as_bytes().split(|byte| !byte.is_ascii_alphanumeric()).for_each(look);
+    } else {
+        text.split(|c: char| !c.is_alphanumeric()).for_each(|segment| look(segment.as_bytes()));
     }
     tier
 }
