@@ -135,13 +135,25 @@ fn duplicates(
     plan: &Plan,
     code: ViolationCode,
     field: &'static str,
-    of: fn(&Step) -> &Text,
+    of: impl Fn(&Step) -> &Text,
     report: &mut Report,
 ) {
-    let firsts = Firsts::of(&plan.steps, of);
+    let are_few = plan.steps.len() <= FEW;
+    let mut known: HashMap<&str, usize, FixedState> = HashMap::default();
+    known.reserve(if are_few { 0 } else { plan.steps.len() });
     for (index, step) in plan.steps.iter().enumerate() {
         let text = of(step);
-        let Some(first) = firsts.get(text).filter(|first| *first != index && !is_blank(text)) else { continue };
+        if is_blank(text) {
+            continue;
+        }
+        let first = if are_few {
+            plan.steps.iter().position(|earlier| same_text(of(earlier), text)).unwrap_or(index)
+        } else {
+            *known.entry(text).or_insert(index)
+        };
+        if first == index {
+            continue;
+        }
         // A step's own id would not tell the two apart.
         let other = match code {
             ViolationCode::DuplicateStepId => format!("steps[{first}]"),
