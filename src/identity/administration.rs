@@ -1,0 +1,105 @@
+//! What callers may administer: decided by the engine, over documents that only the operator of the server names.
+
+use super::{Caller, Denied, DeniedReason};
+use crate::engine::{DocumentsRefused, Engine};
+use crate::model::{Action, Attributes, Layer, Request, Resource, Subject, Text, Timestamp, Value};
+use crate::policy::SourceText;
+
+/// The documents that hold unless others replace them.
+const EMBEDDED: &str = include_str!("../../policies/system/administration.yaml");
+
+/// Decides over actions `lictor.*`.
+#[derive(Debug)]
+pub struct Administration {
+    engine: Engine,
+}
+
+impl Administration {
+    /// Over the documents that come with the program.
+    ///
+    /// # Errors
+    /// They have errors, which a test rules out.
+    pub fn embedded() -> Result<Self, DocumentsRefused> {
+        let name = "policies/system/administration.yaml".into();
+        Self::over(&[SourceText { name, layer: Layer::System, text: EMBEDDED.into() }])
+    }
+
+    /// Over `documents`, which replace those that come with the program. They belong to the system layer.
+    ///
+    /// # Errors
+    /// Every error of the documents at once.
+    pub fn over(documents: &[SourceText]) -> Result<Self, DocumentsRefused> {
+        Ok(Self { engine: Engine::from_documents(documents)? })
+    }
+
+    /// Whether `caller` may do `action` (`lictor.approval.approve`, …) to `resource` in `tenant`.
+    ///
+    /// # Errors
+    /// It may not act in the tenant, or the documents do not allow it.
+    pub fn decide(
+        &self,
+        caller: &Caller,
+        action: &str,
+        resource: &Resource,
+        tenant: &str,
+        now: Timestamp,
+    ) -> Result<(), Denied> {
+        let request = Request {
+            tenant_id: tenant.into(),
+            subject: subject(caller),
+            action: Action { name: action.into(), properties: Attributes::default() },
+            resource: resource.clone(),
+            ..Request::default()
+        };
+        let tenant = request.tenant();
+        if !caller.may_act_in(tenant) {
+            let message = format!(
+                "the caller `{}` may not act in the tenant `{tenant}`; an operator can add it to `tenants` of this \
+                 principal in `identity.principals` of lictor.yaml",
+                caller.principal
+            );
+            return Err(Denied { reason: DeniedReason::TenantNotAllowed, field: "tenant_id".into(), message });
+        }
+        let decision = self.engine.evaluate(&request, now);
+        if decision.allowed() { Ok(()) } else { Err(denied(caller, action, decision.reason())) }
+    }
+}
+
+/// The caller as the documents see it. Every property is always there, so that no condition fails.
+fn subject(caller: &Caller) -> Subject {
+    let tenants = caller.tenants.iter().map(|tenant| Value::String(tenant.into())).collect();
+    let properties = [
+        ("kind", Value::String(caller.kind.as_str().into())),
+        ("level", Value::Number(caller.level.unwrap_or(0).into())),
+        ("tenants", Value::List(tenants)),
+        ("asserted", Value::Bool(caller.is_asserted())),
+    ];
+    let entries = properties.map(|(key, value)| (Text::const_new(key), value)).to_vec();
+    Subject {
+        kind: Text::const_new("principal"),
+        id: caller.principal.clone(),
+        roles: caller.roles.clone(),
+        // The keys differ.
+        properties: Attributes::from_entries(entries).unwrap_or_default(),
+        on_behalf_of: Text::default(),
+    }
+}
+
+fn denied(caller: &Caller, action: &str, why: &str) -> Denied {
+    let principal = &caller.principal;
+    let in_question = action.strip_prefix("lictor.decision.");
+    let (reason, remedy) = match in_question {
+        Some(_) => (DeniedReason::RightMissing, "ask without it, or have an operator grant it"),
+        None => (DeniedReason::AdministrationDenied, "an operator can grant it"),
+    };
+    let message = format!(
+        "the caller `{principal}` may not do `{action}`: {why}; {remedy} by `roles` and `level` of this principal in \
+         `identity.principals` of lictor.yaml, or by other `--system-policies`"
+    );
+    let field = match in_question {
+        Some("pin") => "snapshot",
+        Some("explain") => "explain",
+        _ => "",
+    };
+    Denied { reason, field: field.into(), message }
+}
