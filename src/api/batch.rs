@@ -1,17 +1,17 @@
 //! `EvaluateBatch`: up to 256 questions against one snapshot.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::connection::Connection;
+use super::context::CallContext;
 use super::decode::{self, Decoded};
 use super::desk::Desk;
 use super::encode::{Writer, snapshot_ref};
 use super::frame::write_frame;
 use super::refusal::Refusal;
+use crate::snapshot::Snapshot;
 
 /// A batch lets others on the worker have their turn after so long.
 const TURN: Duration = Duration::from_micros(200);
@@ -22,11 +22,11 @@ const TURN: Duration = Duration::from_micros(200);
 /// The batch itself is malformed or invalid, its pin is not resident, the deadline passed between two items, or too many
 /// bytes of answers wait to be sent.
 pub async fn answer_batch(
-    connection: Rc<Connection>,
+    context: CallContext,
     message: Bytes,
     deadline: Option<Instant>,
 ) -> Result<Bytes, Refusal> {
-    let desk = &connection.worker().desk;
+    let desk = &context.worker().desk;
     let batch = decode::batch_request(&message, &desk.limits).map_err(Refusal::malformed)?;
     if !batch.violations.is_empty() {
         return Err(Refusal::invalid(batch.violations));
@@ -37,10 +37,13 @@ pub async fn answer_batch(
     if let Some(snapshot) = &snapshot {
         snapshot_ref(&mut Writer::new(&mut content), 1, snapshot.label());
     }
-    let mut room = connection.worker().unsent.room();
+    let pinned = !batch.snapshot.is_empty();
+    let mut room = context.worker().unsent.room();
     let mut turn = Instant::now();
     for item in batch.items {
-        Writer::new(&mut content).nested(2, |out| answer_item(&connection, item, snapshot.as_deref(), out));
+        Writer::new(&mut content).nested(2, |out| {
+            answer_item(&context, item, snapshot.as_deref(), pinned, out);
+        });
         room.grow_to(content.len())?;
         let now = Instant::now();
         if deadline.is_some_and(|deadline| now >= deadline) {
@@ -56,20 +59,23 @@ pub async fn answer_batch(
     Ok(room.around(framed))
 }
 
-fn answer_item(
-    connection: &Connection,
-    item: Decoded,
-    snapshot: Option<&crate::snapshot::Snapshot>,
-    out: &mut Vec<u8>,
-) {
-    let desk = &connection.worker().desk;
+fn answer_item(context: &CallContext, item: Decoded, snapshot: Option<&Snapshot>, pinned: bool, out: &mut Vec<u8>) {
+    let desk = &context.worker().desk;
     let request_id = item.request_id_to_echo(&desk.limits);
     Writer::new(out).string(1, &request_id);
-    if item.violations.is_empty() {
-        Writer::new(out).nested(2, |out| desk.answer(item.request, snapshot, connection.actor(), out));
+    let admitted = if item.violations.is_empty() {
+        desk.admit(context.caller(), &item.request, pinned)
     } else {
-        let refusal = Refusal::invalid(item.violations);
-        connection.worker().refused(&refusal);
-        Writer::new(out).bytes(3, &refusal.to_rpc_status());
+        Err(Refusal::invalid(item.violations))
+    };
+    match admitted {
+        Ok(()) => {
+            let actor = &context.caller().principal;
+            Writer::new(out).nested(2, |out| desk.answer(item.request, snapshot, actor, out));
+        }
+        Err(refusal) => {
+            context.worker().refused(&refusal);
+            Writer::new(out).bytes(3, &refusal.to_rpc_status());
+        }
     }
 }

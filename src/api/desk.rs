@@ -12,6 +12,7 @@ use super::encode::{Answer, Writer, evaluate_response};
 use super::refusal::Refusal;
 use crate::decide;
 use crate::event::{DecisionRecord, Recorder};
+use crate::identity::{Caller, Identity};
 use crate::model::{Decision, Effect, Limits, Outcome, ReasonCode, Request, Text, Timestamp};
 use crate::snapshot::{Holder, Residents, Snapshot};
 use crate::telemetry::{DecisionMetrics, DecisionOutcome};
@@ -27,6 +28,8 @@ pub struct Desk {
     pub limits: Arc<Limits>,
     /// The worker's counters.
     pub metrics: DecisionMetrics,
+    /// Decides what callers may ask beyond a plain question.
+    pub identity: Arc<Identity>,
 }
 
 impl Desk {
@@ -73,14 +76,31 @@ impl Desk {
     /// Decides one question with the live or pinned snapshot.
     ///
     /// # Errors
-    /// The question is invalid, or its pin is not resident.
-    pub fn answer_decoded(&self, decoded: Decoded, actor: &Text, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    /// The question is invalid, its pin is not resident, or the caller may not ask it.
+    pub fn answer_decoded(&self, decoded: Decoded, caller: &Caller, out: &mut Vec<u8>) -> Result<(), Refusal> {
         if !decoded.violations.is_empty() {
             return Err(Refusal::invalid(decoded.violations));
         }
         let residents = self.holder.load();
         let snapshot = Self::select(&residents, &decoded.request.snapshot)?;
-        self.answer(decoded.request, snapshot.map(|snapshot| &**snapshot), actor, out);
+        self.admit(caller, &decoded.request, !decoded.request.snapshot.is_empty())?;
+        self.answer(decoded.request, snapshot.map(|snapshot| &**snapshot), &caller.principal, out);
+        Ok(())
+    }
+
+    /// Whether `caller` may ask this; `pinned` where it is to be decided with a snapshot that the caller chose.
+    ///
+    /// # Errors
+    /// It asserts what it may not, or lacks the right to pin or to an explanation.
+    #[inline]
+    pub fn admit(&self, caller: &Caller, request: &Request, pinned: bool) -> Result<(), Refusal> {
+        caller.may_ask(&request.tenant_id, &request.subject).map_err(Refusal::denied)?;
+        if pinned {
+            self.identity.may_pin(caller, &request.tenant_id).map_err(Refusal::denied)?;
+        }
+        if request.explain {
+            self.identity.may_explain(caller, &request.tenant_id).map_err(Refusal::denied)?;
+        }
         Ok(())
     }
 }

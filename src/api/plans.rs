@@ -16,8 +16,9 @@ use super::frame::write_frame;
 use super::message::OneMessage;
 use super::refusal::Refusal;
 use crate::event::{PlanEvent, PlanRecord, Recorder};
+use crate::identity::{Caller, Identity};
 use crate::ir;
-use crate::model::{Limits, Text, Timestamp};
+use crate::model::{Limits, Timestamp};
 use crate::receipt::{Issuer, ReceiptContent};
 use crate::snapshot::Holder;
 use crate::telemetry::PlanMetrics;
@@ -40,34 +41,36 @@ pub struct PlanDesk {
     pub compute: Compute,
     /// Signs receipts; without it answers have none.
     pub issuer: Option<Arc<Issuer>>,
+    /// Decides who may pin a snapshot.
+    pub identity: Arc<Identity>,
 }
 
 impl PlanDesk {
     /// Answers the plan in `message`, as a framed `ValidateIRResponse`.
     ///
     /// # Errors
-    /// The message is not a plan that could be validated, its pin is not resident, the server is overloaded, or the
-    /// deadline passed.
+    /// The message is not a plan that could be validated, its pin is not resident, the caller may not ask it, the server
+    /// is overloaded, or the deadline passed.
     pub async fn validate(
         self,
         mut message: OneMessage,
         deadline: Option<Instant>,
-        actor: Text,
+        caller: Arc<Caller>,
     ) -> Result<Bytes, Refusal> {
         let bytes = (&mut message).await?;
         if bytes.len() <= INLINE_BYTES {
-            return self.answer(&bytes, &actor);
+            return self.answer(&bytes, &caller);
         }
         let claim = message.take_claim();
         let compute = self.compute.clone();
         let work = move || {
             let _held = claim;
-            self.answer(&bytes, &actor)
+            self.answer(&bytes, &caller)
         };
         compute.run(deadline, work).await
     }
 
-    fn answer(&self, message: &[u8], actor: &Text) -> Result<Bytes, Refusal> {
+    fn answer(&self, message: &[u8], caller: &Caller) -> Result<Bytes, Refusal> {
         let DecodedPlan { plan, violations } =
             decode::validate_ir_request(message, &self.limits).map_err(Refusal::malformed)?;
         if !violations.is_empty() {
@@ -75,6 +78,10 @@ impl PlanDesk {
         }
         let residents = self.holder.load();
         let snapshot = Desk::select(&residents, &plan.snapshot)?.map(|snapshot| &**snapshot);
+        caller.may_ask(&plan.tenant_id, &plan.subject).map_err(Refusal::denied)?;
+        if !plan.snapshot.is_empty() {
+            self.identity.may_pin(caller, &plan.tenant_id).map_err(Refusal::denied)?;
+        }
         let validated_at = Timestamp::from_system(SystemTime::now());
         let begin = Instant::now();
         let validation = ir::validate(snapshot, &plan, validated_at, &self.limits);
@@ -108,7 +115,7 @@ impl PlanDesk {
         let mut framed = Vec::new();
         write_frame(&mut framed, |out| validate_ir_response(&mut Writer::new(out), &answer));
         self.metrics.validated(&validation, validation_nanos);
-        let actor = actor.clone();
+        let actor = caller.principal.clone();
         // Where the ring is full, the ticket is named by a gap record.
         let record = PlanRecord { ticket, validated_at, validation_nanos, plan, validation, actor };
         self.recorder.record_plan(PlanEvent::Validated(Box::new(record)));

@@ -5,7 +5,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -15,7 +14,7 @@ use tokio::time::Sleep;
 
 use super::admission::Permit;
 use super::compute::BytesPermit;
-use super::connection::Connection;
+use super::context::CallContext;
 use super::decode;
 use super::drain::Drained;
 use super::encode::Writer;
@@ -30,7 +29,7 @@ const CHUNK_BYTES: usize = 16 * 1_024;
 /// The body of an `EvaluateStream` reply: reads requests and gives answers.
 #[derive(Debug)]
 pub struct DecisionStream {
-    connection: Rc<Connection>,
+    context: CallContext,
     requests: Incoming,
     frames: Frames,
     answers: Vec<u8>,
@@ -54,12 +53,12 @@ enum State {
 
 impl DecisionStream {
     /// Answers `requests` until they end, the deadline passes or the server drains.
-    pub fn new(connection: Rc<Connection>, requests: Incoming, deadline: Option<Instant>, permit: Permit) -> Self {
-        let frames = Frames::new(connection.worker().desk.limits.message_bytes);
+    pub fn new(context: CallContext, requests: Incoming, deadline: Option<Instant>, permit: Permit) -> Self {
+        let frames = Frames::new(context.worker().desk.limits.message_bytes);
         let timer = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline.into())));
-        let drained = connection.worker().drained();
+        let drained = context.worker().drained();
         Self {
-            connection,
+            context,
             requests,
             frames,
             answers: Vec::new(),
@@ -87,7 +86,7 @@ impl DecisionStream {
                     let trailers = match status {
                         Ok(()) => ok_trailers(),
                         Err(refusal) => {
-                            self.connection.worker().refused(refusal);
+                            self.context.worker().refused(refusal);
                             refusal_trailers(refusal)
                         }
                     };
@@ -163,7 +162,7 @@ impl DecisionStream {
     /// Claims the memory for a large message that has begun; ends the stream where there is none.
     fn claim(&mut self) {
         let size = self.frames.announced().filter(|size| *size > UNCLAIMED_BYTES && self.claimed.is_none());
-        match size.map(|size| self.connection.worker().plans.compute.claim(size)) {
+        match size.map(|size| self.context.worker().plans.compute.claim(size)) {
             Some(Ok(claimed)) => self.claimed = Some(claimed),
             Some(Err(refusal)) => self.state = State::Ending(Err(refusal)),
             None => {}
@@ -171,7 +170,7 @@ impl DecisionStream {
     }
 
     fn answer(&mut self, message: &[u8]) {
-        let desk = &self.connection.worker().desk;
+        let desk = &self.context.worker().desk;
         let decoded = match decode::stream_request(message, &desk.limits) {
             Ok(decoded) => decoded,
             Err(why) => return self.answer_refusal("", &Refusal::malformed(why)),
@@ -182,7 +181,7 @@ impl DecisionStream {
         write_frame(&mut self.answers, |out| {
             let mut out = Writer::new(out);
             out.string(1, &request_id);
-            out.nested(2, |out| outcome = desk.answer_decoded(decoded, self.connection.actor(), out));
+            out.nested(2, |out| outcome = desk.answer_decoded(decoded, self.context.caller(), out));
         });
         if let Err(refusal) = outcome {
             self.answers.truncate(start);
@@ -191,7 +190,7 @@ impl DecisionStream {
     }
 
     fn answer_refusal(&mut self, request_id: &str, refusal: &Refusal) {
-        self.connection.worker().refused(refusal);
+        self.context.worker().refused(refusal);
         write_frame(&mut self.answers, |out| {
             let mut out = Writer::new(out);
             out.string(1, request_id);
@@ -207,7 +206,7 @@ impl DecisionStream {
             return Poll::Ready(Refusal::deadline_exceeded());
         }
         if self.frames.is_amid_message() {
-            let limit = self.connection.worker().connection_limits.request;
+            let limit = self.context.worker().connection_limits.request;
             let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
             if patience.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Refusal::request_timeout());
@@ -218,7 +217,7 @@ impl DecisionStream {
 
     /// The answers so far; `None`, and the end of the stream, where too much waits to be sent already.
     fn chunk(&mut self) -> Option<Frame<Bytes>> {
-        match self.connection.worker().unsent.hold(std::mem::take(&mut self.answers)) {
+        match self.context.worker().unsent.hold(std::mem::take(&mut self.answers)) {
             Ok(answers) => Some(Frame::data(answers)),
             Err(refusal) => {
                 self.state = State::Ending(Err(refusal));

@@ -1,9 +1,12 @@
 //! What callers may administer: decided by the engine, over documents that only the operator of the server names.
 
 use super::{Caller, Denied, DeniedReason};
-use crate::engine::{DocumentsRefused, Engine};
-use crate::model::{Action, Attributes, Layer, Request, Resource, Subject, Text, Timestamp, Value};
-use crate::policy::SourceText;
+use crate::decide;
+use crate::model::{
+    Action, Attributes, Layer, Limits, Request, Resource, Subject, Text, Timestamp, Value, default_tenant,
+};
+use crate::policy::{self, DocumentSet, SourceText};
+use crate::snapshot::Snapshot;
 
 /// The documents that hold unless others replace them.
 const EMBEDDED: &str = include_str!("../../policies/system/administration.yaml");
@@ -11,25 +14,30 @@ const EMBEDDED: &str = include_str!("../../policies/system/administration.yaml")
 /// Decides over actions `lictor.*`.
 #[derive(Debug)]
 pub struct Administration {
-    engine: Engine,
+    snapshot: Snapshot,
+    limits: Limits,
 }
+
+/// The documents that come with the program have errors, which a test rules out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the system policies that come with the program have errors; name others with `--system-policies`")]
+pub struct EmbeddedRefused;
 
 impl Administration {
     /// Over the documents that come with the program.
     ///
     /// # Errors
     /// They have errors, which a test rules out.
-    pub fn embedded() -> Result<Self, DocumentsRefused> {
+    pub fn embedded() -> Result<Self, EmbeddedRefused> {
         let name = "policies/system/administration.yaml".into();
-        Self::over(&[SourceText { name, layer: Layer::System, text: EMBEDDED.into() }])
+        let loaded = policy::load(&[SourceText { name, layer: Layer::System, text: EMBEDDED.into() }]);
+        if loaded.findings.has_errors() { Err(EmbeddedRefused) } else { Ok(Self::over(&loaded.documents)) }
     }
 
     /// Over `documents`, which replace those that come with the program. They belong to the system layer.
-    ///
-    /// # Errors
-    /// Every error of the documents at once.
-    pub fn over(documents: &[SourceText]) -> Result<Self, DocumentsRefused> {
-        Ok(Self { engine: Engine::from_documents(documents)? })
+    #[must_use]
+    pub fn over(documents: &DocumentSet) -> Self {
+        Self { snapshot: Snapshot::build(documents, 0), limits: Limits::default() }
     }
 
     /// Whether `caller` may do `action` (`lictor.approval.approve`, …) to `resource` in `tenant`.
@@ -44,6 +52,30 @@ impl Administration {
         tenant: &str,
         now: Timestamp,
     ) -> Result<(), Denied> {
+        let named = if tenant.is_empty() { default_tenant() } else { tenant };
+        if !caller.may_act_in(named) {
+            let message = format!(
+                "the caller `{}` may not act in the tenant `{named}`; an operator can add it to `tenants` of this \
+                 principal in `identity.principals` of lictor.yaml",
+                caller.principal
+            );
+            return Err(Denied { reason: DeniedReason::TenantNotAllowed, field: "tenant_id".into(), message });
+        }
+        self.grants(caller, action, resource, tenant, now)
+    }
+
+    /// Whether the documents grant `action`, whatever tenants the caller may act in.
+    ///
+    /// # Errors
+    /// They do not.
+    pub fn grants(
+        &self,
+        caller: &Caller,
+        action: &str,
+        resource: &Resource,
+        tenant: &str,
+        now: Timestamp,
+    ) -> Result<(), Denied> {
         let request = Request {
             tenant_id: tenant.into(),
             subject: subject(caller),
@@ -51,16 +83,7 @@ impl Administration {
             resource: resource.clone(),
             ..Request::default()
         };
-        let tenant = request.tenant();
-        if !caller.may_act_in(tenant) {
-            let message = format!(
-                "the caller `{}` may not act in the tenant `{tenant}`; an operator can add it to `tenants` of this \
-                 principal in `identity.principals` of lictor.yaml",
-                caller.principal
-            );
-            return Err(Denied { reason: DeniedReason::TenantNotAllowed, field: "tenant_id".into(), message });
-        }
-        let decision = self.engine.evaluate(&request, now);
+        let decision = decide::evaluate(Some(&self.snapshot), &request, now, &self.limits);
         if decision.allowed() { Ok(()) } else { Err(denied(caller, action, decision.reason())) }
     }
 }

@@ -71,6 +71,18 @@ impl Caller {
         if allowed { Ok(()) } else { Err(self.denied_assertion(tenant, subject)) }
     }
 
+    /// Whether this caller may put a question that is about no subject in `tenant`, which is empty for the default one.
+    ///
+    /// # Errors
+    /// It may not speak of the tenant.
+    pub fn may_ask_in(&self, tenant: &str) -> Result<(), Denied> {
+        let tenant = if tenant.is_empty() { default_tenant() } else { tenant };
+        if self.may_assert.tenants.contains(tenant) {
+            return Ok(());
+        }
+        Err(self.denied_assertion(tenant, &Subject::default()))
+    }
+
     /// Says what of it is too much.
     #[cold]
     fn denied_assertion(&self, tenant: &str, subject: &Subject) -> Denied {

@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a file or a socket, and nothing here knows how a policy is written or how a message
 //! travels. Every other room may use these types; they use none.
 
+mod actor;
 mod attributes;
 mod dag_verification;
 mod decision;
@@ -17,6 +18,7 @@ mod ticket;
 mod timestamp;
 mod validation;
 
+pub use actor::{ANONYMOUS, DEV_PREFIX, is_asserted};
 pub use attributes::{Attributes, NotAnAttribute, Value};
 pub use dag_verification::{BoundTo, Compared, DagVerification, Deviation, DeviationKind, HashMismatch, MalformedNode};
 pub use decision::{Decision, Effect, Outcome, ReasonCode, Warning};

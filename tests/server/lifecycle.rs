@@ -23,7 +23,7 @@ fn start(options: &ServerOptions) -> Result<Server, Box<ServerError>> {
     let folder = tempfile::tempdir().unwrap();
     let events = EventLog::open(EventOptions::new(folder.path())).unwrap();
     let state =
-        State { holder: Arc::default(), recorders: vec![events.recorder(0)], telemetry: Arc::default(), issuer: None };
+        State { holder: Arc::default(), recorders: vec![events.recorder(0)], telemetry: Arc::default(), issuer: None, identity: identity() };
     let listeners = Listeners::bind(options, &Handle::current())?;
     Ok(Server::start(listeners, options, state, &Handle::current())?)
 }
