@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::mpsc;
 
 use super::admission::{Admission, Permit};
@@ -58,7 +58,9 @@ impl Dealer {
             |stream, permit| {
                 stream.set_nodelay(true)?;
                 match handshakes.enter() {
-                    Some(turn) => drop(tokio::spawn(self.clone().shake_hands(stream, handshakes.clone(), turn, permit))),
+                    Some(turn) => {
+                        drop(tokio::spawn(self.clone().shake_hands(stream, handshakes.clone(), turn, permit)))
+                    }
                     None => self.telemetry.connection_refused(),
                 }
                 Ok(None)

@@ -21,11 +21,7 @@ const TURN: Duration = Duration::from_micros(200);
 /// # Errors
 /// The batch itself is malformed or invalid, its pin is not resident, the deadline passed between two items, or too many
 /// bytes of answers wait to be sent.
-pub async fn answer_batch(
-    context: CallContext,
-    message: Bytes,
-    deadline: Option<Instant>,
-) -> Result<Bytes, Refusal> {
+pub async fn answer_batch(context: CallContext, message: Bytes, deadline: Option<Instant>) -> Result<Bytes, Refusal> {
     let desk = &context.worker().desk;
     let batch = decode::batch_request(&message, &desk.limits).map_err(Refusal::malformed)?;
     if !batch.violations.is_empty() {

@@ -20,8 +20,8 @@ use super::options::ConnectionLimits;
 use super::refusal::Refusal;
 use super::service::Calls;
 use super::shown::{self, LastToken, Shown};
-use super::tls::TlsSocket;
 use super::timer::{self, ConnectionTimer};
+use super::tls::TlsSocket;
 use super::worker::Worker;
 use crate::identity::{Caller, Identity};
 
@@ -79,8 +79,7 @@ impl Connection {
     pub async fn verify(&self, token: HeaderValue, deadline: Option<Instant>) -> Result<Arc<Caller>, Refusal> {
         let identity = self.worker.desk.identity.clone();
         let value = token.clone();
-        let verified =
-            self.worker.plans.compute.run(deadline, move || shown::verify(&value, &identity)).await?;
+        let verified = self.worker.plans.compute.run(deadline, move || shown::verify(&value, &identity)).await?;
         Ok(self.worker.tokens.remember(token, verified, &self.worker.desk.identity, &self.last_token))
     }
 }

@@ -72,7 +72,8 @@ impl PlanDesk {
         self.metrics.verified(verification.success);
         // Where the queue is full, the ticket is named by a gap record.
         let ticket = self.recorder.ticket();
-        let record = DagRecord { ticket, verified_at, plan, nodes, executions, verification, actor: caller.principal.clone() };
+        let record =
+            DagRecord { ticket, verified_at, plan, nodes, executions, verification, actor: caller.principal.clone() };
         self.recorder.record_plan(PlanEvent::Verified(Box::new(record)));
         Ok(Bytes::from(framed))
     }

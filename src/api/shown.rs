@@ -56,12 +56,7 @@ pub struct TokenCache {
 ///
 /// # Errors
 /// It shows a token where none is accepted, something else than a token, or says what cannot be.
-pub fn shown(
-    headers: &HeaderMap,
-    identity: &Identity,
-    last: &LastToken,
-    cache: &TokenCache,
-) -> Result<Shown, Refusal> {
+pub fn shown(headers: &HeaderMap, identity: &Identity, last: &LastToken, cache: &TokenCache) -> Result<Shown, Refusal> {
     if identity.is_dev()
         && let Some(caller) = asserted(headers, identity)?
     {
@@ -105,7 +100,13 @@ impl TokenCache {
     }
 
     /// Remembers whom the token in `value` is of, here and on the connection.
-    pub fn remember(&self, value: HeaderValue, verified: Verified, identity: &Identity, last: &LastToken) -> Arc<Caller> {
+    pub fn remember(
+        &self,
+        value: HeaderValue,
+        verified: Verified,
+        identity: &Identity,
+        last: &LastToken,
+    ) -> Arc<Caller> {
         let caller = verified.caller.clone();
         if let Ok(token) = bearer(&value) {
             let mut all = self.verified.borrow_mut();

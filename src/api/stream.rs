@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming};
@@ -22,9 +22,19 @@ use super::frame::{Frames, Next, write_frame};
 use super::message::UNCLAIMED_BYTES;
 use super::refusal::Refusal;
 use super::reply::{ok_trailers, refusal_trailers};
+use crate::identity::Caller;
 
 /// Answers are sent when there are this many bytes of them, even if there is more to read.
 const CHUNK_BYTES: usize = 16 * 1_024;
+
+const REFUSE_LATE: fn() -> Refusal = Refusal::deadline_exceeded;
+const REFUSE_EXPIRED: fn() -> Refusal = Refusal::credentials_expired;
+
+/// When what `caller` is known by expires.
+fn expiry(caller: &Caller) -> Option<Instant> {
+    let left = caller.valid_until?.duration_since(SystemTime::now()).unwrap_or_default();
+    Instant::now().checked_add(left)
+}
 
 /// The body of an `EvaluateStream` reply: reads requests and gives answers.
 #[derive(Debug)]
@@ -34,6 +44,8 @@ pub struct DecisionStream {
     frames: Frames,
     answers: Vec<u8>,
     deadline: Option<Instant>,
+    /// Why the stream ends at the deadline.
+    at_deadline: fn() -> Refusal,
     timer: Option<Pin<Box<Sleep>>>,
     /// Until when the rest of a message that has begun must have arrived, and the memory that it needs.
     patience: Option<Pin<Box<Sleep>>>,
@@ -52,9 +64,14 @@ enum State {
 }
 
 impl DecisionStream {
-    /// Answers `requests` until they end, the deadline passes or the server drains.
+    /// Answers `requests` until they end, the deadline passes, what the caller is known by expires, or the server drains.
     pub fn new(context: CallContext, requests: Incoming, deadline: Option<Instant>, permit: Permit) -> Self {
         let frames = Frames::new(context.worker().desk.limits.message_bytes);
+        let (deadline, at_deadline) = match (deadline, expiry(context.caller())) {
+            (Some(deadline), Some(expiry)) if expiry < deadline => (Some(expiry), REFUSE_EXPIRED),
+            (None, Some(expiry)) => (Some(expiry), REFUSE_EXPIRED),
+            (deadline, _) => (deadline, REFUSE_LATE),
+        };
         let timer = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline.into())));
         let drained = context.worker().drained();
         Self {
@@ -63,6 +80,7 @@ impl DecisionStream {
             frames,
             answers: Vec::new(),
             deadline,
+            at_deadline,
             timer,
             patience: None,
             claimed: None,
@@ -95,7 +113,7 @@ impl DecisionStream {
                 }
             }
             if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                self.state = State::Ending(Err(Refusal::deadline_exceeded()));
+                self.state = State::Ending(Err((self.at_deadline)()));
                 continue;
             }
             if self.answer_arrived()
@@ -203,7 +221,7 @@ impl DecisionStream {
         if let Some(timer) = &mut self.timer
             && timer.as_mut().poll(cx).is_ready()
         {
-            return Poll::Ready(Refusal::deadline_exceeded());
+            return Poll::Ready((self.at_deadline)());
         }
         if self.frames.is_amid_message() {
             let limit = self.context.worker().connection_limits.request;

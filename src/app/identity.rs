@@ -43,9 +43,8 @@ pub async fn keep_fresh(identity: Weak<Identity>, tls: Option<Weak<TlsFiles>>) {
         tokio::time::sleep(INTERVAL).await;
         let Some(identity) = identity.upgrade() else { return };
         let tls = tls.as_ref().and_then(Weak::upgrade);
-        let reading = tokio::task::spawn_blocking(move || {
-            (identity.refresh_keys(), tls.map_or(Ok(false), |tls| tls.refresh()))
-        });
+        let reading =
+            tokio::task::spawn_blocking(move || (identity.refresh_keys(), tls.map_or(Ok(false), |tls| tls.refresh())));
         let Ok((keys, tls)) = reading.await else { continue };
         of_keys.report("the keys of tokens", keys);
         of_tls.report("the certificates of TLS", tls);

@@ -9,8 +9,8 @@ use crate::yaml::{Field, Fields, Node};
 
 use super::fields::{address, bytes, duration, mode, number, path, path_or_off, secret};
 use super::spec::{
-    ConfigSpec, EventsSpec, ExporterSpec, HttpSpec, IdentitySpec, JournalSpec, LimitsSpec, ListenSpec, LogsSpec, PoliciesSpec,
-    ReceiptsSpec, RingSpec, ServerSpec, SourceSpec, StateSpec, TlsSpec,
+    ConfigSpec, EventsSpec, ExporterSpec, HttpSpec, IdentitySpec, JournalSpec, LimitsSpec, ListenSpec, LogsSpec,
+    PoliciesSpec, ReceiptsSpec, RingSpec, ServerSpec, SourceSpec, StateSpec, TlsSpec,
 };
 use super::{
     Config, EventMode, Events, Exporter, ExporterKind, Http, Listen, LogFormat, LogLevel, Logs, Policies, Server,

@@ -144,7 +144,9 @@ fn principal(entry: Field<'_>, out: &mut Findings) -> Option<Principal> {
     if nobody && !roles.is_empty() {
         let finding = Finding::error("bad-value", "anonymous callers have no roles");
         out.extend(fields.get("roles").map(|field| {
-            finding.at(field.key_span).help("anybody could use them; remove `roles` here and let callers identify themselves")
+            finding
+                .at(field.key_span)
+                .help("anybody could use them; remove `roles` here and let callers identify themselves")
         }));
     }
     Some(Principal { matches, name, roles, level, tenants, may_assert: may_assert.unwrap_or_default() })

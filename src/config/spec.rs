@@ -254,8 +254,8 @@ spec! {
         /// content changes.
         jwks: String,
         /// Algorithms that are accepted.
-        #[schemars(length(min = 1), inner(extend("enum" = ["RS256", "ES256", "EdDSA"])))]
-        algorithms: Vec<String>,
+        #[schemars(length(min = 1))]
+        algorithms: Vec<AlgorithmName>,
         /// How far clocks may differ; 30 if not given.
         #[schemars(range(min = 0, max = 300))]
         leewaySeconds: Option<u32>,
@@ -274,6 +274,22 @@ spec! {
         /// Level of approver: a number from 1 to 5, or a name.
         level: Option<String>,
     }
+}
+
+/// An algorithm of signatures.
+#[derive(schemars::JsonSchema)]
+#[allow(
+    dead_code,
+    clippy::upper_case_acronyms,
+    reason = "read by the schema generator only; names are those of the file"
+)]
+pub(super) enum AlgorithmName {
+    /// RSA with SHA-256.
+    RS256,
+    /// ECDSA over P-256 with SHA-256.
+    ES256,
+    /// Ed25519.
+    EdDSA,
 }
 
 /// A level of approver: 1 to 5, or a name.

@@ -126,3 +126,83 @@ fn denied(caller: &Caller, action: &str, why: &str) -> Denied {
     };
     Denied { reason, field: field.into(), message }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::{CallerKind, MayAssert, Names};
+
+    fn caller(kind: CallerKind, roles: &[&str], level: Option<u8>) -> Caller {
+        let tenants = Names::exactly(["default".into()]);
+        Caller {
+            principal: "somebody".into(),
+            kind,
+            roles: roles.iter().map(|role| Text::from(*role)).collect(),
+            level,
+            may_assert: MayAssert::anything_in(tenants.clone()),
+            tenants,
+            valid_until: None,
+        }
+    }
+
+    const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+
+    #[test]
+    fn the_embedded_documents_decide_as_the_manual_says() {
+        let administration = Administration::embedded().unwrap();
+        let local = caller(CallerKind::UnixPeer, &[], None);
+        let local_admin = caller(CallerKind::UnixPeer, &["admin"], Some(5));
+        let nobody = caller(CallerKind::Anonymous, &[], None);
+        let runtime = caller(CallerKind::MutualTls, &[], None);
+        let approver = caller(CallerKind::Jwt, &[], Some(2));
+        let admin = caller(CallerKind::Jwt, &["admin"], None);
+        let owner = caller(CallerKind::Dev, &["owner"], Some(5));
+        let operator = caller(CallerKind::MutualTls, &["operator"], None);
+        let auditor = caller(CallerKind::MutualTls, &["auditor"], None);
+        let all = [&local, &local_admin, &nobody, &runtime, &approver, &admin, &owner, &operator, &auditor];
+        for (action, allowed) in [
+            ("lictor.decision.explain", [true; 9]),
+            ("lictor.decision.pin", [true, true, false, false, false, true, true, true, true]),
+            ("lictor.decision.simulate", [true, true, false, false, false, true, true, true, true]),
+            ("lictor.approval.create", [true, true, false, true, true, true, true, true, true]),
+            ("lictor.approval.consume", [true, true, false, true, true, true, true, true, true]),
+            ("lictor.approval.approve", [false, false, false, false, true, false, true, false, false]),
+            ("lictor.approval.reject", [false, false, false, false, true, false, true, false, false]),
+            ("lictor.approval.export", [false, true, false, false, false, true, true, true, true]),
+            ("lictor.approval.redeliver", [false, true, false, false, false, true, true, true, false]),
+            ("lictor.policy.create", [false, true, false, false, false, true, true, false, false]),
+            ("lictor.event.subscribe", [false, true, false, false, false, true, true, true, true]),
+        ] {
+            for (caller, allowed) in all.iter().zip(allowed) {
+                let outcome = administration.decide(caller, action, &Resource::default(), "", NOW);
+                assert_eq!(outcome.is_ok(), allowed, "{action} by {caller:?}");
+                if let Err(denied) = outcome {
+                    assert!(denied.message.contains(action) && denied.message.contains("identity.principals"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_administers_another_tenant() {
+        let administration = Administration::embedded().unwrap();
+        let owner = caller(CallerKind::Jwt, &["owner"], Some(5));
+        let decide = |tenant| administration.decide(&owner, "lictor.approval.get", &Resource::default(), tenant, NOW);
+        assert!(decide("").is_ok() && decide("default").is_ok());
+        assert_eq!(decide("acme").unwrap_err().reason, DeniedReason::TenantNotAllowed);
+    }
+
+    #[test]
+    fn other_documents_replace_the_embedded_ones() {
+        let text = "{apiVersion: lictor.dev/v1, kind: Policy, metadata: {name: mine}, spec: {rules: [
+            {name: a, effect: allow, actions: [lictor.approval.get], subjects: {types: [principal], ids: [somebody]},
+             when: 'subject.properties.level == 3 && \"default\" in subject.properties.tenants && !subject.properties.asserted'}]}}";
+        let loaded = policy::load(&[SourceText { name: "mine".into(), layer: Layer::System, text: text.into() }]);
+        assert!(!loaded.findings.has_errors(), "{:?}", loaded.findings);
+        let administration = Administration::over(&loaded.documents);
+        let get = |caller: &Caller| administration.decide(caller, "lictor.approval.get", &Resource::default(), "", NOW);
+        assert!(get(&caller(CallerKind::Jwt, &[], Some(3))).is_ok());
+        assert!(get(&caller(CallerKind::Jwt, &["admin"], Some(4))).is_err());
+        assert!(get(&caller(CallerKind::Dev, &[], Some(3))).is_err());
+    }
+}

@@ -68,7 +68,8 @@ mod tests {
 
     #[test]
     fn asserted_callers_are_marked_and_may_do_what_they_say() {
-        let alice = caller(Asserted { principal: "alice", roles: Some("admin, auditor,"), level: Some("manager") }).unwrap();
+        let alice =
+            caller(Asserted { principal: "alice", roles: Some("admin, auditor,"), level: Some("manager") }).unwrap();
         assert_eq!((alice.principal.as_str(), alice.level, alice.is_asserted()), ("dev:alice", Some(4), true));
         assert_eq!(alice.roles, ["admin", "auditor"]);
         assert!(alice.may_act_in("acme"));

@@ -226,3 +226,114 @@ fn caller(principals: &[Principal], kind: CallerKind, channel: Text, local: bool
     };
     Caller { principal, kind, roles, level, tenants, may_assert, valid_until: vouched.valid_until }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PrincipalAsserts;
+    use crate::identity::DeniedReason;
+    use crate::model::Subject;
+
+    fn principal(matches: &str) -> Principal {
+        Principal {
+            matches: Pattern::parse(matches).unwrap(),
+            name: None,
+            roles: Vec::new(),
+            level: None,
+            tenants: None,
+            may_assert: PrincipalAsserts::default(),
+        }
+    }
+
+    fn patterns(texts: &[&str]) -> Option<Box<[Pattern]>> {
+        Some(texts.iter().map(|text| Pattern::parse(text).unwrap()).collect())
+    }
+
+    fn identity(principals: Vec<Principal>) -> Identity {
+        Identity::new(IdentityOptions { principals, ..IdentityOptions::default() }).unwrap()
+    }
+
+    fn about(id: &str, roles: &[&str]) -> Subject {
+        Subject { id: id.into(), roles: roles.iter().map(|role| Text::from(*role)).collect(), ..Subject::default() }
+    }
+
+    #[test]
+    fn without_configuration_the_own_user_speaks_for_anybody_and_others_for_themselves() {
+        let identity = identity(Vec::new());
+        let own = identity.unix_peer(identity.own_uid);
+        let other = identity.unix_peer(identity.own_uid + 1);
+        let anonymous = identity.anonymous();
+        assert_eq!(own.principal, format!("uid:{}", identity.own_uid));
+        assert_eq!((anonymous.principal.as_str(), anonymous.is_asserted()), ("anonymous", true));
+        assert!(own.may_ask("", &about("anyone", &["admin"])).is_ok());
+        assert!(anonymous.may_ask("default", &about("anyone", &["admin"])).is_ok());
+        assert!(other.may_ask("", &about(&other.principal, &[])).is_ok());
+        for (caller, tenant, subject, expected) in [
+            (&own, "acme", about("anyone", &[]), DeniedReason::TenantNotAllowed),
+            (&anonymous, "acme", about("anyone", &[]), DeniedReason::TenantNotAllowed),
+            (&other, "", about("anyone", &[]), DeniedReason::SubjectNotAllowed),
+            (&other, "", about(&other.principal, &["admin"]), DeniedReason::RoleNotAllowed),
+        ] {
+            assert_eq!(caller.may_ask(tenant, &subject).unwrap_err().reason, expected, "{}", caller.principal);
+        }
+    }
+
+    #[test]
+    fn the_first_principal_that_matches_says_who_it_is() {
+        let identity = identity(vec![
+            Principal {
+                name: Some("alice".into()),
+                roles: vec!["auditor".into()],
+                level: Some(4),
+                tenants: patterns(&["acme", "default"]),
+                ..principal("cn:alice")
+            },
+            Principal { roles: vec!["late".into()], ..principal("cn:*") },
+        ]);
+        let known = |channel: &str, vouched| {
+            caller(&identity.principals, CallerKind::MutualTls, channel.into(), false, vouched)
+        };
+        let alice = known("cn:alice", Vouched::default());
+        assert_eq!((alice.principal.as_str(), alice.level), ("alice", Some(4)));
+        assert_eq!(alice.roles, ["auditor"]);
+        assert!(alice.may_act_in("acme") && !alice.may_act_in("other"));
+        assert!(alice.may_ask("acme", &about("alice", &["auditor"])).is_ok());
+        assert!(alice.may_ask("acme", &about("cn:alice", &[])).is_ok());
+        assert!(alice.may_ask("acme", &about("bob", &[])).is_err());
+        let bob = known("cn:bob", Vouched { level: Some(2), ..Vouched::default() });
+        assert_eq!((bob.principal.as_str(), bob.level), ("cn:bob", Some(2)));
+        assert_eq!(bob.roles, ["late"]);
+        assert!(bob.may_act_in("default") && !bob.may_act_in("acme"));
+    }
+
+    #[test]
+    fn what_an_issuer_vouches_for_stands_where_the_configuration_is_silent() {
+        let identity =
+            identity(vec![Principal { level: Some(5), tenants: patterns(&["a"]), ..principal("jwt:**#boss") }]);
+        let vouched = || Vouched {
+            roles: vec!["b".into(), "a".into(), "b".into()],
+            tenants: Some(vec!["*".into(), "acme".into()]),
+            level: Some(3),
+            valid_until: None,
+        };
+        let known = |channel: &str| caller(&identity.principals, CallerKind::Jwt, channel.into(), false, vouched());
+        let boss = known("jwt:https://idp.example#boss");
+        assert_eq!(boss.level, Some(5));
+        assert!(boss.may_act_in("a") && !boss.may_act_in("acme"));
+        let other = known("jwt:https://idp.example#other");
+        assert_eq!(other.level, Some(3));
+        // A claim names tenants, never patterns.
+        assert!(other.may_act_in("acme") && !other.may_act_in("b"));
+    }
+
+    #[test]
+    fn no_pattern_gives_unix_peers_a_level_or_strangers_a_role() {
+        let everybody = Principal { roles: vec!["admin".into()], level: Some(5), ..principal("**") };
+        let identity = identity(vec![everybody]);
+        assert_eq!(identity.unix_peer(identity.own_uid).level, None);
+        assert_eq!(identity.unix_peer(identity.own_uid + 1).level, None);
+        assert_eq!(identity.unix_peer(identity.own_uid).roles, ["admin"]);
+        let anonymous = identity.anonymous();
+        assert_eq!((anonymous.level, anonymous.roles.len()), (None, 0));
+    }
+}

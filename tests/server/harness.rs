@@ -61,8 +61,23 @@ impl Running {
         Self::start_with_events(change, |_| {})
     }
 
+    /// Starts with the policies, knowing callers by `identity`.
+    pub fn start_as(identity: Arc<Identity>, change: impl FnOnce(&mut ServerOptions)) -> Self {
+        let running = Self::launch(identity, change, |_| {});
+        running.publish(POLICIES, 1);
+        running
+    }
+
     /// Starts without policies, with `change_events` applied to the options of the event log.
     pub fn start_with_events(
+        change: impl FnOnce(&mut ServerOptions),
+        change_events: impl FnOnce(&mut EventOptions),
+    ) -> Self {
+        Self::launch(identity(), change, change_events)
+    }
+
+    fn launch(
+        identity: Arc<Identity>,
         change: impl FnOnce(&mut ServerOptions),
         change_events: impl FnOnce(&mut EventOptions),
     ) -> Self {
@@ -97,7 +112,7 @@ impl Running {
             recorders: vec![events.recorder(0)],
             telemetry: telemetry.clone(),
             issuer: Some(issuer.clone()),
-            identity: identity(),
+            identity,
         };
         let listeners = Listeners::bind(&options, &Handle::current()).unwrap();
         let server = Server::start(listeners, &options, state, &Handle::current()).unwrap();

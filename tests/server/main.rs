@@ -7,6 +7,7 @@ mod batch;
 mod edges;
 mod harness;
 mod http_side;
+mod identity;
 mod lifecycle;
 mod limits;
 mod plans;

@@ -62,7 +62,9 @@ pub(super) fn level(claims: &Claims, name: &str) -> Result<Option<u8>, BadToken>
     let Some(value) = claim(claims, name) else { return Ok(None) };
     let level = match value {
         Value::String(text) => level_of(text),
-        Value::Number(number) => number.as_u64().and_then(|level| u8::try_from(level).ok()).filter(|l| (1..=5).contains(l)),
+        Value::Number(number) => {
+            number.as_u64().and_then(|level| u8::try_from(level).ok()).filter(|l| (1..=5).contains(l))
+        }
         _ => None,
     };
     level.map(Some).ok_or_else(|| BadToken::Claim(name.to_owned()))
@@ -104,7 +106,8 @@ mod tests {
         ];
         for (name, expected) in cases {
             let found = texts(&claims, name).map_err(|_| ());
-            let expected = expected.map(|texts| texts.map(|texts| texts.into_iter().map(Text::from).collect::<Vec<_>>()));
+            let expected =
+                expected.map(|texts| texts.map(|texts| texts.into_iter().map(Text::from).collect::<Vec<_>>()));
             assert_eq!(found, expected, "{name}");
         }
     }

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Algorithm;
 
-/// Fewest bytes of an RSA modulus: 2 048 bits.
-const MIN_MODULUS_BYTES: usize = 256;
+/// Bytes of an RSA modulus: 2 048 to 8 192 bits.
+const MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=1_024;
 /// Most keys.
 const MAX_KEYS: usize = 256;
 
@@ -53,11 +53,7 @@ impl KeySet {
             let Some(algorithm) = algorithm_of(&jwk).filter(|algorithm| algorithms.contains(algorithm)) else {
                 continue;
             };
-            if let AlgorithmParameters::RSA(rsa) = &jwk.algorithm
-                && BASE64_URL_SAFE_NO_PAD.decode(&rsa.n).is_ok_and(|modulus| modulus.len() < MIN_MODULUS_BYTES)
-            {
-                return Err(format!("key {index} is an RSA key of less than 2048 bits"));
-            }
+            check_size(&jwk).map_err(|why| format!("key {index} {why}"))?;
             let key = DecodingKey::from_jwk(&jwk).map_err(|error| format!("key {index} is broken: {error}"))?;
             let id = jwk.common.key_id;
             if keys.iter().any(|known| known.id == id && known.algorithm == algorithm) {
@@ -79,6 +75,21 @@ impl KeySet {
             None => keys.next().filter(|_| keys.next().is_none()),
         };
         found.map(|key| &key.key)
+    }
+}
+
+/// Whether the numbers of the key have the size that their algorithm takes, which the library relies on.
+fn check_size(jwk: &Jwk) -> Result<(), &'static str> {
+    let size = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).map_or(0, |bytes| bytes.len());
+    match &jwk.algorithm {
+        AlgorithmParameters::RSA(rsa) if !MODULUS_BYTES.contains(&size(&rsa.n)) => {
+            Err("is an RSA key of less than 2048 or more than 8192 bits")
+        }
+        AlgorithmParameters::EllipticCurve(point) if size(&point.x) != 32 || size(&point.y) != 32 => {
+            Err("is no point of the curve P-256")
+        }
+        AlgorithmParameters::OctetKeyPair(pair) if size(&pair.x) != 32 => Err("is no Ed25519 key"),
+        _ => Ok(()),
     }
 }
 

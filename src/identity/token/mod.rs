@@ -148,9 +148,7 @@ fn why(error: &ErrorKind) -> BadToken {
         ErrorKind::ImmatureSignature => BadToken::NotYetValid,
         ErrorKind::InvalidIssuer => BadToken::WrongIssuer,
         ErrorKind::InvalidAudience => BadToken::WrongAudience,
-        ErrorKind::MissingRequiredClaim(claim) | ErrorKind::InvalidClaimFormat(claim) => {
-            BadToken::Claim(claim.clone())
-        }
+        ErrorKind::MissingRequiredClaim(claim) | ErrorKind::InvalidClaimFormat(claim) => BadToken::Claim(claim.clone()),
         ErrorKind::InvalidAlgorithm => BadToken::AlgorithmNotAccepted,
         _ => BadToken::Malformed,
     }

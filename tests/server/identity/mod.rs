@@ -1,0 +1,7 @@
+//! Who calls, and what they may ask.
+
+mod asserting;
+mod credentials;
+mod handshakes;
+mod tls;
+mod tokens;
