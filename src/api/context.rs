@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
 use super::connection::Connection;
 use super::worker::Worker;
@@ -30,6 +31,12 @@ impl CallContext {
     #[inline]
     pub fn shared_caller(&self) -> &Arc<Caller> {
         self.shown.as_ref().unwrap_or_else(|| self.connection.caller())
+    }
+
+    /// When what the caller is known by expires; `None` for never.
+    pub fn expiry(&self) -> Option<Instant> {
+        let left = self.caller().valid_until?.duration_since(SystemTime::now()).unwrap_or_default();
+        Instant::now().checked_add(left)
     }
 
     /// The worker that serves the call.

@@ -139,6 +139,7 @@ impl Calls {
         let worker = self.connection.worker();
         let mut routes = worker.routes.clone();
         let drained = worker.drained();
+        let expiry = context.expiry();
         let path = request.uri().path().to_owned();
         Call::later(async move {
             let answer = routes.call(request);
@@ -151,7 +152,7 @@ impl Calls {
             if is_unknown_method(response.headers()) {
                 return Err(Refusal::unknown_method(&path));
             }
-            Ok(response.map(|body| Reply::Routed(Box::new(RoutedBody::new(body, drained, permit)))))
+            Ok(response.map(|body| Reply::Routed(Box::new(RoutedBody::new(body, drained, expiry, permit)))))
         })
     }
 }

@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming};
@@ -22,19 +22,12 @@ use super::frame::{Frames, Next, write_frame};
 use super::message::UNCLAIMED_BYTES;
 use super::refusal::Refusal;
 use super::reply::{ok_trailers, refusal_trailers};
-use crate::identity::Caller;
 
 /// Answers are sent when there are this many bytes of them, even if there is more to read.
 const CHUNK_BYTES: usize = 16 * 1_024;
 
 const REFUSE_LATE: fn() -> Refusal = Refusal::deadline_exceeded;
 const REFUSE_EXPIRED: fn() -> Refusal = Refusal::credentials_expired;
-
-/// When what `caller` is known by expires.
-fn expiry(caller: &Caller) -> Option<Instant> {
-    let left = caller.valid_until?.duration_since(SystemTime::now()).unwrap_or_default();
-    Instant::now().checked_add(left)
-}
 
 /// The body of an `EvaluateStream` reply: reads requests and gives answers.
 #[derive(Debug)]
@@ -67,7 +60,7 @@ impl DecisionStream {
     /// Answers `requests` until they end, the deadline passes, what the caller is known by expires, or the server drains.
     pub fn new(context: CallContext, requests: Incoming, deadline: Option<Instant>, permit: Permit) -> Self {
         let frames = Frames::new(context.worker().desk.limits.message_bytes);
-        let (deadline, at_deadline) = match (deadline, expiry(context.caller())) {
+        let (deadline, at_deadline) = match (deadline, context.expiry()) {
             (Some(deadline), Some(expiry)) if expiry < deadline => (Some(expiry), REFUSE_EXPIRED),
             (None, Some(expiry)) => (Some(expiry), REFUSE_EXPIRED),
             (deadline, _) => (deadline, REFUSE_LATE),

@@ -1,6 +1,7 @@
 //! Who calls, and what they may ask.
 
 mod asserting;
+mod authority;
 mod credentials;
 mod handshakes;
 mod tls;
