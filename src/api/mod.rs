@@ -36,6 +36,7 @@ mod service;
 mod socket;
 mod stream;
 mod timer;
+mod unconfirmed;
 mod unsent;
 mod wire;
 mod wire_plan;

@@ -6,6 +6,7 @@
 //! recorded and what is claimed of it.
 
 mod audit;
+mod awaited;
 mod catalogue;
 mod chain;
 mod clock;
@@ -47,6 +48,7 @@ mod tail;
 mod trust;
 mod writer;
 
+pub use awaited::Pending;
 pub use audit::{AuditFinding, AuditReport, GapSummary, audit, audit_keyed_from};
 pub use catalogue::{EventType, Severity};
 pub use chain::ChainKey;
