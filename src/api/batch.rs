@@ -66,7 +66,7 @@ pub async fn answer_batch(
     }
     let mut framed = Vec::with_capacity(content.len() + super::frame::HEADER_BYTES);
     write_frame(&mut framed, |out| out.extend_from_slice(&content));
-    Ok(room.around(framed))
+    Ok(connection.untaken().around(room, framed))
 }
 
 fn answer_item(

@@ -38,6 +38,7 @@ mod stream;
 mod timer;
 mod unconfirmed;
 mod unsent;
+mod untaken;
 mod wire;
 mod wire_plan;
 mod worker;

@@ -70,19 +70,19 @@ impl Calls {
             "/lictor.v1.DecisionService/ValidateIR" => {
                 let message = self.plan_message(request, deadline);
                 let (plans, actor) = (worker.plans.clone(), self.connection.actor().clone());
-                let unsent = worker.unsent.clone();
+                let connection = self.connection.clone();
                 Call::later(async move {
                     let _permit = permit;
-                    unsent.hold(plans.validate(message, deadline, actor).await?).map(Reply::message)
+                    connection.hold(plans.validate(message, deadline, actor).await?).map(Reply::message)
                 })
             }
             "/lictor.v1.DecisionService/VerifyDag" => {
                 let message = self.plan_message(request, deadline);
                 let (plans, actor) = (worker.plans.clone(), self.connection.actor().clone());
-                let unsent = worker.unsent.clone();
+                let connection = self.connection.clone();
                 Call::later(async move {
                     let _permit = permit;
-                    unsent.hold(plans.verify(message, deadline, actor).await?).map(Reply::message)
+                    connection.hold(plans.verify(message, deadline, actor).await?).map(Reply::message)
                 })
             }
             "/lictor.v1.DecisionService/EvaluateStream" => {
@@ -238,7 +238,7 @@ impl Evaluate {
     }
 
     fn reply(&self, framed: Vec<u8>) -> Result<Response<Reply>, Refusal> {
-        self.connection.worker().unsent.hold(framed).map(Reply::message)
+        self.connection.hold(framed).map(Reply::message)
     }
 
     /// The framed answer, and what it has to wait for.

@@ -243,7 +243,7 @@ impl DecisionStream {
             self.answers = ready!(settling.poll(cx));
             self.settling = None;
         }
-        Poll::Ready(match self.connection.worker().unsent.hold(std::mem::take(&mut self.answers)) {
+        Poll::Ready(match self.connection.hold(std::mem::take(&mut self.answers)) {
             Ok(answers) => Some(Frame::data(answers)),
             Err(refusal) => {
                 self.state = State::Ending(Err(refusal));
