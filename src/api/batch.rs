@@ -45,8 +45,7 @@ pub async fn answer_batch(
     for item in batch.items {
         let start = content.len();
         let mut pending = None;
-        Writer::new(&mut content)
-            .nested(2, |out| pending = answer_item(&connection, item, snapshot.as_deref(), out));
+        Writer::new(&mut content).nested(2, |out| pending = answer_item(&connection, item, snapshot.as_deref(), out));
         if let Some(pending) = pending {
             unconfirmed.push(start..content.len(), pending);
         }

@@ -48,8 +48,8 @@ mod tail;
 mod trust;
 mod writer;
 
-pub use awaited::Pending;
 pub use audit::{AuditFinding, AuditReport, GapSummary, audit, audit_keyed_from};
+pub use awaited::Pending;
 pub use catalogue::{EventType, Severity};
 pub use chain::ChainKey;
 pub use clock::{Machine, Surroundings};

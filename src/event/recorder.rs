@@ -168,11 +168,7 @@ impl Recorder {
     fn refused(&self, reason: DropReason, record: Box<DecisionRecord>, lost: bool) -> (NotQueued, Box<DecisionRecord>) {
         if lost {
             let failing = reason == DropReason::RingFull && self.stats.refusing_audited.load(Relaxed);
-            self.stats.dropped(if failing && self.must_record(&record) {
-                DropReason::JournalFailing
-            } else {
-                reason
-            });
+            self.stats.dropped(if failing && self.must_record(&record) { DropReason::JournalFailing } else { reason });
         }
         self.slot.refused.fetch_add(1, Release);
         let why = if reason == DropReason::JournalFailing { NotQueued::JournalFailing } else { NotQueued::Full };

@@ -26,8 +26,8 @@ use super::ring::{Claimed, Ring};
 use super::state::WatermarkFile;
 use super::stats::Stats;
 use super::sync::Syncer;
-use settle::Unsettled;
 use crate::model::{Ticket, Timestamp};
+use settle::Unsettled;
 
 /// Most records that are taken from the ring before they are written.
 const MAX_BATCH_RECORDS: u64 = 4_096;

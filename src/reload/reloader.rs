@@ -16,9 +16,7 @@ use super::archive::{Archive, ArchiveError, Candidate};
 use super::documents::{self, Changes, DocumentEntry};
 use super::findings::Found;
 use super::options::ReloadOptions;
-use super::report::{
-    Outcome, Publication, Refusal, RefusalReason, ReloadEvents, ReportedFinding, SnapshotId, Trigger,
-};
+use super::report::{Outcome, Publication, Refusal, RefusalReason, ReloadEvents, ReportedFinding, SnapshotId, Trigger};
 use super::retired::Retired;
 use super::sources::{self, Look, SourceTexts};
 use super::status::StatusReader;

@@ -51,8 +51,7 @@ async fn decisions(running: &Running) -> Vec<EvaluateResponse> {
         assert_eq!(result.request_id, answer.request_id);
         answers.push(answer);
     }
-    let requests =
-        tokio_stream::iter((4..7).map(|number| EvaluateStreamRequest { request: Some(numbered(number)) }));
+    let requests = tokio_stream::iter((4..7).map(|number| EvaluateStreamRequest { request: Some(numbered(number)) }));
     let mut stream = client.evaluate_stream(requests).await.unwrap().into_inner();
     while let Some(answer) = stream.next().await {
         let answer = answer.unwrap();

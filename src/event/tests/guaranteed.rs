@@ -36,7 +36,8 @@ fn wait(pending: &Pending<DecisionRecord>) {
 /// What the journal says became of a decision: the reason codes of its records, in their order.
 fn outcomes(directory: &Path, pending: &Pending<DecisionRecord>) -> Vec<String> {
     let ticket = pending.record().ticket.to_string();
-    let evaluated = of_type(directory, "policy.evaluated").into_iter().filter(|event| event["meta"]["ticket"] == ticket);
+    let evaluated =
+        of_type(directory, "policy.evaluated").into_iter().filter(|event| event["meta"]["ticket"] == ticket);
     evaluated.map(|event| event["payload"]["result"]["reason_code"].as_str().unwrap().to_owned()).collect()
 }
 
