@@ -11,6 +11,8 @@ use super::desk::Desk;
 use super::encode::{Writer, snapshot_ref};
 use super::frame::write_frame;
 use super::refusal::Refusal;
+use super::unconfirmed::{Form, Unconfirmed};
+use crate::event::{DecisionRecord, Pending};
 use crate::snapshot::Snapshot;
 
 /// A batch lets others on the worker have their turn after so long.
@@ -36,10 +38,16 @@ pub async fn answer_batch(context: CallContext, message: Bytes, deadline: Option
     let pinned = !batch.snapshot.is_empty();
     let mut room = context.worker().unsent.room();
     let mut turn = Instant::now();
+    let mut unconfirmed = Unconfirmed::default();
     for item in batch.items {
+        let start = content.len();
+        let mut pending = None;
         Writer::new(&mut content).nested(2, |out| {
-            answer_item(&context, item, snapshot.as_deref(), pinned, out);
+            pending = answer_item(&context, item, snapshot.as_deref(), pinned, out);
         });
+        if let Some(pending) = pending {
+            unconfirmed.push(start..content.len(), pending);
+        }
         room.grow_to(content.len())?;
         let now = Instant::now();
         if deadline.is_some_and(|deadline| now >= deadline) {
@@ -50,12 +58,22 @@ pub async fn answer_batch(context: CallContext, message: Bytes, deadline: Option
             turn = Instant::now();
         }
     }
+    if !unconfirmed.is_empty() {
+        content = unconfirmed.settle(desk, content, Form::Item).await;
+        room.grow_to(content.len())?;
+    }
     let mut framed = Vec::with_capacity(content.len() + super::frame::HEADER_BYTES);
     write_frame(&mut framed, |out| out.extend_from_slice(&content));
-    Ok(room.around(framed))
+    Ok(context.connection().untaken().around(room, framed))
 }
 
-fn answer_item(context: &CallContext, item: Decoded, snapshot: Option<&Snapshot>, pinned: bool, out: &mut Vec<u8>) {
+fn answer_item(
+    context: &CallContext,
+    item: Decoded,
+    snapshot: Option<&Snapshot>,
+    pinned: bool,
+    out: &mut Vec<u8>,
+) -> Option<Pending<DecisionRecord>> {
     let desk = &context.worker().desk;
     let request_id = item.request_id_to_echo(&desk.limits);
     Writer::new(out).string(1, &request_id);
@@ -64,14 +82,12 @@ fn answer_item(context: &CallContext, item: Decoded, snapshot: Option<&Snapshot>
     } else {
         Err(Refusal::invalid(item.violations))
     };
-    match admitted {
-        Ok(()) => {
-            let actor = &context.caller().principal;
-            Writer::new(out).nested(2, |out| desk.answer(item.request, snapshot, actor, out));
-        }
-        Err(refusal) => {
-            context.worker().refused(&refusal);
-            Writer::new(out).bytes(3, &refusal.to_rpc_status());
-        }
+    if let Err(refusal) = admitted {
+        context.worker().refused(&refusal);
+        Writer::new(out).bytes(3, &refusal.to_rpc_status());
+        return None;
     }
+    let (actor, mut pending) = (&context.caller().principal, None);
+    Writer::new(out).nested(2, |out| pending = desk.answer(item.request, snapshot, actor, out));
+    pending
 }

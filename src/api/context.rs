@@ -39,6 +39,12 @@ impl CallContext {
         Instant::now().checked_add(left)
     }
 
+    /// The connection that the call came on.
+    #[inline]
+    pub fn connection(&self) -> &Rc<Connection> {
+        &self.connection
+    }
+
     /// The worker that serves the call.
     #[inline]
     pub fn worker(&self) -> &Worker {

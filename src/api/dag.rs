@@ -9,9 +9,9 @@ use super::decode::{self, Binding, DecodedDag};
 use super::encode::{DagAnswer, Writer, verify_dag_response};
 use super::frame::write_frame;
 use super::message::OneMessage;
-use super::plans::PlanDesk;
+use super::plans::{PlanDesk, is_durable};
 use super::refusal::Refusal;
-use crate::event::{DagRecord, PlanEvent};
+use crate::event::{DagRecord, Pending, PlanEvent};
 use crate::identity::Caller;
 use crate::ir;
 use crate::model::{Attributes, Step, Timestamp};
@@ -21,8 +21,8 @@ impl PlanDesk {
     /// Answers the `VerifyDagRequest` in `message`, as a framed `VerifyDagResponse`.
     ///
     /// # Errors
-    /// The message is not one, the caller may not speak of its tenant, the plan is bound by what this server did not sign, the server is overloaded, or the
-    /// deadline passed.
+    /// The message is not one, the caller may not speak of its tenant, the plan is bound by what this server did not sign,
+    /// the server is overloaded, the deadline passed, or the comparison must be on record and cannot be.
     pub async fn verify(
         self,
         mut message: OneMessage,
@@ -31,15 +31,20 @@ impl PlanDesk {
     ) -> Result<Bytes, Refusal> {
         let bytes = (&mut message).await?;
         let claim = message.take_claim();
-        let compute = self.compute.clone();
+        let desk = self.clone();
         let work = move || {
             let _held = claim;
-            self.compare(&bytes, &caller)
+            desk.compare(&bytes, &caller)
         };
-        compute.run(deadline, work).await
+        let (framed, pending) = self.compute.run(deadline, work).await?;
+        match pending {
+            Some(pending) if !is_durable(&pending, &self.recorder).await => Err(Refusal::unrecorded()),
+            _ => Ok(framed),
+        }
     }
 
-    fn compare(&self, message: &[u8], caller: &Caller) -> Result<Bytes, Refusal> {
+    /// The framed answer, and the record that it has to wait for.
+    fn compare(&self, message: &[u8], caller: &Caller) -> Result<(Bytes, Option<Pending<PlanEvent>>), Refusal> {
         let decoded = decode::verify_dag_request(message, &self.limits).map_err(Refusal::malformed)?;
         let DecodedDag { plan, binding, nodes, executions, violations } = decoded;
         if !violations.is_empty() {
@@ -72,10 +77,11 @@ impl PlanDesk {
         self.metrics.verified(verification.success);
         // Where the queue is full, the ticket is named by a gap record.
         let ticket = self.recorder.ticket();
-        let record =
-            DagRecord { ticket, verified_at, plan, nodes, executions, verification, actor: caller.principal.clone() };
-        self.recorder.record_plan(PlanEvent::Verified(Box::new(record)));
-        Ok(Bytes::from(framed))
+        let actor = caller.principal.clone();
+        let record = DagRecord { ticket, verified_at, plan, nodes, executions, verification, actor };
+        let submitted = self.recorder.submit_plan(PlanEvent::Verified(Box::new(record)));
+        let pending = submitted.map_err(|_| Refusal::unrecorded())?;
+        Ok((Bytes::from(framed), pending))
     }
 }
 

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use tower::Service as _;
@@ -29,6 +28,8 @@ use super::reply::Reply;
 use super::routed::RoutedBody;
 use super::shown::Shown;
 use super::stream::DecisionStream;
+use super::unconfirmed::{Form, Settling, Unconfirmed};
+use crate::event::{DecisionRecord, Pending};
 use crate::identity::Caller;
 use crate::model::Limits;
 
@@ -70,13 +71,13 @@ impl Calls {
     /// Begins a call by whoever is on the connection, or by `shown`.
     fn start(&self, request: Request<Incoming>, shown: Option<Arc<Caller>>) -> Result<Call, Refusal> {
         let context = CallContext::new(self.connection.clone(), shown);
-        let worker = context.worker();
+        let worker = self.connection.worker();
         let deadline = deadline::of_headers(request.headers())?;
         let permit = worker.admission.enter().ok_or_else(Refusal::overloaded)?;
         Ok(match request.uri().path() {
             "/lictor.v1.DecisionService/Evaluate" => {
                 let message = self.message(request, deadline);
-                Call::Evaluate(Evaluate { context, message, _permit: permit })
+                Call::Evaluate(Evaluate { context, message, settling: None, _permit: permit })
             }
             "/lictor.v1.DecisionService/EvaluateBatch" => {
                 let message = self.message(request, deadline);
@@ -88,20 +89,20 @@ impl Calls {
             }
             "/lictor.v1.DecisionService/ValidateIR" => {
                 let message = self.plan_message(request, deadline);
-                let (plans, caller) = (worker.plans.clone(), context.shared_caller().clone());
-                let unsent = worker.unsent.clone();
+                let plans = worker.plans.clone();
                 Call::later(async move {
                     let _permit = permit;
-                    unsent.hold(plans.validate(message, deadline, caller).await?).map(Reply::message)
+                    let answer = plans.validate(message, deadline, context.shared_caller().clone()).await?;
+                    context.connection().hold(answer).map(Reply::message)
                 })
             }
             "/lictor.v1.DecisionService/VerifyDag" => {
                 let message = self.plan_message(request, deadline);
-                let (plans, caller) = (worker.plans.clone(), context.shared_caller().clone());
-                let unsent = worker.unsent.clone();
+                let plans = worker.plans.clone();
                 Call::later(async move {
                     let _permit = permit;
-                    unsent.hold(plans.verify(message, deadline, caller).await?).map(Reply::message)
+                    let answer = plans.verify(message, deadline, context.shared_caller().clone()).await?;
+                    context.connection().hold(answer).map(Reply::message)
                 })
             }
             "/lictor.v1.DecisionService/EvaluateStream" => {
@@ -136,10 +137,10 @@ impl Calls {
         permit: Permit,
     ) -> Call {
         request.extensions_mut().insert(context.shared_caller().clone());
+        let expiry = context.expiry();
         let worker = self.connection.worker();
         let mut routes = worker.routes.clone();
         let drained = worker.drained();
-        let expiry = context.expiry();
         let path = request.uri().path().to_owned();
         Call::later(async move {
             let answer = routes.call(request);
@@ -254,21 +255,37 @@ impl Future for Answered {
 struct Evaluate {
     context: CallContext,
     message: OneMessage,
+    /// The answer on its way to be on record, where it waits for that.
+    settling: Option<Settling>,
     _permit: Permit,
 }
 
 impl Evaluate {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<Reply>, Refusal>> {
-        Pin::new(&mut self.message).poll(cx).map(|message| self.answer(&message?).map(Reply::message))
+        if self.settling.is_none() {
+            let Poll::Ready(message) = Pin::new(&mut self.message).poll(cx) else { return Poll::Pending };
+            let (framed, pending) = self.answer(&message?)?;
+            let Some(pending) = pending else { return Poll::Ready(self.reply(framed)) };
+            let mut unconfirmed = Unconfirmed::default();
+            unconfirmed.push(0..framed.len(), pending);
+            self.settling = Some(Settling::new(self.context.connection().clone(), unconfirmed, framed, Form::Unary));
+        }
+        let Some(settling) = &mut self.settling else { return Poll::Pending };
+        let Poll::Ready(framed) = settling.poll(cx) else { return Poll::Pending };
+        Poll::Ready(self.reply(framed))
     }
 
-    fn answer(&self, message: &[u8]) -> Result<Bytes, Refusal> {
+    fn reply(&self, framed: Vec<u8>) -> Result<Response<Reply>, Refusal> {
+        self.context.connection().hold(framed).map(Reply::message)
+    }
+
+    /// The framed answer, and what it has to wait for.
+    fn answer(&self, message: &[u8]) -> Result<(Vec<u8>, Option<Pending<DecisionRecord>>), Refusal> {
         let desk = &self.context.worker().desk;
         let decoded = decode::evaluate_request(message, None, &desk.limits).map_err(Refusal::malformed)?;
         let mut framed = Vec::with_capacity(ANSWER_BYTES);
-        let mut outcome = Ok(());
+        let mut outcome = Ok(None);
         write_frame(&mut framed, |out| outcome = desk.answer_decoded(decoded, self.context.caller(), out));
-        outcome?;
-        self.context.worker().unsent.hold(framed)
+        Ok((framed, outcome?))
     }
 }
