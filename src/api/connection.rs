@@ -5,9 +5,12 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
 use hyper::rt::Executor;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,10 +18,14 @@ use tokio::net::{TcpStream, UnixStream};
 
 use super::authority::Mender;
 use super::options::ConnectionLimits;
+use super::refusal::Refusal;
 use super::service::Calls;
+use super::shown::{self, LastToken, Shown};
 use super::timer::{self, ConnectionTimer};
+use super::tls::TlsSocket;
+use super::untaken::{Patience, Untaken};
 use super::worker::Worker;
-use crate::model::Text;
+use crate::identity::{Caller, Identity};
 
 /// Bytes that a client has sent once it has introduced itself: the preface and the header of its settings.
 const INTRODUCTION_BYTES: usize = 24 + 9;
@@ -30,6 +37,11 @@ const STREAM_WINDOW: u32 = 32 * 1_024;
 /// each counted as what it lacks to 256 bytes, exceed it. Half is enough for 256 calls that all stand still with requests
 /// of 60 bytes, each in a frame of its own.
 const CONNECTION_WINDOW: u32 = 64 * 1_024 * 1_024;
+/// Reading from one connection lets the others of its worker have their turn after so long. Some frames cost much more than
+/// others of their length: one that changes the windows of all calls, for example.
+const TURN: Duration = Duration::from_micros(200);
+/// Bytes that are read in a turn before anybody looks at the clock: about what 20 calls bring.
+const UNTIMED_BYTES: usize = 4 * 1_024;
 /// Bytes that may wait to be sent on one call.
 const SEND_BUFFER: usize = 128 * 1_024;
 
@@ -37,7 +49,11 @@ const SEND_BUFFER: usize = 128 * 1_024;
 #[derive(Debug)]
 pub struct Connection {
     worker: Rc<Worker>,
-    actor: Text,
+    caller: Arc<Caller>,
+    /// Whether each call must show who makes it, because the connection does not.
+    needs_credentials: bool,
+    last_token: LastToken,
+    untaken: Untaken,
 }
 
 impl Connection {
@@ -46,21 +62,63 @@ impl Connection {
         &self.worker
     }
 
-    /// Who is on the channel, for example `uid:1000` or `anonymous`.
-    pub fn actor(&self) -> &Text {
-        &self.actor
+    /// The answers that its client has not taken.
+    pub fn untaken(&self) -> &Untaken {
+        &self.untaken
+    }
+
+    /// The answer, counted until it is sent.
+    ///
+    /// # Errors
+    /// The server is overloaded: there is no room for it.
+    pub fn hold(&self, answer: impl AsRef<[u8]> + Send + 'static) -> Result<Bytes, Refusal> {
+        self.untaken.hold(&self.worker.unsent, answer)
+    }
+
+    /// Who is on the channel.
+    pub fn caller(&self) -> &Arc<Caller> {
+        &self.caller
+    }
+
+    /// Whether each call must show who makes it, because the connection does not.
+    pub fn needs_credentials(&self) -> bool {
+        self.needs_credentials
+    }
+
+    /// Whom the call with `headers` shows.
+    ///
+    /// # Errors
+    /// What it shows is not accepted.
+    pub fn shown(&self, headers: &HeaderMap) -> Result<Shown, Refusal> {
+        shown::shown(headers, &self.worker.desk.identity, &self.last_token, &self.worker.tokens)
+    }
+
+    /// Verifies a token and remembers whom it is of.
+    ///
+    /// # Errors
+    /// It is not accepted, too many are being verified, or the deadline passed.
+    pub async fn verify(&self, token: HeaderValue, deadline: Option<Instant>) -> Result<Arc<Caller>, Refusal> {
+        let identity = self.worker.desk.identity.clone();
+        let value = token.clone();
+        let verified = self.worker.plans.compute.run(deadline, move || shown::verify(&value, &identity)).await?;
+        Ok(self.worker.tokens.remember(token, verified, &self.worker.desk.identity, &self.last_token))
     }
 }
 
 /// Serves `socket` until the client leaves, breaks the protocol, or the server drains and all calls are answered.
 pub async fn serve(worker: Rc<Worker>, socket: Socket) {
     let limits = worker.connection_limits.clone();
-    let actor = socket.actor();
+    let caller = socket.caller(&worker.desk.identity);
+    let needs_credentials = matches!(&socket, Socket::Tls(tls) if tls.needs_credentials);
+    let mut expiry = std::pin::pin!(expired(caller.valid_until));
     let received = Rc::new(Cell::new(0));
     let mender = matches!(socket, Socket::Unix(_)).then(Mender::default);
-    let io = TokioIo::new(Counted { socket, received: received.clone(), mender });
+    let io = TokioIo::new(Counted { socket, received: received.clone(), turn: Turn::default(), mender });
     let mut drained = worker.drained();
-    let calls = Calls::new(Rc::new(Connection { worker, actor }));
+    let untaken = Untaken::default();
+    let mut patience = Patience::new(untaken.clone(), limits.untaken);
+    let last_token = LastToken::default();
+    let calls = Calls::new(Rc::new(Connection { worker, caller, needs_credentials, last_token, untaken }));
     let arrived = Arrived::default();
     let mut serving = std::pin::pin!(http2(&limits, arrived.clone()).serve_connection(io, calls));
 
@@ -74,10 +132,21 @@ pub async fn serve(worker: Rc<Worker>, socket: Socket) {
                 timer::at_one_time(|| {
                     let outcome = serving.as_mut().poll(cx);
                     arrived.run();
-                    outcome
+                    if outcome.is_pending() && patience.is_over() { Poll::Ready(None) } else { outcome.map(Some) }
                 })
-            }) => break outcome,
+            }) => match outcome {
+                Some(outcome) => break outcome,
+                None => {
+                    tracing::debug!("a client did not take its answers in time; connection closed");
+                    return;
+                }
+            },
             () = &mut drained, if !draining => {
+                draining = true;
+                serving.as_mut().graceful_shutdown();
+            }
+            () = &mut expiry, if !draining => {
+                tracing::debug!("a client's certificate has expired; the connection ends");
                 draining = true;
                 serving.as_mut().graceful_shutdown();
             }
@@ -92,6 +161,15 @@ pub async fn serve(worker: Rc<Worker>, socket: Socket) {
     };
     if let Err(error) = outcome {
         tracing::debug!(%error, "connection ended with an error");
+    }
+}
+
+/// Ready once `until` has passed.
+async fn expired(until: Option<SystemTime>) {
+    let Some(until) = until else { return std::future::pending().await };
+    // In steps, because the clock of the day may be set.
+    while let Ok(left) = until.duration_since(SystemTime::now()).map(|left| left.min(Duration::from_secs(60))) {
+        tokio::time::sleep(left + Duration::from_millis(1)).await;
     }
 }
 
@@ -164,18 +242,44 @@ pub enum Socket {
     Tcp(TcpStream),
     /// A Unix socket.
     Unix(UnixStream),
+    /// TLS over TCP.
+    Tls(Box<TlsSocket>),
 }
 
 impl Socket {
-    /// Who is on the other end: the user of a Unix peer as the kernel knows it; over TCP nobody is known.
-    fn actor(&self) -> Text {
+    /// Who is on the other end: the user of a Unix peer as the kernel knows it, whom a certificate shows; over plain TCP
+    /// nobody is known.
+    fn caller(&self, identity: &Identity) -> Arc<Caller> {
         match self {
-            Self::Tcp(_) => Text::const_new("anonymous"),
+            Self::Tcp(_) => identity.anonymous(),
+            Self::Tls(tls) => tls.caller.clone(),
             Self::Unix(stream) => match stream.peer_cred() {
-                Ok(peer) => compact_str::format_compact!("uid:{}", peer.uid()),
-                Err(_) => Text::const_new("anonymous"),
+                Ok(peer) => identity.unix_peer(peer.uid()),
+                Err(_) => identity.anonymous(),
             },
         }
+    }
+}
+
+/// One turn of a connection on its worker.
+#[derive(Debug, Default)]
+struct Turn {
+    /// When it began; also tells one from the other.
+    began: Option<Instant>,
+    /// What had been received by then.
+    received: usize,
+}
+
+impl Turn {
+    /// Whether the others should have their turn, where `received` bytes have been received so far.
+    fn is_over(&mut self, received: usize) -> bool {
+        let now = timer::held();
+        if self.began != now {
+            (self.began, self.received) = (now, received);
+            return false;
+        }
+        let is_long = received.saturating_sub(self.received) >= UNTIMED_BYTES;
+        is_long && now.is_some_and(|began| began.elapsed() >= TURN)
     }
 }
 
@@ -184,18 +288,26 @@ impl Socket {
 struct Counted {
     socket: Socket,
     received: Rc<Cell<usize>>,
+    turn: Turn,
     mender: Option<Mender>,
 }
 
 impl AsyncRead for Counted {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let received = self.received.get();
+        if self.turn.is_over(received) {
+            // Polled again once the others of the worker, and its sockets, have been looked at.
+            let _ = std::pin::pin!(tokio::task::yield_now()).poll(cx);
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let outcome = match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Socket::Tls(tls) => Pin::new(&mut tls.stream).poll_read(cx, buffer),
             Socket::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
         };
         let more = buffer.filled().len().saturating_sub(before);
-        self.received.set(self.received.get().saturating_add(more));
+        self.received.set(received.saturating_add(more));
         if let Some(mender) = &mut self.mender {
             mender.mend(buffer.filled_mut().get_mut(before..).unwrap_or_default());
         }
@@ -207,6 +319,7 @@ impl AsyncWrite for Counted {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Socket::Tls(tls) => Pin::new(&mut tls.stream).poll_write(cx, bytes),
             Socket::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
@@ -214,6 +327,7 @@ impl AsyncWrite for Counted {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Socket::Tls(tls) => Pin::new(&mut tls.stream).poll_flush(cx),
             Socket::Unix(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
@@ -221,6 +335,7 @@ impl AsyncWrite for Counted {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Socket::Tls(tls) => Pin::new(&mut tls.stream).poll_shutdown(cx),
             Socket::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }

@@ -9,12 +9,12 @@ use crate::yaml::{Field, Fields, Node};
 
 use super::fields::{address, bytes, duration, mode, number, path, path_or_off, secret};
 use super::spec::{
-    ConfigSpec, EventsSpec, ExporterSpec, HttpSpec, JournalSpec, LimitsSpec, ListenSpec, LogsSpec, PoliciesSpec,
-    ReceiptsSpec, RingSpec, ServerSpec, SourceSpec, StateSpec,
+    ConfigSpec, EventsSpec, ExporterSpec, HttpSpec, IdentitySpec, JournalSpec, LimitsSpec, ListenSpec, LogsSpec,
+    PoliciesSpec, ReceiptsSpec, RingSpec, ServerSpec, SourceSpec, StateSpec, TlsSpec,
 };
 use super::{
     Config, EventMode, Events, Exporter, ExporterKind, Http, Listen, LogFormat, LogLevel, Logs, Policies, Server,
-    ServerLimits, Source, State,
+    ServerLimits, Source, State, Tls,
 };
 
 const LAYERS: [(&str, Layer); 3] = [
@@ -23,7 +23,8 @@ const LAYERS: [(&str, Layer); 3] = [
     (Layer::Tenant.as_str(), Layer::Tenant),
 ];
 
-const MODES: [(&str, EventMode); 2] = [("best_effort", EventMode::BestEffort), ("off", EventMode::Off)];
+const MODES: [(&str, EventMode); 3] =
+    [("best_effort", EventMode::BestEffort), ("guaranteed", EventMode::Guaranteed), ("off", EventMode::Off)];
 
 const FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 
@@ -60,7 +61,7 @@ pub(super) fn config(root: &Node, base: &Path, sources: &Sources, out: &mut Find
         fields.get(name).and_then(|field| field.fields(what, keys, out))
     };
     if let Some(fields) = section("listen", "`listen`", ListenSpec::FIELDS, out) {
-        config.listen = listen(&fields, out);
+        config.listen = listen(&fields, &base_of, out);
     }
     if let Some(fields) = section("http", "`http`", HttpSpec::FIELDS, out) {
         let default = Http::default();
@@ -79,6 +80,9 @@ pub(super) fn config(root: &Node, base: &Path, sources: &Sources, out: &mut Find
     }
     if let Some(fields) = section("receipts", "`receipts`", ReceiptsSpec::FIELDS, out) {
         config.receipts = super::receipts::receipts(&fields, &base_of, out);
+    }
+    if let Some(fields) = section("identity", "`identity`", IdentitySpec::FIELDS, out) {
+        config.identity = super::identity::identity(&fields, &base_of, out);
     }
     if let Some(fields) = section("limits", "`limits`", LimitsSpec::FIELDS, out) {
         config.limits = limits(&fields, out);
@@ -99,13 +103,14 @@ pub(super) fn config(root: &Node, base: &Path, sources: &Sources, out: &mut Find
     config
 }
 
-fn listen(fields: &Fields<'_>, out: &mut Findings) -> Listen {
+fn listen<'n>(fields: &Fields<'n>, base_of: &dyn Fn(&Field<'n>) -> &'n Path, out: &mut Findings) -> Listen {
     let default = Listen::default();
     let listen = Listen {
         tcp: fields.get("tcp").and_then(|field| address(field, out)).unwrap_or(default.tcp),
         socket: fields.get("socket").and_then(|field| path_or_off(field, out)).unwrap_or(default.socket),
         socket_mode: fields.get("socketMode").and_then(|field| mode(field, out)).unwrap_or(default.socket_mode),
         reflection: fields.get("reflection").and_then(|field| field.boolean(out)).unwrap_or(default.reflection),
+        tls: fields.get("tls").and_then(|field| tls(field, base_of, out)),
     };
     if listen.tcp.is_none() && listen.socket.is_none() {
         out.push(
@@ -115,6 +120,14 @@ fn listen(fields: &Fields<'_>, out: &mut Findings) -> Listen {
         );
     }
     listen
+}
+
+fn tls<'n>(field: Field<'n>, base_of: &dyn Fn(&Field<'n>) -> &'n Path, out: &mut Findings) -> Option<Tls> {
+    let fields = field.fields("`tls`", TlsSpec::FIELDS, out)?;
+    let certificate = fields.require("certificate", out).and_then(|field| path(field, base_of(&field), out));
+    let key = fields.require("key", out).and_then(|field| path(field, base_of(&field), out));
+    let client_ca = fields.get("clientCa").and_then(|field| path(field, base_of(&field), out));
+    Some(Tls { certificate: certificate?, key: key?, client_ca })
 }
 
 fn policies<'n>(fields: &Fields<'n>, base_of: &dyn Fn(&Field<'n>) -> &'n Path, out: &mut Findings) -> Policies {
@@ -144,8 +157,10 @@ fn source<'n>(entry: Field<'n>, base_of: &dyn Fn(&Field<'n>) -> &'n Path, out: &
 fn events<'n>(fields: &Fields<'n>, base_of: &dyn Fn(&Field<'n>) -> &'n Path, out: &mut Findings) -> Events {
     let mut events = Events::default();
     if let Some(field) = fields.get("mode") {
-        events.mode = event_mode(field, out).unwrap_or(events.mode);
+        events.mode = field.one_of("a mode", &MODES, out).unwrap_or(events.mode);
     }
+    let wait = duration(fields, "answerWaitMillis", Duration::from_millis(1), 10..=60_000, out);
+    events.answer_wait = wait.unwrap_or(events.answer_wait);
     if let Some(journal) = fields.get("journal").and_then(|field| field.fields("`journal`", JournalSpec::FIELDS, out)) {
         let interval = duration(&journal, "fsyncMillis", Duration::from_millis(1), 1..=60_000, out);
         events.fsync_interval = interval.unwrap_or(events.fsync_interval);
@@ -169,18 +184,6 @@ fn events<'n>(fields: &Fields<'n>, base_of: &dyn Fn(&Field<'n>) -> &'n Path, out
     events.key = fields.get("key").and_then(|field| secret(field, base_of(&field), out));
     events.mask_key = fields.get("maskKey").and_then(|field| secret(field, base_of(&field), out));
     events
-}
-
-fn event_mode(field: Field<'_>, out: &mut Findings) -> Option<EventMode> {
-    if field.node.is_string("guaranteed") {
-        out.push(
-            Finding::error("unsupported-mode", "the mode `guaranteed` is not supported by this version")
-                .at(field.node.span)
-                .help("write `mode: best_effort`"),
-        );
-        return None;
-    }
-    field.one_of("a mode", &MODES, out)
 }
 
 fn exporters(field: Field<'_>, out: &mut Findings) -> Vec<Exporter> {

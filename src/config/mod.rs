@@ -9,6 +9,7 @@
 mod decode;
 mod environment;
 mod fields;
+mod identity;
 mod load;
 mod receipts;
 mod secret;
@@ -21,6 +22,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use identity::{Algorithm, Claims, Identity, Jwt, Principal, PrincipalAsserts};
 pub use load::{DEFAULT_FILE, json_schema};
 pub use secret::{Secret, SecretError};
 
@@ -41,6 +43,8 @@ pub struct Config {
     pub events: Events,
     /// Signed answers to plans.
     pub receipts: Receipts,
+    /// Who is who, and what they may assert and administer.
+    pub identity: Identity,
     /// Limits on questions and connections.
     pub limits: ServerLimits,
     /// What the program says of itself.
@@ -60,6 +64,19 @@ pub struct Listen {
     pub socket_mode: u32,
     /// Whether the server answers `grpc.reflection`.
     pub reflection: bool,
+    /// What the TCP listener proves itself with, and asks of clients; `None` for plain TCP.
+    pub tls: Option<Tls>,
+}
+
+/// Files of the TLS listener. They are read again when their content changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The server's certificate and those that lead to its root, in PEM.
+    pub certificate: PathBuf,
+    /// The key of the certificate, in PEM.
+    pub key: PathBuf,
+    /// Roots of clients' certificates, in PEM; `None` asks clients for none.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// Metrics and health.
@@ -111,6 +128,8 @@ impl State {
 pub struct Events {
     /// What happens where the record cannot keep up.
     pub mode: EventMode,
+    /// In the mode `guaranteed`, how long an answer waits for its record.
+    pub answer_wait: Duration,
     /// Most bytes of all segments of the journal together.
     pub journal_bytes: u64,
     /// Most bytes of one segment.
@@ -136,6 +155,8 @@ pub struct Events {
 pub enum EventMode {
     /// The record is dropped and a gap names it.
     BestEffort,
+    /// Answers wait until their records are durable; where that takes too long they are denials.
+    Guaranteed,
     /// Decisions are not recorded at all; those that must be audited are refused.
     Off,
 }
@@ -249,6 +270,7 @@ impl Default for Listen {
             socket: Some(PathBuf::from("lictor.sock")),
             socket_mode: 0o600,
             reflection: true,
+            tls: None,
         }
     }
 }
@@ -276,6 +298,7 @@ impl Default for Events {
     fn default() -> Self {
         Self {
             mode: EventMode::BestEffort,
+            answer_wait: Duration::from_secs(2),
             journal_bytes: 256 << 20,
             segment_bytes: 16 << 20,
             fsync_interval: Duration::from_secs(1),

@@ -1,6 +1,6 @@
 //! A server with a small set of policies, and clients for it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +9,11 @@ use lictor::api::proto::rpc;
 use lictor::api::proto::v1::decision_service_client::DecisionServiceClient;
 use lictor::api::proto::v1::{Action, EvaluateRequest, Subject};
 use lictor::api::{Listeners, Server, ServerOptions, State};
+use lictor::config::{Principal, PrincipalAsserts};
 use lictor::event::{EventLog, EventOptions};
+use lictor::identity::{Identity, IdentityOptions};
 use lictor::model::{Layer, Timestamp};
-use lictor::policy::{self, SourceText};
+use lictor::policy::{self, Pattern, SourceText};
 use lictor::receipt::{Issuer, IssuerOptions};
 use lictor::snapshot::{Holder, Snapshot};
 use lictor::telemetry::Telemetry;
@@ -59,8 +61,23 @@ impl Running {
         Self::start_with_events(change, |_| {})
     }
 
+    /// Starts with the policies, knowing callers by `identity`.
+    pub fn start_as(identity: Arc<Identity>, change: impl FnOnce(&mut ServerOptions)) -> Self {
+        let running = Self::launch(identity, change, |_| {});
+        running.publish(POLICIES, 1);
+        running
+    }
+
     /// Starts without policies, with `change_events` applied to the options of the event log.
     pub fn start_with_events(
+        change: impl FnOnce(&mut ServerOptions),
+        change_events: impl FnOnce(&mut EventOptions),
+    ) -> Self {
+        Self::launch(identity(), change, change_events)
+    }
+
+    fn launch(
+        identity: Arc<Identity>,
         change: impl FnOnce(&mut ServerOptions),
         change_events: impl FnOnce(&mut EventOptions),
     ) -> Self {
@@ -95,6 +112,7 @@ impl Running {
             recorders: vec![events.recorder(0)],
             telemetry: telemetry.clone(),
             issuer: Some(issuer.clone()),
+            identity,
         };
         let listeners = Listeners::bind(&options, &Handle::current()).unwrap();
         let server = Server::start(listeners, &options, state, &Handle::current()).unwrap();
@@ -146,15 +164,40 @@ impl Running {
     pub async fn stop_and_read_journal(self) -> Vec<serde_json::Value> {
         assert!(self.server.shutdown(Duration::from_secs(10)).await);
         self.events.close(Duration::from_secs(10)).unwrap();
-        let mut segments: Vec<PathBuf> = std::fs::read_dir(self.folder.path().join("state/journal"))
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
-            .collect();
-        segments.sort();
-        let text: String = segments.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        journal_in(self.folder.path())
     }
+
+    /// The events that stand in the journal's files.
+    pub fn read_journal(&self) -> Vec<serde_json::Value> {
+        journal_in(self.folder.path())
+    }
+}
+
+fn journal_in(folder: &Path) -> Vec<serde_json::Value> {
+    let mut segments: Vec<PathBuf> = std::fs::read_dir(folder.join("state/journal"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+        .collect();
+    segments.sort();
+    let text: String = segments.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Callers that may ask in every tenant.
+pub fn identity() -> Arc<Identity> {
+    let any: Box<[Pattern]> = [Pattern::parse("**").unwrap()].into();
+    let anybody = Principal {
+        matches: Pattern::parse("**").unwrap(),
+        name: None,
+        roles: Vec::new(),
+        level: None,
+        tenants: Some(any),
+        may_assert: PrincipalAsserts::default(),
+    };
+    let mut options = IdentityOptions::default();
+    options.principals.push(anybody);
+    Arc::new(Identity::new(options).unwrap())
 }
 
 /// May an agent do `action`?

@@ -5,8 +5,10 @@
 mod audits;
 mod batch;
 mod edges;
+mod guaranteed;
 mod harness;
 mod http_side;
+mod identity;
 mod lifecycle;
 mod limits;
 mod plans;
