@@ -68,9 +68,8 @@ pub fn snapshot(text: &str) -> Snapshot {
 }
 
 fn plan_of(steps: usize, message: &str, step: fn(usize, Step) -> Step) -> Plan {
-    let numbered = |n: usize| {
-        step(n, Step { step_id: id(n), idempotency_key: format!("k{n}").into(), ..Step::default() })
-    };
+    let numbered =
+        |n: usize| step(n, Step { step_id: id(n), idempotency_key: format!("k{n}").into(), ..Step::default() });
     Plan {
         subject: Subject { kind: "agent".into(), id: "agent-7".into(), ..Subject::default() },
         steps: (0..steps).map(numbered).collect(),

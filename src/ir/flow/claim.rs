@@ -111,8 +111,7 @@ impl<'l, 'v> Argument<'l, 'v> {
 
     /// Whether the value itself stands in a user message.
     fn is_said(&self, evidence: &Evidence<'_>) -> bool {
-        !self.text.is_empty() && evidence.is_said(&self.text)
-            || self.day.is_some_and(|day| evidence.names_day(day))
+        !self.text.is_empty() && evidence.is_said(&self.text) || self.day.is_some_and(|day| evidence.names_day(day))
     }
 
     /// What is wrong with the claims that it is the user's.

@@ -21,7 +21,8 @@ pub(super) fn normal(text: &str) -> Text {
 }
 
 fn normal_ascii(text: &str) -> Text {
-    let has_blanks_only_between = !text.starts_with(' ') && !text.ends_with(' ') && !text.as_bytes().windows(2).any(|pair| pair == b"  ");
+    let has_blanks_only_between =
+        !text.starts_with(' ') && !text.ends_with(' ') && !text.as_bytes().windows(2).any(|pair| pair == b"  ");
     if has_blanks_only_between && !has_forbidden_character(text) {
         let mut plain = Text::from(text);
         plain.make_ascii_lowercase();
@@ -272,7 +273,8 @@ mod tests {
 
     #[test]
     fn numbers_are_written_as_they_are_displayed() {
-        for number in [0.0, -0.0, 1.0, -1.0, 0.5, 2_147_483_647.0, 2_147_483_648.0, -2_147_483_649.0, 1e15, 1e300, 1e-7] {
+        for number in [0.0, -0.0, 1.0, -1.0, 0.5, 2_147_483_647.0, 2_147_483_648.0, -2_147_483_649.0, 1e15, 1e300, 1e-7]
+        {
             assert_eq!(normal_scalar(&Value::Number(number)), Some(number.to_string().into()));
         }
     }

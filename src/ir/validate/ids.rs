@@ -46,6 +46,9 @@ pub(super) fn by_text(steps: &[Step], of: fn(&Step) -> &Text) -> HashMap<&str, u
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
     let (plan, limits) = (subject.plan, subject.limits);
     let mut check = |code, index, field: &str, text: &Text, most| {
+        if text.is_empty() || (text.len() <= most && is_between_graphics(text)) {
+            return;
+        }
         if let Some((problem, help)) = problem(text, most) {
             report.step(code, plan, index, field, format!("`{field}` {problem}"), help);
         }
@@ -97,9 +100,6 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
 
 /// What is wrong with an id that is there, and what to do about it.
 fn problem(text: &Text, most: usize) -> Option<(String, &'static str)> {
-    if text.is_empty() {
-        return None;
-    }
     if is_blank(text) {
         return Some(("is blank".to_owned(), "write an id, or leave the field out"));
     }
@@ -116,10 +116,13 @@ fn is_blank(text: &str) -> bool {
 
 /// Whether there are no blanks around it.
 pub(super) fn is_trimmed(text: &str) -> bool {
-    // Seen at once of nearly all ids.
-    let (first, last) = (text.as_bytes().first(), text.as_bytes().last());
+    is_between_graphics(text) || text.trim().len() == text.len()
+}
+
+/// Whether it is seen at once, as of nearly all ids, that there are no blanks around it.
+fn is_between_graphics(text: &str) -> bool {
     let is_graphic = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
-    (is_graphic(first) && is_graphic(last)) || text.trim().len() == text.len()
+    is_graphic(text.as_bytes().first()) && is_graphic(text.as_bytes().last())
 }
 
 /// An id as messages show it: without characters that would not be seen, and cut.
@@ -131,13 +134,7 @@ pub(super) fn shown(text: &str) -> String {
     shown
 }
 
-fn duplicates(
-    plan: &Plan,
-    code: ViolationCode,
-    field: &'static str,
-    of: impl Fn(&Step) -> &Text,
-    report: &mut Report,
-) {
+fn duplicates(plan: &Plan, code: ViolationCode, field: &'static str, of: impl Fn(&Step) -> &Text, report: &mut Report) {
     let are_few = plan.steps.len() <= FEW;
     let mut known: HashMap<&str, usize, FixedState> = HashMap::default();
     known.reserve(if are_few { 0 } else { plan.steps.len() });

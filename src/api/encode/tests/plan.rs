@@ -32,9 +32,8 @@ fn violation() -> impl Strategy<Value = Violation> {
 
 fn step() -> impl Strategy<Value = StepValidation> {
     let kind = prop::sample::select(&[TierKind::Action, TierKind::Scope, TierKind::Impact][..]);
-    let reason = (kind, 0_u8..4, [text(), text(), text()]).prop_map(|(kind, tier, [document, rule, message])| {
-        TierReason { kind, tier, document, rule, message }
-    });
+    let reason = (kind, 0_u8..4, [text(), text(), text()])
+        .prop_map(|(kind, tier, [document, rule, message])| TierReason { kind, tier, document, rule, message });
     let decision = prop::sample::select(&[Outcome::Allow, Outcome::Deny, Outcome::RequireApproval][..]);
     let reason_code = prop::sample::select(&[ReasonCode::Policy, ReasonCode::Default, ReasonCode::ConditionError][..]);
     (
