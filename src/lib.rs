@@ -36,3 +36,5 @@ pub mod reload;
 pub mod state_dir;
 #[cfg(feature = "server")]
 pub mod telemetry;
+#[cfg(feature = "server")]
+pub mod webhook;

@@ -18,6 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("state_dir", &[]),
     ("receipt", &["state_dir", "model"]),
     ("reload", &["policy", "snapshot", "event", "state_dir", "diag", "model"]),
+    ("webhook", &["store", "snapshot", "policy", "model"]),
     ("api", &["ir", "receipt", "decide", "snapshot", "event", "reload", "policy", "model"]),
     ("config", &["model", "diag", "yaml"]),
     ("telemetry", &["model"]),

@@ -1,0 +1,6 @@
+//! The sender and the courier against real receivers on this machine.
+
+mod courier;
+mod house;
+mod receiver;
+mod sender;
