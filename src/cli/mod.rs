@@ -20,6 +20,7 @@ mod target;
 mod test;
 mod validate_ir;
 mod verify_dag;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -59,6 +60,8 @@ enum Command {
     Receipt(receipt::ReceiptArgs),
     /// Run the test cases of policy documents.
     Test(test::TestArgs),
+    /// Try webhook endpoints.
+    Webhooks(webhooks::WebhooksArgs),
 }
 
 /// Runs the program with the arguments that it was started with.
@@ -77,5 +80,6 @@ pub fn main() -> ExitCode {
         Command::Hash(args) => hash::run(&args),
         Command::Receipt(args) => receipt::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Webhooks(args) => webhooks::run(&args),
     }
 }

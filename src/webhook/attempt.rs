@@ -72,7 +72,8 @@ impl Attempt {
             let residents = self.workshop.holder.load();
             residents.live().and_then(|snapshot| snapshot.endpoints().get(&message.endpoint).cloned())
         };
-        let endpoint = endpoint.filter(|endpoint| endpoint.serves(&message.tenant_id)).ok_or(AttemptError::NoEndpoint)?;
+        let endpoint =
+            endpoint.filter(|endpoint| endpoint.serves(&message.tenant_id)).ok_or(AttemptError::NoEndpoint)?;
         self.workshop.sender.send(&endpoint, Message { id: &message.id, body: &message.payload }, now).await
     }
 
@@ -140,7 +141,9 @@ mod tests {
         let now = Timestamp::from_micros(1_000);
         let failed: Result<u16, AttemptError> = Err(AttemptError::Status(500));
         for (attempts, seconds) in [(0, 1), (1, 5), (2, 15)] {
-            let AttemptOutcome::Retry { at, status, .. } = outcome(&failed, attempts, now) else { panic!("{attempts}") };
+            let AttemptOutcome::Retry { at, status, .. } = outcome(&failed, attempts, now) else {
+                panic!("{attempts}")
+            };
             assert_eq!((at.as_micros(), status), (1_000 + seconds * 1_000_000, Some(500)));
         }
         for attempts in [3, 4, u32::MAX] {

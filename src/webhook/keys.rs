@@ -36,6 +36,24 @@ impl Key {
         Self { version: version.into(), secret: secret.into() }
     }
 
+    /// The key that a reference leads to.
+    ///
+    /// # Errors
+    /// It is not there, or empty.
+    pub fn read(reference: &SecretReference) -> Result<Self, SecretError> {
+        let place = match &reference.place {
+            SecretPlace::File(path) => Secret::File(PathBuf::from(path.as_str())),
+            SecretPlace::Env(name) => Secret::Env(name.to_string()),
+        };
+        Ok(Self { version: reference.version.clone(), secret: place.read()? })
+    }
+
+    /// Its length.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.secret.len()
+    }
+
     /// The bytes as they stand in the file or variable: the key of `X-Webhook-Signature`.
     pub(super) fn plain(&self) -> &[u8] {
         &self.secret
@@ -62,8 +80,8 @@ impl Keys {
     /// # Errors
     /// The current key cannot be read, or there is nothing in it.
     pub fn read(endpoint: &WebhookEndpoint) -> Result<Self, SecretError> {
-        let current = read(&endpoint.secret)?;
-        let grace = endpoint.grace.iter().filter_map(|reference| match read(reference) {
+        let current = Key::read(&endpoint.secret)?;
+        let grace = endpoint.grace.iter().filter_map(|reference| match Key::read(reference) {
             Ok(key) => Some(key),
             Err(error) => {
                 tracing::warn!(endpoint = %endpoint.name, version = %reference.version, %error, "a key in grace does not sign");
@@ -72,16 +90,4 @@ impl Keys {
         });
         Ok(Self { current, grace: grace.collect() })
     }
-}
-
-/// The key that a reference leads to.
-///
-/// # Errors
-/// It is not there, or empty.
-pub(super) fn read(reference: &SecretReference) -> Result<Key, SecretError> {
-    let place = match &reference.place {
-        SecretPlace::File(path) => Secret::File(PathBuf::from(path.as_str())),
-        SecretPlace::Env(name) => Secret::Env(name.to_string()),
-    };
-    Ok(Key { version: reference.version.clone(), secret: place.read()? })
 }

@@ -19,8 +19,7 @@ const MAX_CA_BYTES: u64 = 1 << 20;
 pub(super) fn client_config(ca_file: Option<&str>) -> Result<Arc<ClientConfig>, AttemptError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = ca_file {
-        add(&mut roots, Path::new(path))
-            .map_err(|reason| AttemptError::Certificates { path: path.into(), reason })?;
+        add(&mut roots, Path::new(path)).map_err(|reason| AttemptError::Certificates { path: path.into(), reason })?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();

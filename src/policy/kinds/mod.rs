@@ -102,8 +102,7 @@ pub(super) const SPEC_FIELDS: &[&str] = &[
 ];
 
 /// The kinds that the format has, but this version does not load.
-pub(super) const LATER: &[&str] =
-    &["ApprovalPolicy", "Classifier", "Budget", "RateLimit", "ThreatRule"];
+pub(super) const LATER: &[&str] = &["ApprovalPolicy", "Classifier", "Budget", "RateLimit", "ThreatRule"];
 
 fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()

@@ -270,7 +270,8 @@ fn absolute_path(field: Field<'_>, out: &mut Findings) -> Option<Text> {
 
 fn variable(field: Field<'_>, out: &mut Findings) -> Option<Text> {
     let text = field.string(out)?;
-    let is_name = |(at, byte): (usize, u8)| byte.is_ascii_alphabetic() || byte == b'_' || (at > 0 && byte.is_ascii_digit());
+    let is_name =
+        |(at, byte): (usize, u8)| byte.is_ascii_alphabetic() || byte == b'_' || (at > 0 && byte.is_ascii_digit());
     if !text.is_empty() && text.len() <= 256 && text.bytes().enumerate().all(is_name) {
         return Some(text.into());
     }

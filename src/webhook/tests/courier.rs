@@ -36,7 +36,8 @@ impl Post {
 
     /// Makes these endpoints live: name, URL, further fields.
     fn publish(&self, endpoints: &[(&str, String, &str)]) {
-        let documents: Vec<_> = endpoints.iter().map(|(name, url, more)| self.house.document(name, url, more)).collect();
+        let documents: Vec<_> =
+            endpoints.iter().map(|(name, url, more)| self.house.document(name, url, more)).collect();
         drop(self.holder.publish(Arc::new(snapshot(&documents))));
     }
 

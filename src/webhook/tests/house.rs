@@ -7,9 +7,7 @@ use sha2::Sha256;
 use tempfile::TempDir;
 
 use super::receiver::Got;
-use crate::model::{
-    Approval, ApprovalStatus, Layer, Progress, Stage, TargetKind, Text, Timestamp, Vote, WebhookEvent,
-};
+use crate::model::{Approval, ApprovalStatus, Layer, Progress, Stage, TargetKind, Text, Timestamp, Vote, WebhookEvent};
 use crate::policy::{SourceText, WebhookEndpoint, load};
 use crate::snapshot::Snapshot;
 
@@ -39,8 +37,11 @@ impl House {
     pub fn document(&self, name: &str, url: &str, more: &str) -> String {
         let key = self.path("key");
         let more = more.replace("FOLDER", &self.folder.path().display().to_string());
-        let secrets =
-            if more.contains("secrets:") { String::new() } else { format!("secrets: [{{version: v1, file: {key}}}], ") };
+        let secrets = if more.contains("secrets:") {
+            String::new()
+        } else {
+            format!("secrets: [{{version: v1, file: {key}}}], ")
+        };
         format!(
             "apiVersion: lictor.dev/v1\nkind: WebhookEndpoint\nmetadata: {{name: {name}}}\n\
              spec: {{url: '{url}', {secrets}{more}}}\n"
@@ -61,7 +62,12 @@ pub fn snapshot(documents: &[String]) -> Snapshot {
 
 pub fn approval(id: &str) -> Approval {
     let at = |seconds: i64| Timestamp::from_micros(seconds * 1_000_000);
-    let vote = |principal: &str, level, seconds| Vote { principal: principal.into(), level, notes: "ok".into(), at: at(seconds) };
+    let vote = |principal: &str, level, seconds| Vote {
+        principal: principal.into(),
+        level,
+        notes: "ok".into(),
+        at: at(seconds),
+    };
     Approval {
         id: id.into(),
         tenant_id: "acme".into(),
@@ -141,4 +147,3 @@ pub fn standard_verifies(got: &Got, secret: &str) -> bool {
     let expected = format!("v1,{}", base64.encode(mac(&key, &signed)));
     got.header("webhook-signature").split(' ').any(|signature| signature == expected)
 }
-

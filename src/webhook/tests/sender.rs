@@ -69,7 +69,10 @@ async fn every_event_arrives_signed_with_its_correlation_id() {
         assert_eq!(got.header("x-webhook-key-version"), "v1");
         assert!(body_verifies(&got, SECRET) && standard_verifies(&got, SECRET), "{event:?}");
         let json = got.json();
-        assert_eq!((json["correlation_id"].as_str(), json["event"].as_str()), (Some("corr-1"), Some(event.body_name())));
+        assert_eq!(
+            (json["correlation_id"].as_str(), json["event"].as_str()),
+            (Some("corr-1"), Some(event.body_name()))
+        );
         assert!(!String::from_utf8(got.body).unwrap().contains("IGNORE"), "free text of the agent");
     }
 }
@@ -212,7 +215,8 @@ async fn a_receiver_proves_who_it_is() {
     assert_eq!(send_with(&sender, &empty).await.unwrap_err().kind(), "certificates");
     let plain = Receiver::start(Answer::status(200)).await;
     let (sender, _) = Script::new(&[&["127.0.0.1"]], plain.port);
-    let endpoint = house.endpoint(&format!("https://hooks.acme.example:{}/", plain.port), "allowPrivate: true, timeoutSeconds: 1");
+    let endpoint =
+        house.endpoint(&format!("https://hooks.acme.example:{}/", plain.port), "allowPrivate: true, timeoutSeconds: 1");
     assert!(matches!(send_with(&sender, &endpoint).await.unwrap_err().kind(), "tls" | "timeout"));
     assert_eq!(receiver.got().len(), 1);
 }
@@ -254,7 +258,13 @@ async fn keys_are_rotated_without_a_restart() {
         send(endpoint).await.unwrap();
         let got = receiver.got().pop().unwrap();
         let version = got.header("x-webhook-key-version").to_owned();
-        (version, body_verifies(&got, v1), body_verifies(&got, v2), standard_verifies(&got, v1), standard_verifies(&got, v2))
+        (
+            version,
+            body_verifies(&got, v1),
+            body_verifies(&got, v2),
+            standard_verifies(&got, v1),
+            standard_verifies(&got, v2),
+        )
     };
     let old = with("{version: v1, file: FOLDER/v1}");
     assert_eq!(last(&old).await, ("v1".to_owned(), true, false, true, false));
