@@ -14,6 +14,7 @@ on_both!(
     events_are_claimed_in_order_and_once,
     claims_outlive_a_restart,
     deliveries_are_claimed_fairly,
+    one_approval_is_told_in_order,
     attempts_end_in_one_way,
     what_was_delivered_is_forgotten_in_time,
 );
@@ -131,7 +132,10 @@ async fn deliveries_are_claimed_fairly(fixture: Fixture) {
     let now = store.now().await.unwrap();
     let mut creation = new(fixture.approval().await);
     for number in 0..5 {
-        creation.deliveries.push(delivery(&creation.approval, "slow", later(now, -20 + number)));
+        // Of different approvals, as those of one wait for each other.
+        let mut message = delivery(&creation.approval, "slow", later(now, -20 + number));
+        message.approval_id = format!("another-{number}").into();
+        creation.deliveries.push(message);
     }
     creation.deliveries.push(delivery(&creation.approval, "quick", later(now, -1)));
     creation.deliveries.push(delivery(&creation.approval, "quick", later(now, 900)));
@@ -147,6 +151,29 @@ async fn deliveries_are_claimed_fairly(fixture: Fixture) {
     assert_eq!(next[0].message, messages[2]);
     assert_eq!(store.claim_deliveries(claim(10, 9, &[])).await.unwrap().len(), 2);
     assert!(store.claim_deliveries(claim(10, 9, &[])).await.unwrap().is_empty(), "claimed, or not yet due");
+}
+
+async fn one_approval_is_told_in_order(fixture: Fixture) {
+    let store = &fixture.store;
+    let now = store.now().await.unwrap();
+    let mut creation = new(fixture.approval().await);
+    let [first, second, elsewhere] = ["here", "here", "elsewhere"].map(|endpoint| {
+        let message = delivery(&creation.approval, endpoint, later(now, -1));
+        creation.deliveries.push(message.clone());
+        message
+    });
+    store.create_approval(creation).await.unwrap();
+    let claimed = async || {
+        let claimed = store.claim_deliveries(claim(10, 9, &[])).await.unwrap();
+        claimed.into_iter().map(|delivery| delivery.message.id).collect::<Vec<_>>()
+    };
+    assert_eq!(claimed().await, [first.id.clone(), elsewhere.id], "the second waits for the first, not for others");
+    let again = AttemptOutcome::Retry { at: later(now, 900), status: None, error: "no".to_owned() };
+    assert!(store.finish_delivery(&first.id, 0, again).await.unwrap());
+    assert!(claimed().await.is_empty(), "the first is still to come");
+    let dead = AttemptOutcome::Dead { status: None, error: "no".to_owned() };
+    assert!(store.finish_delivery(&first.id, 1, dead).await.unwrap());
+    assert_eq!(claimed().await, [second.id]);
 }
 
 async fn attempts_end_in_one_way(fixture: Fixture) {
