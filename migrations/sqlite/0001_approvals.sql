@@ -51,7 +51,7 @@ CREATE INDEX approval_final ON approval (updated_at) WHERE status IN ('REJECTED'
 CREATE TABLE approval_target (
     approval_id TEXT NOT NULL PRIMARY KEY,
     target      BLOB NOT NULL,
-    view        TEXT NOT NULL
+    view        BLOB NOT NULL
 );
 
 -- Where final approvals go when they are old.
@@ -147,4 +147,4 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_due ON delivery (endpoint, next_at) WHERE state = 'PENDING';
 CREATE INDEX delivery_done ON delivery (attempted_at) WHERE state = 'DELIVERED';
 CREATE INDEX delivery_dead ON delivery (id) WHERE state = 'DEAD';
-CREATE INDEX delivery_approval ON delivery (approval_id);
+CREATE INDEX delivery_approval ON delivery (approval_id, endpoint, state);

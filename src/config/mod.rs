@@ -13,6 +13,7 @@ mod load;
 mod receipts;
 mod secret;
 mod spec;
+mod store;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,8 @@ pub struct Config {
     pub state: State,
     /// The record of decisions.
     pub events: Events,
+    /// Approvals, and what is to be told of them.
+    pub store: Store,
     /// Signed answers to plans.
     pub receipts: Receipts,
     /// Limits on questions and connections.
@@ -154,6 +157,21 @@ pub struct Exporter {
 pub enum ExporterKind {
     /// JSON lines on standard output.
     Stdout,
+}
+
+/// Approvals, and what is to be told of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// Where it is: `sqlite:PATH` or `postgres://…`.
+    pub url: String,
+    /// Password of the PostgreSQL user.
+    pub password: Option<Secret>,
+    /// Most connections to PostgreSQL, 1–1000.
+    pub connections: u32,
+    /// Longest time that a call waits for its turn, and again for its answer.
+    pub wait: Duration,
+    /// Most bytes of the embedded database; `None` for as many as the disk has.
+    pub max_bytes: Option<u64>,
 }
 
 /// Signed answers to plans.
@@ -285,6 +303,18 @@ impl Default for Events {
             mask: Vec::new(),
             key: None,
             mask_key: None,
+        }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            url: "sqlite:lictor.db".to_owned(),
+            password: None,
+            connections: 16,
+            wait: Duration::from_secs(5),
+            max_bytes: None,
         }
     }
 }

@@ -69,7 +69,7 @@ pub(in crate::store) async fn claim(
             .await?;
         if let Some(row) = row {
             approval.target = row.bytes("target")?;
-            approval.view = row.string("view")?;
+            approval.view = row.bytes("view")?;
         }
     }
     Ok(approvals)
