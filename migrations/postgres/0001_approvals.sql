@@ -101,7 +101,6 @@ CREATE TABLE approval_history (
 );
 CREATE INDEX approval_history_newest ON approval_history (tenant_id, at, approval_id, version);
 CREATE INDEX approval_history_actor ON approval_history (tenant_id, actor, at);
-CREATE INDEX approval_history_at ON approval_history (at);
 
 -- Who approved or rejected what.
 CREATE TABLE approval_voter (
