@@ -8,6 +8,7 @@ use crate::api::{ConnectionLimits, ServerOptions};
 use crate::config::{Config, EventMode, ExporterKind, Receipts, Secret, SecretError};
 use crate::event::{ChainKey, EventError, EventOptions, NamedExporter, StdoutExporter};
 use crate::reload::{PolicySource, ReloadOptions};
+use crate::store::{Place, StoreError, StoreOptions};
 
 /// What the server is built from, all of it checked.
 pub struct AppOptions {
@@ -23,6 +24,8 @@ pub struct AppOptions {
     pub reload: ReloadOptions,
     /// How decisions are recorded.
     pub events: EventOptions,
+    /// Where approvals are kept.
+    pub store: StoreOptions,
     /// How receipts are made.
     pub receipts: Receipts,
     /// Grace period of a shutdown.
@@ -35,6 +38,9 @@ pub enum OptionsError {
     /// A secret is not where the configuration says.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The store's URL means nothing.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A key or an exporter of the event log is not valid.
     #[error(transparent)]
     Events(#[from] EventError),
@@ -53,6 +59,7 @@ impl AppOptions {
             workers: u8::try_from(config.server.workers).unwrap_or(u8::MAX),
             reload: reload(config),
             events: events(config)?,
+            store: store(config)?,
             receipts: config.receipts.clone(),
             drain: config.server.drain,
         })
@@ -75,6 +82,20 @@ fn server(config: &Config) -> ServerOptions {
     }
 }
 
+/// How the store is set up.
+///
+/// # Errors
+/// Its URL means nothing.
+pub fn store(config: &Config) -> Result<StoreOptions, StoreError> {
+    let settings = &config.store;
+    let place = Place::parse(&settings.url, settings.password.clone(), &config.state.directory)?;
+    let mut options = StoreOptions::new(place);
+    options.connections = settings.connections;
+    options.wait = settings.wait;
+    options.max_bytes = settings.max_bytes;
+    Ok(options)
+}
+
 fn reload(config: &Config) -> ReloadOptions {
     let policies = &config.policies;
     let source = |source: &crate::config::Source| PolicySource { path: source.path.clone(), layer: source.layer };
@@ -90,10 +111,8 @@ fn reload(config: &Config) -> ReloadOptions {
 fn events(config: &Config) -> Result<EventOptions, OptionsError> {
     let events = &config.events;
     let mut options = EventOptions::new(&config.state.directory);
-    options.decisions = match events.mode {
-        EventMode::BestEffort => true,
-        EventMode::Off => false,
-    };
+    options.decisions = events.mode != EventMode::Off;
+    options.guaranteed = (events.mode == EventMode::Guaranteed).then_some(events.answer_wait);
     options.journal_bytes = events.journal_bytes;
     options.segment_bytes = events.segment_bytes;
     options.fsync_interval = events.fsync_interval;

@@ -13,6 +13,7 @@ mod load;
 mod receipts;
 mod secret;
 mod spec;
+mod store;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,8 @@ pub struct Config {
     pub state: State,
     /// The record of decisions.
     pub events: Events,
+    /// Approvals, and what is to be told of them.
+    pub store: Store,
     /// Signed answers to plans.
     pub receipts: Receipts,
     /// Limits on questions and connections.
@@ -111,6 +114,8 @@ impl State {
 pub struct Events {
     /// What happens where the record cannot keep up.
     pub mode: EventMode,
+    /// In the mode `guaranteed`, how long an answer waits for its record.
+    pub answer_wait: Duration,
     /// Most bytes of all segments of the journal together.
     pub journal_bytes: u64,
     /// Most bytes of one segment.
@@ -136,6 +141,8 @@ pub struct Events {
 pub enum EventMode {
     /// The record is dropped and a gap names it.
     BestEffort,
+    /// Answers wait until their records are durable; where that takes too long they are denials.
+    Guaranteed,
     /// Decisions are not recorded at all; those that must be audited are refused.
     Off,
 }
@@ -154,6 +161,21 @@ pub struct Exporter {
 pub enum ExporterKind {
     /// JSON lines on standard output.
     Stdout,
+}
+
+/// Approvals, and what is to be told of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// Where it is: `sqlite:PATH` or `postgres://…`.
+    pub url: String,
+    /// Password of the PostgreSQL user.
+    pub password: Option<Secret>,
+    /// Most connections to PostgreSQL, 1–1000.
+    pub connections: u32,
+    /// Longest time that a call waits for its turn, and again for its answer.
+    pub wait: Duration,
+    /// Most bytes of the embedded database; `None` for as many as the disk has.
+    pub max_bytes: Option<u64>,
 }
 
 /// Signed answers to plans.
@@ -276,6 +298,7 @@ impl Default for Events {
     fn default() -> Self {
         Self {
             mode: EventMode::BestEffort,
+            answer_wait: Duration::from_secs(2),
             journal_bytes: 256 << 20,
             segment_bytes: 16 << 20,
             fsync_interval: Duration::from_secs(1),
@@ -285,6 +308,18 @@ impl Default for Events {
             mask: Vec::new(),
             key: None,
             mask_key: None,
+        }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            url: "sqlite:lictor.db".to_owned(),
+            password: None,
+            connections: 16,
+            wait: Duration::from_secs(5),
+            max_bytes: None,
         }
     }
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use crate::diag::{Findings, Sources, render_text};
 use crate::model::Layer;
 
-use super::{Config, EventMode, Exporter, ExporterKind, LogFormat, LogLevel, Receipts, Secret, Source, json_schema};
+use super::{
+    Config, EventMode, Exporter, ExporterKind, LogFormat, LogLevel, Receipts, Secret, Source, Store, json_schema,
+};
 
 fn load(text: &str, variables: &[(&str, &str)]) -> Result<(Config, PathBuf), (Sources, Findings)> {
     let directory = tempfile::tempdir().unwrap();
@@ -41,13 +43,15 @@ policies:
   allowEmpty: true
 state: {directory: data}
 events:
-  mode: best_effort
+  mode: guaranteed
+  answerWaitMillis: 500
   journal: {maxBytes: 1GiB, segmentBytes: 1048576, fsyncMillis: 10}
   ring: {records: 128, bytes: 1MiB}
   exporters: [{type: stdout}, {type: stdout, name: second}]
   mask: [context.params.card_number]
   key: {file: keys/chain}
   maskKey: {env: MASK_KEY}
+store: {url: "postgres://lictor@db/lictor", password: {env: DB}, connections: 4, timeoutMillis: 700, maxBytes: 2MiB}
 receipts:
   issuer: https://lictor.example
   audience: runner
@@ -64,6 +68,14 @@ server: {workers: 4, drainSeconds: 0}
     assert_eq!(config.listen.tcp, Some("0.0.0.0:1".parse().unwrap()));
     assert_eq!((config.listen.socket, config.listen.socket_mode, config.listen.reflection), (None, 0o660, false));
     assert_eq!(config.http.address, None);
+    let store = Store {
+        url: "postgres://lictor@db/lictor".to_owned(),
+        password: Some(Secret::Env("DB".to_owned())),
+        connections: 4,
+        wait: Duration::from_millis(700),
+        max_bytes: Some(2 << 20),
+    };
+    assert_eq!(config.store, store);
     let receipts = Receipts {
         issuer: Some("https://lictor.example".to_owned()),
         audience: "runner".to_owned(),
@@ -82,7 +94,8 @@ server: {workers: 4, drainSeconds: 0}
     assert_eq!(config.policies.poll, Duration::from_secs(5));
     assert_eq!(config.state.directory, base.join("data"));
     let events = config.events;
-    assert_eq!((events.mode, events.journal_bytes, events.segment_bytes), (EventMode::BestEffort, 1 << 30, 1 << 20));
+    assert_eq!((events.mode, events.journal_bytes, events.segment_bytes), (EventMode::Guaranteed, 1 << 30, 1 << 20));
+    assert_eq!(events.answer_wait, Duration::from_millis(500));
     assert_eq!((events.ring_records, events.ring_bytes), (128, 1 << 20));
     assert_eq!(events.fsync_interval, Duration::from_millis(10));
     let exporter = |name: &str| Exporter { name: name.to_owned(), kind: ExporterKind::Stdout };
@@ -134,7 +147,7 @@ fn what_is_wrong_is_named() {
         ("listen: {socketMode: \"999\"}", "bad-value: `999` are not permissions"),
         ("limits: {batchItems: 257}", "out-of-range: `batchItems` must be a whole number from 1 to 256"),
         ("limits: {messageBytes: 1GiB}", "out-of-range: `messageBytes` must be a number of bytes from 1KiB to 256KiB"),
-        ("events: {mode: guaranteed}", "unsupported-mode: the mode `guaranteed` is not supported by this version"),
+        ("events: {answerWaitMillis: 5}", "out-of-range: `answerWaitMillis` must be a whole number from 10 to 60000"),
         ("events: {key: hunter2}", "secret-in-file: a secret must not stand in the configuration"),
         (
             "events: {key: {env: A, file: b}}",
@@ -148,6 +161,8 @@ fn what_is_wrong_is_named() {
         ),
         ("events: {journal: {maxBytes: 1MiB}}", "out-of-range: the journal must hold at least two segments"),
         ("policies: {sources: [{path: a, layer: org}]}", "unknown-value: `org` is not a layer"),
+        ("store: {url: 'mysql://u:p@db'}", "bad-value: this is not the URL of a store"),
+        ("store: {password: hunter2}", "secret-in-file: a secret must not stand in the configuration"),
         ("logs: {level: verbose}", "unknown-value: `verbose` is not a level of log lines"),
         ("a: 1\n---\nb: 2\n", "second-document: the configuration is one document"),
     ] {
@@ -215,6 +230,7 @@ fn every_allowed_key_is_read() {
         ("RingSpec", "events: {ring: {KEY}}"),
         ("ExporterSpec", "events: {exporters: [{KEY}]}"),
         ("SecretSpec", "events: {key: {KEY}}"),
+        ("StoreSpec", "store: {KEY}"),
         ("ReceiptsSpec", "receipts: {KEY}"),
         ("LimitsSpec", "limits: {KEY}"),
         ("LogsSpec", "logs: {KEY}"),

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use crate::model::{Decision, Effect, Request, Text, Ticket, Timestamp, Value};
+use super::catalogue::EventType;
+use crate::model::{Decision, Effect, Outcome, ReasonCode, Request, Text, Ticket, Timestamp, Value};
 
 /// Everything that is recorded of one decision. Serialised by the writer, never by the worker that decided.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DecisionRecord {
     /// Its ticket, also inside the decision id.
     pub ticket: Ticket,
@@ -32,6 +33,16 @@ impl DecisionRecord {
             && decision.warned.is_empty()
             && decision.audited.is_empty()
             && decision.errors.is_empty()
+    }
+
+    /// Makes a decision whose record cannot be written as it must be into a denial.
+    pub fn refuse_unrecorded(&mut self) {
+        let decision = &mut self.decision;
+        decision.outcome = Outcome::Deny;
+        decision.effect = Effect::Deny;
+        decision.reason_code = ReasonCode::AuditUnavailable;
+        decision.matched = None;
+        decision.agreeing.clear();
     }
 
     /// About how many bytes of memory the record owns. Texts up to 24 bytes live inline and cost nothing more.
@@ -154,10 +165,25 @@ pub struct ReloadFailed {
     pub kept: Option<SnapshotName>,
 }
 
+/// An event that was made elsewhere, with its id, and only has to be recorded: what the outbox of the store holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadyEvent {
+    /// Its id, by which repetitions are recognised.
+    pub id: uuid::Uuid,
+    /// Its type.
+    pub kind: EventType,
+    /// Digest of the snapshot that it was decided under; may be empty.
+    pub snapshot: Text,
+    /// Its payload, an object.
+    pub payload: serde_json::Value,
+}
+
 /// What a control record says.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ControlBody {
+    /// An event that was made elsewhere.
+    Ready(ReadyEvent),
     /// `policy.snapshot_published`.
     SnapshotPublished(SnapshotPublished),
     /// `policy.reload_failed`.

@@ -21,7 +21,8 @@ mod validation;
 mod webhook_event;
 
 pub use approval::{
-    Approval, ApprovalStatus, Progress, Redeemed, Redemption, RedemptionMode, Sha256Digest, Stage, TargetKind, Vote,
+    Approval, ApprovalStatus, Escalation, Progress, Redeemed, Redemption, RedemptionMode, Settled, Sha256Digest, Stage,
+    TargetKind, Vote,
 };
 pub use approval_query::{ApprovalCursor, ApprovalQuery, HistoryCursor, HistoryQuery, HistoryRow, Page};
 pub use attributes::{Attributes, NotAnAttribute, Value};

@@ -7,7 +7,7 @@ use crate::store::change::Due;
 use crate::store::sql::Param;
 
 /// How long an approval that a worker has claimed is left to it, in microseconds. Then another may try.
-const LEASE_MICROS: i64 = 10_000_000;
+const LEASE_MICROS: i64 = 30_000_000;
 
 macro_rules! claim {
     ($which:literal, $order:literal, $lock:literal) => {
@@ -69,7 +69,7 @@ pub(in crate::store) async fn claim(
             .await?;
         if let Some(row) = row {
             approval.target = row.bytes("target")?;
-            approval.view = row.string("view")?;
+            approval.view = row.bytes("view")?;
         }
     }
     Ok(approvals)
