@@ -49,23 +49,35 @@ impl Default for CourierOptions {
     }
 }
 
-/// Sends what is queued, as long as it runs.
+/// Sends what is queued, as long as it is there and not stopped.
 #[derive(Debug)]
 pub struct Courier {
-    store: Store,
-    nudge: Arc<Notify>,
+    handle: CourierHandle,
     stop: watch::Sender<Option<Instant>>,
     rounds: JoinHandle<()>,
 }
 
 /// Tells the courier of work. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Nudge(Arc<Notify>);
+pub struct CourierHandle {
+    store: Store,
+    nudge: Arc<Notify>,
+}
 
-impl Nudge {
-    /// Says that deliveries were queued.
+impl CourierHandle {
+    /// Says that deliveries were queued, so that they need not wait until the store is next asked.
     pub fn nudge(&self) {
-        self.0.notify_one();
+        self.nudge.notify_one();
+    }
+
+    /// Queues a message anew that was delivered or has failed for good. `None` where the tenant has no such message.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn redeliver(&self, tenant: &str, id: &str) -> Result<Option<Delivery>, StoreError> {
+        let delivery = self.store.redeliver(tenant, id).await?;
+        self.nudge();
+        Ok(delivery)
     }
 }
 
@@ -85,23 +97,13 @@ impl Courier {
         let workshop = Arc::new(Workshop { store: store.clone(), holder, sender, metrics });
         let rounds = Rounds { workshop, options, nudge: nudge.clone(), tasks: JoinSet::new(), places: HashMap::new() };
         let rounds = runtime.spawn(rounds.run(stopping));
-        Self { store, nudge, stop, rounds }
+        Self { handle: CourierHandle { store, nudge }, stop, rounds }
     }
 
-    /// A handle to tell it of work by.
+    /// To tell it of work by.
     #[must_use]
-    pub fn nudge(&self) -> Nudge {
-        Nudge(self.nudge.clone())
-    }
-
-    /// Queues a message anew that was delivered or has failed for good. `None` where the tenant has no such message.
-    ///
-    /// # Errors
-    /// The store cannot be written.
-    pub async fn redeliver(&self, tenant: &str, id: &str) -> Result<Option<Delivery>, StoreError> {
-        let delivery = self.store.redeliver(tenant, id).await?;
-        self.nudge.notify_one();
-        Ok(delivery)
+    pub fn handle(&self) -> CourierHandle {
+        self.handle.clone()
     }
 
     /// Claims nothing more, and ends when the attempts under way have ended, at the latest after `grace`. What is not
@@ -121,8 +123,14 @@ struct Rounds {
     options: CourierOptions,
     nudge: Arc<Notify>,
     tasks: JoinSet<()>,
-    /// The endpoint of each task.
-    places: HashMap<Id, Text>,
+    /// What each task delivers.
+    places: HashMap<Id, Place>,
+}
+
+/// A place that is taken.
+struct Place {
+    endpoint: Text,
+    delivery: Text,
 }
 
 impl Rounds {
@@ -159,9 +167,22 @@ impl Rounds {
             }
         }
         let until = stopping.borrow().unwrap_or_else(Instant::now);
-        let rest = async { while self.tasks.join_next().await.is_some() {} };
-        if timeout_at(until, rest).await.is_err() {
-            tracing::warn!(attempts = self.tasks.len(), "attempts at webhooks were cut short; they are made again");
+        while let Ok(Some(ended)) = timeout_at(until, self.tasks.join_next_with_id()).await {
+            self.free(&ended);
+        }
+        self.tasks.shutdown().await;
+        self.give_back().await;
+    }
+
+    /// Gives back what was claimed and not sent to its end, so that nobody waits for the lease.
+    async fn give_back(&mut self) {
+        let cut_short: Vec<Text> = self.places.drain().map(|(_, place)| place.delivery).collect();
+        if cut_short.is_empty() {
+            return;
+        }
+        tracing::warn!(attempts = cut_short.len(), "attempts at webhooks were cut short; they are made again");
+        if let Err(error) = self.workshop.store.release_deliveries(cut_short).await {
+            tracing::warn!(%error, "deliveries could not be given back; others wait until the claim ends");
         }
     }
 
@@ -187,8 +208,8 @@ impl Rounds {
         let lease = self.workshop.longest_attempt() + LEASE_MARGIN;
         loop {
             let mut taken: HashMap<&Text, u32> = HashMap::new();
-            for endpoint in self.places.values() {
-                *taken.entry(endpoint).or_default() += 1;
+            for place in self.places.values() {
+                *taken.entry(&place.endpoint).or_default() += 1;
             }
             let most = self.options.per_endpoint.max(1);
             let (busy, free): (Vec<_>, Vec<_>) = taken.into_iter().partition(|(_, places)| *places >= most);
@@ -210,10 +231,11 @@ impl Rounds {
                 return Ok(());
             }
             for delivery in claimed {
-                let endpoint = delivery.message.endpoint.clone();
+                let place =
+                    Place { endpoint: delivery.message.endpoint.clone(), delivery: delivery.message.id.clone() };
                 let attempt = Attempt { workshop: self.workshop.clone(), delivery, until };
                 let id = self.tasks.spawn(attempt.run()).id();
-                self.places.insert(id, endpoint);
+                self.places.insert(id, place);
             }
         }
     }

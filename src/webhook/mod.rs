@@ -15,7 +15,7 @@ pub mod sign;
 mod tls;
 
 pub use attempt::WAITS;
-pub use courier::{Courier, CourierOptions, Nudge};
+pub use courier::{Courier, CourierHandle, CourierOptions};
 pub use error::AttemptError;
 pub use keys::{Key, Keys};
 pub use payload::{deliveries, new_id, payload, test_payload};

@@ -106,9 +106,9 @@ async fn what_fails_is_sent_again_after_1_5_and_15_seconds_and_then_given_up_unt
     let query = DeliveryQuery { state: Some(DeliveryState::Dead), limit: 10, ..DeliveryQuery::default() };
     assert_eq!(post.store.list_deliveries(&query).await.unwrap().items.len(), 1);
 
-    assert!(courier.redeliver("another", &id).await.unwrap().is_none(), "another tenant's");
+    assert!(courier.handle().redeliver("another", &id).await.unwrap().is_none(), "another tenant's");
     receiver.answer(Answer::status(204));
-    assert!(courier.redeliver("acme", &id).await.unwrap().is_some());
+    assert!(courier.handle().redeliver("acme", &id).await.unwrap().is_some());
     let delivered = post.wait_for(&id, DeliveryState::Delivered, 1).await;
     assert_eq!((delivered.last_status, delivered.last_error.as_str()), (Some(204), ""));
     let got = receiver.got();
@@ -234,7 +234,8 @@ async fn what_a_dead_server_had_claimed_is_sent_by_the_next() {
     let courier = post.courier();
     let id = post.queue("here", WebhookEvent::Created, "a-1").await;
     receiver.wait_for(1).await;
-    courier.stop(Duration::ZERO).await;
+    // Ends in the middle, and gives nothing back.
+    drop(courier);
     let delivery = post.delivery(&id).await;
     assert_eq!((delivery.state, delivery.attempts), (DeliveryState::Pending, 0));
     receiver.answer(Answer::status(200));
@@ -262,13 +263,29 @@ async fn stopping_waits_for_what_is_under_way() {
 }
 
 #[tokio::test]
+async fn what_is_cut_short_is_given_back() {
+    let post = Post::new().await;
+    let receiver = Receiver::start(Answer::Hang).await;
+    post.publish(&[("here", url(&receiver), "allowPrivate: true, timeoutSeconds: 30")]);
+    let courier = post.courier();
+    let id = post.queue("here", WebhookEvent::Created, "a-1").await;
+    receiver.wait_for(1).await;
+    courier.stop(Duration::ZERO).await;
+    receiver.answer(Answer::status(200));
+    let next = post.courier();
+    // The clock stands still: nobody waits for the lease.
+    post.wait_for(&id, DeliveryState::Delivered, 1).await;
+    next.stop(PATIENCE).await;
+}
+
+#[tokio::test]
 async fn nothing_is_given_up_before_documents_are_live() {
     let post = Post::new().await;
     let receiver = Receiver::start(Answer::status(200)).await;
     let courier = post.courier();
     let id = post.queue("here", WebhookEvent::Created, "a-1").await;
     post.publish(&[("here", url(&receiver), "allowPrivate: true")]);
-    courier.nudge().nudge();
+    courier.handle().nudge();
     post.wait_for(&id, DeliveryState::Delivered, 1).await;
     courier.stop(PATIENCE).await;
 }
