@@ -194,10 +194,11 @@ impl Rounds {
             return Ok(self.options.poll);
         }
         let now = store.now().await?;
-        if store.next_delivery().await?.is_some_and(|at| at <= now) {
+        let mut next = store.next_delivery().await?;
+        if next.is_some_and(|at| at <= now) {
             self.claim_all().await?;
+            next = store.next_delivery().await?;
         }
-        let next = store.next_delivery().await?;
         let pause = next.filter(|at| *at > now).map(|at| at.as_micros() - now.as_micros());
         let pause = pause.and_then(|micros| u64::try_from(micros).ok()).map(Duration::from_micros);
         Ok(pause.map_or(self.options.poll, |pause| pause.min(self.options.poll)))
