@@ -26,7 +26,7 @@ fn documents(receiver: &Receiver, folder: &std::path::Path) -> String {
     format!(
         "apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec:\n  rules:\n    - {{name: r, effect: allow}}\n\
          ---\napiVersion: lictor.dev/v1\nkind: WebhookEndpoint\nmetadata: {{name: here}}\nspec: {{url: 'http://127.0.0.1:{}', \
-         secrets: [{{version: v1, file: {}}}], allowPrivate: true, timeoutSeconds: 1}}\n",
+         secrets: [{{version: v1, file: {}}}], allowPrivate: true}}\n",
         receiver.port,
         key.display()
     )
