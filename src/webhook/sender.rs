@@ -228,3 +228,34 @@ fn in_words(error: &dyn std::error::Error) -> String {
         None => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// What a document may say can be sent, to that host and path and no other.
+        #[test]
+        fn every_url_of_a_document_makes_a_request(
+            host in "[a-z][a-z0-9-]{0,8}[a-z0-9](\\.[a-z]{2,5})?|10\\.0\\.0\\.7|\\[::1\\]",
+            port in prop::option::of(1_u16..),
+            target in "(/[ -~]{0,20})?(\\?[ -~]{0,20})?",
+        ) {
+            let authority = port.map_or(host.clone(), |port| format!("{host}:{port}"));
+            let Ok(url) = EndpointUrl::parse(&format!("https://{authority}{target}")) else { return Ok(()) };
+            let signatures = Signatures {
+                body: "sha256=00".to_owned(),
+                key_version: "v1".to_owned(),
+                timestamp: "0".to_owned(),
+                standard: "v1,AA==".to_owned(),
+            };
+            let request = request(&url, Message { id: "m-1", body: b"{}" }, signatures).unwrap();
+            prop_assert_eq!(request.headers()[header::HOST].as_bytes(), authority.as_bytes());
+            prop_assert_eq!(request.uri().authority(), None);
+            let slash = if target.starts_with('/') { "" } else { "/" };
+            prop_assert_eq!(request.uri().to_string(), format!("{slash}{target}"));
+        }
+    }
+}
