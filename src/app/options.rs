@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::api::{ConnectionLimits, ServerOptions};
-use crate::config::{Config, EventMode, ExporterKind, Receipts, Secret, SecretError};
+use crate::config::{Config, EventMode, ExporterKind, Receipts, Secret, SecretError, Tls};
 use crate::event::{ChainKey, EventError, EventOptions, NamedExporter, StdoutExporter};
+use crate::identity::IdentityOptions;
 use crate::reload::{PolicySource, ReloadOptions};
 use crate::store::{Place, StoreError, StoreOptions};
 
@@ -28,6 +29,10 @@ pub struct AppOptions {
     pub store: StoreOptions,
     /// How receipts are made.
     pub receipts: Receipts,
+    /// Who is who.
+    pub identity: IdentityOptions,
+    /// TLS on the TCP listener.
+    pub tls: Option<Tls>,
     /// Grace period of a shutdown.
     pub drain: Duration,
 }
@@ -61,6 +66,8 @@ impl AppOptions {
             events: events(config)?,
             store: store(config)?,
             receipts: config.receipts.clone(),
+            identity: identity(config),
+            tls: config.listen.tls.clone(),
             drain: config.server.drain,
         })
     }
@@ -74,6 +81,8 @@ fn server(config: &Config) -> ServerOptions {
     connections.streams_per_connection = limits.streams_per_connection.unwrap_or(connections.streams_per_connection);
     ServerOptions {
         tcp: config.listen.tcp,
+        // Its files are read when the server starts.
+        tls: None,
         socket: config.state.socket(&config.listen),
         socket_mode: config.listen.socket_mode,
         limits: limits.requests.clone(),
@@ -94,6 +103,14 @@ pub fn store(config: &Config) -> Result<StoreOptions, StoreError> {
     options.wait = settings.wait;
     options.max_bytes = settings.max_bytes;
     Ok(options)
+}
+
+/// Without the documents over administration, which are read with all their errors before.
+fn identity(config: &Config) -> IdentityOptions {
+    let mut options = IdentityOptions::default();
+    options.principals.clone_from(&config.identity.principals);
+    options.jwt.clone_from(&config.identity.jwt);
+    options
 }
 
 fn reload(config: &Config) -> ReloadOptions {

@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod catalog;
 mod check;
+mod client;
 mod documents;
 mod eval;
 pub mod exit;

@@ -3,12 +3,14 @@
 //! Nothing here reads a clock, a file or a socket, and nothing here knows how a policy is written or how a message
 //! travels. Every other room may use these types; they use none.
 
+mod actor;
 mod approval;
 mod approval_query;
 mod attributes;
 mod dag_verification;
 mod decision;
 mod explanation;
+mod level;
 mod limits;
 mod plan;
 mod reach;
@@ -20,6 +22,7 @@ mod timestamp;
 mod validation;
 mod webhook_event;
 
+pub use actor::{ANONYMOUS, DEV_PREFIX, is_asserted};
 pub use approval::{
     Approval, ApprovalStatus, Escalation, Progress, Redeemed, Redemption, RedemptionMode, Settled, Sha256Digest, Stage,
     TargetKind, Vote,
@@ -29,6 +32,7 @@ pub use attributes::{Attributes, NotAnAttribute, Value};
 pub use dag_verification::{BoundTo, Compared, DagVerification, Deviation, DeviationKind, HashMismatch, MalformedNode};
 pub use decision::{Decision, Effect, Outcome, ReasonCode, Warning};
 pub use explanation::{ExplainedValue, Explanation, RuleExplanation, RuleOutcome};
+pub use level::{LEVEL_NAMES, level_of};
 pub use limits::Limits;
 pub use plan::{DagNode, Execution, ExecutionOutcome, Input, Observation, Ordering, Origin, Plan, Step};
 pub use reach::Reach;

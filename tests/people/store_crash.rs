@@ -123,14 +123,14 @@ fn moment(most: u64) -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_200_times_on_sqlite() {
+async fn a_server_killed_100_times_on_sqlite() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let state = folder.path().to_owned();
-    killed("sqlite:lictor.db".to_owned(), vec![state], 200).await;
+    killed("sqlite:lictor.db".to_owned(), vec![state], 100).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_servers_killed_on_one_postgres() {
+async fn two_servers_killed_50_times_on_one_postgres() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let states: Vec<PathBuf> = ["a", "b"].iter().map(|name| folder.path().join(name)).collect();
     states.iter().for_each(|state| std::fs::create_dir(state).expect("a state directory"));

@@ -19,9 +19,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("receipt", &["state_dir", "model"]),
     ("store", &["event", "model"]),
     ("reload", &["policy", "snapshot", "event", "state_dir", "diag", "model"]),
+    ("identity", &["decide", "snapshot", "policy", "model"]),
     ("webhook", &["store", "snapshot", "policy", "model"]),
-    ("api", &["ir", "receipt", "decide", "snapshot", "event", "reload", "policy", "model"]),
-    ("config", &["model", "diag", "yaml"]),
+    ("api", &["identity", "ir", "receipt", "decide", "snapshot", "event", "reload", "policy", "model"]),
+    ("config", &["model", "diag", "yaml", "policy"]),
     ("telemetry", &["model"]),
 ];
 
