@@ -1,7 +1,8 @@
 //! `ValidateIR`: where a plan becomes an answer, a receipt and a record.
 //!
-//! Small plans are validated on the data-plane worker, in one go like a decision; larger ones on the compute pool, with
-//! the snapshot that is live (or pinned) when their turn comes. A plan is validated against one snapshot as a whole.
+//! Small plans are validated on the data-plane worker, in one go like a decision; larger ones, and small ones that turn out
+//! to be costly, on the compute pool, with the snapshot that is live (or pinned) when their turn comes. A plan is validated
+//! against one snapshot as a whole.
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -17,13 +18,25 @@ use super::message::OneMessage;
 use super::refusal::Refusal;
 use crate::event::{PlanEvent, PlanRecord, Recorder};
 use crate::ir;
-use crate::model::{Limits, Text, Timestamp};
+use crate::model::{
+    Limits, Outcome, ReasonCode, Text, Timestamp, Validation, ValidationStatus, Violation, ViolationCode,
+    ViolationSeverity,
+};
 use crate::receipt::{Issuer, ReceiptContent};
 use crate::snapshot::Holder;
 use crate::telemetry::PlanMetrics;
 
 /// A plan whose message is larger goes to the compute pool: about 50 steps, or what takes as long as a few decisions.
 const INLINE_BYTES: usize = 16 * 1_024;
+
+/// How far a validation goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Thoroughness {
+    /// No longer than a decision may take.
+    Brief,
+    /// To the end.
+    Full,
+}
 
 /// What is needed to validate plans, on any thread. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -55,19 +68,22 @@ impl PlanDesk {
         actor: Text,
     ) -> Result<Bytes, Refusal> {
         let bytes = (&mut message).await?;
-        if bytes.len() <= INLINE_BYTES {
-            return self.answer(&bytes, &actor);
+        if bytes.len() <= INLINE_BYTES
+            && let Some(answer) = self.answer(&bytes, &actor, Thoroughness::Brief)?
+        {
+            return Ok(answer);
         }
         let claim = message.take_claim();
         let compute = self.compute.clone();
         let work = move || {
             let _held = claim;
-            self.answer(&bytes, &actor)
+            self.answer(&bytes, &actor, Thoroughness::Full)?.ok_or_else(Refusal::internal)
         };
         compute.run(deadline, work).await
     }
 
-    fn answer(&self, message: &[u8], actor: &Text) -> Result<Bytes, Refusal> {
+    /// The framed answer; `None` where it takes longer than a data-plane worker may.
+    fn answer(&self, message: &[u8], actor: &Text, thoroughness: Thoroughness) -> Result<Option<Bytes>, Refusal> {
         let DecodedPlan { plan, violations } =
             decode::validate_ir_request(message, &self.limits).map_err(Refusal::malformed)?;
         if !violations.is_empty() {
@@ -77,12 +93,41 @@ impl PlanDesk {
         let snapshot = Desk::select(&residents, &plan.snapshot)?.map(|snapshot| &**snapshot);
         let validated_at = Timestamp::from_system(SystemTime::now());
         let begin = Instant::now();
-        let validation = ir::validate(snapshot, &plan, validated_at, &self.limits);
+        let validation = match thoroughness {
+            Thoroughness::Brief => ir::validate_briefly(snapshot, &plan, validated_at, &self.limits),
+            Thoroughness::Full => Some(ir::validate(snapshot, &plan, validated_at, &self.limits)),
+        };
+        let Some(validation) = validation else { return Ok(None) };
         let validation_nanos = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
 
-        let ticket = self.recorder.ticket();
+        let (ticket, actor) = (self.recorder.ticket(), actor.clone());
+        let record = Box::new(PlanRecord { ticket, validated_at, validation_nanos, plan, validation, actor });
+        Ok(Some(self.give(record)))
+    }
+
+    /// Records the answer and frames it. One that must be recorded and cannot be is a refusal instead.
+    fn give(&self, record: Box<PlanRecord>) -> Bytes {
+        let (framed, nanos) = (self.frame(&record), record.validation_nanos);
+        // Counted is what becomes of it, which is known at once but where the record may come back.
+        let open = record.requires_audit().then(|| record.validation.clone());
+        if open.is_none() {
+            self.metrics.validated(&record.validation, nanos);
+        }
+        // Where the queue is full and nothing has to be recorded, the ticket is named by a gap record.
+        if let Err(PlanEvent::Validated(mut record)) = self.recorder.record_plan(PlanEvent::Validated(record)) {
+            refuse_unaudited(&mut record.validation);
+            return self.give(record);
+        }
+        if let Some(validation) = open {
+            self.metrics.validated(&validation, nanos);
+        }
+        framed
+    }
+
+    fn frame(&self, record: &PlanRecord) -> Bytes {
+        let PlanRecord { ticket, validated_at, validation_nanos, plan, validation, .. } = record;
         let mut id = uuid::Uuid::encode_buffer();
-        let validation_id = &*ticket.decision_id(validated_at).hyphenated().encode_lower(&mut id);
+        let validation_id = &*ticket.decision_id(*validated_at).hyphenated().encode_lower(&mut id);
         let receipt = self.issuer.as_ref().map(|issuer| {
             let content = ReceiptContent {
                 id: validation_id,
@@ -94,24 +139,45 @@ impl PlanDesk {
                 ir_hash: &validation.ir_hash,
                 snapshot: &validation.snapshot.digest,
             };
-            issuer.sign(&content, validated_at)
+            issuer.sign(&content, *validated_at)
         });
         let answer = PlanAnswer {
-            plan: &plan,
-            validation: &validation,
+            plan,
+            validation,
             validation_id,
             correlation_id: plan.correlation_or(validation_id),
-            validated_at,
+            validated_at: *validated_at,
             receipt: receipt.as_deref().unwrap_or_default(),
-            validation_nanos,
+            validation_nanos: *validation_nanos,
         };
         let mut framed = Vec::new();
         write_frame(&mut framed, |out| validate_ir_response(&mut Writer::new(out), &answer));
-        self.metrics.validated(&validation, validation_nanos);
-        let actor = actor.clone();
-        // Where the ring is full, the ticket is named by a gap record.
-        let record = PlanRecord { ticket, validated_at, validation_nanos, plan, validation, actor };
-        self.recorder.record_plan(PlanEvent::Validated(Box::new(record)));
-        Ok(Bytes::from(framed))
+        Bytes::from(framed)
     }
+}
+
+/// Makes a plan that cannot be audited as it must be into a refused one, as single decisions are denied then.
+fn refuse_unaudited(validation: &mut Validation) {
+    let mut refused = Vec::new();
+    for (index, step) in validation.steps.iter_mut().enumerate().filter(|(_, step)| step.requires_audit) {
+        step.decision = Outcome::Deny;
+        step.reason_code = ReasonCode::AuditUnavailable;
+        step.matched = None;
+        refused.push(Violation {
+            code: ViolationCode::PolicyDenied,
+            severity: ViolationSeverity::Error,
+            step_index: Some(step.index),
+            step_id: step.step_id.clone(),
+            path: format!("steps[{index}].action").into(),
+            message: "the step must be audited, and its record cannot be queued now".to_owned(),
+            help: "nothing is wrong with the plan: send it again later".to_owned(),
+            rule: Text::default(),
+            flow: Vec::new(),
+        });
+    }
+    validation.violations.extend(refused);
+    validation.violations.sort_by_key(|violation| violation.step_index.unwrap_or(u32::MAX));
+    validation.status = ValidationStatus::Reject;
+    validation.requires_approval = false;
+    validation.required_level = None;
 }

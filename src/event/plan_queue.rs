@@ -32,6 +32,11 @@ impl PlanEvent {
         .unwrap_or(u64::MAX)
     }
 
+    /// Whether it must be recorded, or the plan must not run.
+    pub(super) fn requires_audit(&self) -> bool {
+        matches!(self, Self::Validated(record) if record.requires_audit())
+    }
+
     /// Whether nothing is said but that all is well.
     fn is_plain(&self) -> bool {
         match self {
@@ -55,20 +60,20 @@ impl PlanQueue {
         Self { queue: ArrayQueue::new(RECORDS), bytes: AtomicU64::new(0), max_bytes: max_bytes.max(1) }
     }
 
-    /// Queues a record. One eighth is kept for what is not a plain pass.
-    pub(super) fn push(&self, event: PlanEvent) -> Result<(), DropReason> {
+    /// Queues a record, which comes back where there is no room. One eighth is kept for what is not a plain pass.
+    pub(super) fn push(&self, event: PlanEvent) -> Result<(), (DropReason, PlanEvent)> {
         let bytes = event.bytes();
         let share = |whole: u64| if event.is_plain() { whole - whole / 8 } else { whole };
         if self.queue.len() as u64 >= share(RECORDS as u64) {
-            return Err(DropReason::RingFull);
+            return Err((DropReason::RingFull, event));
         }
         if self.bytes.load(Relaxed).saturating_add(bytes) > share(self.max_bytes) {
-            return Err(DropReason::RingBytes);
+            return Err((DropReason::RingBytes, event));
         }
         self.bytes.fetch_add(bytes, AcqRel);
-        self.queue.push((bytes, event)).map_err(|_| {
+        self.queue.push((bytes, event)).map_err(|(bytes, event)| {
             self.bytes.fetch_sub(bytes, AcqRel);
-            DropReason::RingFull
+            (DropReason::RingFull, event)
         })
     }
 

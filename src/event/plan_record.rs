@@ -27,6 +27,12 @@ impl PlanRecord {
         self.validation.status == ValidationStatus::Pass && self.validation.violations.is_empty()
     }
 
+    /// Whether a step carries the audit obligation, so that the plan must not run without this record.
+    #[must_use]
+    pub fn requires_audit(&self) -> bool {
+        self.validation.status != ValidationStatus::Reject && self.validation.steps.iter().any(|step| step.requires_audit)
+    }
+
     /// About how many bytes of memory the record owns.
     #[must_use]
     pub fn approximate_bytes(&self) -> usize {

@@ -239,6 +239,8 @@ pub struct StepValidation {
     pub reason_code: ReasonCode,
     /// Number of the rule that says so, in the label of the snapshot.
     pub matched: Option<u32>,
+    /// Whether they oblige to record it: the plan must not run where that cannot be done.
+    pub requires_audit: bool,
 }
 
 /// The answer to one [`Plan`](super::Plan).

@@ -33,6 +33,8 @@ spec! {
         parameters: Option<BTreeMap<String, LabelsSpec>>,
         /// JSON Pointers to the lists whose length is how many things the action changes at once.
         countPaths: Option<Vec<OneLine>>,
+        /// Whether the lists at `countPaths` count together, as recipients of a mail do; otherwise the longest one counts.
+        countTogether: Option<bool>,
         /// JSON Schema of the parameters. References stay within it.
         paramsSchema: Option<serde_json::Map<String, serde_json::Value>>,
     }
@@ -71,6 +73,7 @@ pub(super) fn decode(
         let paths = unique(field, "JSON Pointers", out);
         paths.into_iter().filter_map(|(text, span)| path(text, span, out)).collect()
     });
+    let count_together = fields.get("countTogether").and_then(|field| field.boolean(out)).unwrap_or_default();
     let schema = fields.get("paramsSchema").and_then(|field| schema(field, out));
     Some(CatalogAction {
         name: name?.into(),
@@ -80,6 +83,7 @@ pub(super) fn decode(
         outputs,
         parameters,
         count_paths: count_paths.unwrap_or_default(),
+        count_together,
         params_schema: schema.as_ref().map(|(json, _)| json.clone()),
         params_check: schema.map(|(_, check)| check),
         span: name_field.map_or_else(|| fields.node().head(), |field| field.node.span),
