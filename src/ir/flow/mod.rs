@@ -6,7 +6,9 @@
 
 mod claim;
 mod date;
+mod handle;
 mod index;
+mod json;
 mod observed;
 mod order;
 mod origin;

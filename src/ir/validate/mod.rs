@@ -10,6 +10,7 @@ mod bulk;
 mod catalog;
 mod graph;
 mod ids;
+mod names;
 mod params;
 mod plan_rules;
 mod policy;
@@ -39,6 +40,9 @@ static NO_SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| Snapshot::build(&Docum
 
 /// What answers say of a snapshot where there is none.
 static NO_LABEL: LazyLock<Arc<SnapshotLabel>> = LazyLock::new(Arc::default);
+
+/// The tier of what may be anything.
+const HIGHEST_TIER: u8 = 3;
 
 /// What all looks at a plan share.
 struct Subject<'a> {
@@ -102,7 +106,10 @@ fn weigh(
     let mut report = Report::default();
     if plan.steps.len() > limits.plan_steps {
         too_many_steps(&mut report, plan.steps.len(), limits.plan_steps, "this server");
-        return (answer(report, label, Vec::new(), Text::default(), 0, governance), false);
+        let mut answer = answer(report, label, Vec::new(), Text::default(), 0, governance);
+        // Nobody looked at the steps: they may be of any tier.
+        answer.risk_tier = HIGHEST_TIER;
+        return (answer, false);
     }
     if let Some(ceiling) = governance.max_steps().filter(|ceiling| exceeds(plan.steps.len(), ceiling.most)) {
         let most = usize::try_from(ceiling.most).unwrap_or_default();
@@ -112,6 +119,7 @@ fn weigh(
     let actions: Vec<_> = plan.steps.iter().map(|step| governance.governed(&step.action)).collect();
     let subject = Subject { plan, governance, actions: &actions, limits, now };
     ids::check(&subject, &mut report);
+    names::check(plan, &mut report);
     catalog::check(&subject, &mut report);
     params::check(&subject, &mut report);
     let total_budget_cents = budget::check(&subject, &mut report);

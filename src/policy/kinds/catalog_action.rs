@@ -10,6 +10,7 @@ use crate::policy::{BadSchema, CatalogAction, LabelledPath, ParamsSchema, PathPa
 use crate::yaml::{Elsewhere, Entry, Field, Kind, Node, spec};
 
 use super::action_catalog::unique;
+use super::schema_keywords;
 
 spec! {
     /// One action that a plan may name.
@@ -74,7 +75,7 @@ pub(super) fn decode(
         paths.into_iter().filter_map(|(text, span)| path(text, span, out)).collect()
     });
     let count_together = fields.get("countTogether").and_then(|field| field.boolean(out)).unwrap_or_default();
-    let schema = fields.get("paramsSchema").and_then(|field| schema(field, out));
+    let schema = fields.get("paramsSchema").and_then(|field| schema(field, name.unwrap_or_default(), out));
     Some(CatalogAction {
         name: name?.into(),
         tier: tier?,
@@ -205,11 +206,14 @@ fn path(text: &str, span: Span, out: &mut Findings) -> Option<PathPattern> {
 
 type Schema = (Arc<serde_json::Value>, Arc<ParamsSchema>);
 
-fn schema(field: Field<'_>, out: &mut Findings) -> Option<Schema> {
+fn schema(field: Field<'_>, action: &str, out: &mut Findings) -> Option<Schema> {
     field.entries(out)?;
     let json = json_of(field.node);
     match ParamsSchema::compile(&json) {
-        Ok(check) => Some((Arc::new(json), Arc::new(check))),
+        Ok(check) => {
+            schema_keywords::unknown(field.node, action, out);
+            Some((Arc::new(json), Arc::new(check)))
+        }
         Err(problems) => {
             out.extend(problems.into_iter().map(|problem| schema_finding(field, problem)));
             None

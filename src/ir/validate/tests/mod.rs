@@ -231,6 +231,7 @@ fn too_many_steps_are_refused_before_anything_else() {
     let answer = validated(&many);
     assert_eq!(codes(&answer), [(ViolationCode::TooManySteps, "steps")]);
     assert!(answer.steps.is_empty() && answer.ir_hash.is_empty());
+    assert_eq!(answer.risk_tier, 3, "of what was not looked at");
     let more_than_policy = plan((0..201).map(|number| search(&number.to_string())).collect());
     let answer = validated(&more_than_policy);
     assert_eq!(codes(&answer), [(ViolationCode::TooManySteps, "steps")]);
