@@ -18,10 +18,7 @@ use super::message::OneMessage;
 use super::refusal::Refusal;
 use crate::event::{PlanEvent, PlanRecord, Recorder};
 use crate::ir;
-use crate::model::{
-    Limits, Outcome, ReasonCode, Text, Timestamp, Validation, ValidationStatus, Violation, ViolationCode,
-    ViolationSeverity,
-};
+use crate::model::{Limits, Text, Timestamp};
 use crate::receipt::{Issuer, ReceiptContent};
 use crate::snapshot::Holder;
 use crate::telemetry::PlanMetrics;
@@ -115,7 +112,7 @@ impl PlanDesk {
         }
         // Where the queue is full and nothing has to be recorded, the ticket is named by a gap record.
         if let Err(PlanEvent::Validated(mut record)) = self.recorder.record_plan(PlanEvent::Validated(record)) {
-            refuse_unaudited(&mut record.validation);
+            record.validation.refuse_unrecorded();
             return self.give(record);
         }
         if let Some(validation) = open {
@@ -154,30 +151,4 @@ impl PlanDesk {
         write_frame(&mut framed, |out| validate_ir_response(&mut Writer::new(out), &answer));
         Bytes::from(framed)
     }
-}
-
-/// Makes a plan that cannot be audited as it must be into a refused one, as single decisions are denied then.
-fn refuse_unaudited(validation: &mut Validation) {
-    let mut refused = Vec::new();
-    for (index, step) in validation.steps.iter_mut().enumerate().filter(|(_, step)| step.requires_audit) {
-        step.decision = Outcome::Deny;
-        step.reason_code = ReasonCode::AuditUnavailable;
-        step.matched = None;
-        refused.push(Violation {
-            code: ViolationCode::PolicyDenied,
-            severity: ViolationSeverity::Error,
-            step_index: Some(step.index),
-            step_id: step.step_id.clone(),
-            path: format!("steps[{index}].action").into(),
-            message: "the step must be audited, and its record cannot be queued now".to_owned(),
-            help: "nothing is wrong with the plan: send it again later".to_owned(),
-            rule: Text::default(),
-            flow: Vec::new(),
-        });
-    }
-    validation.violations.extend(refused);
-    validation.violations.sort_by_key(|violation| violation.step_index.unwrap_or(u32::MAX));
-    validation.status = ValidationStatus::Reject;
-    validation.requires_approval = false;
-    validation.required_level = None;
 }

@@ -353,7 +353,7 @@ async fn a_plan_that_must_be_audited_and_cannot_be_recorded_is_rejected() {
         rejected += 1;
         assert_eq!((answer.status(), receipt.authorises()), (ValidationStatus::Reject, false));
         let [violation] = &answer.violations[..] else { panic!("{answer:#?}") };
-        assert_eq!((violation.code(), violation.step_index), (ViolationCode::PolicyDenied, Some(1)));
+        assert_eq!((violation.code(), violation.step_index), (ViolationCode::AuditUnavailable, None));
         let reasons: Vec<ReasonCode> = answer.steps.iter().map(|step| step.reason_code()).collect();
         assert_eq!(reasons, [ReasonCode::Default, ReasonCode::AuditUnavailable]);
         assert_eq!(answer.steps[1].decision(), Decision::Deny);
