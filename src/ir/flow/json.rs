@@ -82,7 +82,7 @@ impl<'de> Visitor<'de> for OfUnique {
         while let Some(Unique(item)) = seq.next_element()? {
             items.push(item);
         }
-        Ok(Value::List(items))
+        Ok(Value::List(items.into()))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
