@@ -4,6 +4,7 @@
 //! to be costly, on the compute pool, with the snapshot that is live (or pinned) when their turn comes. A plan is validated
 //! against one snapshot as a whole.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -16,7 +17,7 @@ use super::encode::{PlanAnswer, Writer, validate_ir_response};
 use super::frame::write_frame;
 use super::message::OneMessage;
 use super::refusal::Refusal;
-use crate::event::{PlanEvent, PlanRecord, Recorder};
+use crate::event::{Pending, PlanEvent, PlanRecord, Recorder};
 use crate::ir;
 use crate::model::{Limits, Text, Timestamp};
 use crate::receipt::{Issuer, ReceiptContent};
@@ -34,6 +35,9 @@ enum Thoroughness {
     /// To the end.
     Full,
 }
+
+/// A framed answer, and the record that it has to wait for.
+type Given = (Bytes, Option<Pending<PlanEvent>>);
 
 /// What is needed to validate plans, on any thread. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -65,22 +69,36 @@ impl PlanDesk {
         actor: Text,
     ) -> Result<Bytes, Refusal> {
         let bytes = (&mut message).await?;
-        if bytes.len() <= INLINE_BYTES
-            && let Some(answer) = self.answer(&bytes, &actor, Thoroughness::Brief)?
-        {
-            return Ok(answer);
-        }
-        let claim = message.take_claim();
-        let compute = self.compute.clone();
-        let work = move || {
-            let _held = claim;
-            self.answer(&bytes, &actor, Thoroughness::Full)?.ok_or_else(Refusal::internal)
+        let brief = match bytes.len() {
+            ..=INLINE_BYTES => self.answer(&bytes, &actor, Thoroughness::Brief)?,
+            _ => None,
         };
-        compute.run(deadline, work).await
+        let (framed, pending) = if let Some(answer) = brief {
+            answer
+        } else {
+            let claim = message.take_claim();
+            let desk = self.clone();
+            let work = move || {
+                let _held = claim;
+                desk.answer(&bytes, &actor, Thoroughness::Full)?.ok_or_else(Refusal::internal)
+            };
+            self.compute.run(deadline, work).await?
+        };
+        let Some(pending) = pending else { return Ok(framed) };
+        let holds = is_durable(&pending, &self.recorder).await;
+        let PlanEvent::Validated(record) = pending.record() else { return Ok(framed) };
+        if holds {
+            self.metrics.validated(&record.validation, record.validation_nanos);
+            return Ok(framed);
+        }
+        let mut record = record.clone();
+        record.refuse_unrecorded();
+        self.metrics.validated(&record.validation, record.validation_nanos);
+        Ok(self.write(&record))
     }
 
-    /// The framed answer; `None` where it takes longer than a data-plane worker may.
-    fn answer(&self, message: &[u8], actor: &Text, thoroughness: Thoroughness) -> Result<Option<Bytes>, Refusal> {
+    /// The framed answer, and the record that it has to wait for; `None` where it takes longer than a data-plane worker may.
+    fn answer(&self, message: &[u8], actor: &Text, thoroughness: Thoroughness) -> Result<Option<Given>, Refusal> {
         let DecodedPlan { plan, violations } =
             decode::validate_ir_request(message, &self.limits).map_err(Refusal::malformed)?;
         if !violations.is_empty() {
@@ -99,29 +117,40 @@ impl PlanDesk {
 
         let (ticket, actor) = (self.recorder.ticket(), actor.clone());
         let record = Box::new(PlanRecord { ticket, validated_at, validation_nanos, plan, validation, actor });
-        Ok(Some(self.give(record)))
+        self.give(record).map(Some)
     }
 
-    /// Records the answer and frames it. One that must be recorded and cannot be is a refusal instead.
-    fn give(&self, record: Box<PlanRecord>) -> Bytes {
-        let (framed, nanos) = (self.frame(&record), record.validation_nanos);
-        // Counted is what becomes of it, which is known at once but where the record may come back.
-        let open = record.requires_audit().then(|| record.validation.clone());
-        if open.is_none() {
+    /// Frames the answer and records it. One that must be recorded and cannot be is a refusal instead.
+    fn give(&self, record: Box<PlanRecord>) -> Result<Given, Refusal> {
+        let (framed, nanos) = (self.write(&record), record.validation_nanos);
+        // Counted is what becomes of it. What waits for its record is counted then; of what must be recorded, it shows below.
+        let waits = self.recorder.patience().is_some();
+        let open = (!waits && record.requires_audit()).then(|| record.validation.clone());
+        if !waits && open.is_none() {
             self.metrics.validated(&record.validation, nanos);
         }
         // Where the queue is full and nothing has to be recorded, the ticket is named by a gap record.
-        if let Err(PlanEvent::Validated(mut record)) = self.recorder.record_plan(PlanEvent::Validated(record)) {
-            record.validation.refuse_unrecorded();
-            return self.give(record);
+        match self.recorder.submit_plan(PlanEvent::Validated(record)) {
+            Ok(pending) => {
+                if let Some(validation) = open {
+                    self.metrics.validated(&validation, nanos);
+                }
+                Ok((framed, pending))
+            }
+            Err(mut refused) => {
+                refused.refuse_unrecorded();
+                let PlanEvent::Validated(record) = &refused else { return Err(Refusal::internal()) };
+                self.metrics.validated(&record.validation, nanos);
+                let framed = self.write(record);
+                // A refusal carries no obligation: it never comes back.
+                drop(self.recorder.record_plan(refused));
+                Ok((framed, None))
+            }
         }
-        if let Some(validation) = open {
-            self.metrics.validated(&validation, nanos);
-        }
-        framed
     }
 
-    fn frame(&self, record: &PlanRecord) -> Bytes {
+    /// The answer that `record` is of, framed, with a receipt where the server signs any.
+    fn write(&self, record: &PlanRecord) -> Bytes {
         let PlanRecord { ticket, validated_at, validation_nanos, plan, validation, .. } = record;
         let mut id = uuid::Uuid::encode_buffer();
         let validation_id = &*ticket.decision_id(*validated_at).hyphenated().encode_lower(&mut id);
@@ -151,4 +180,13 @@ impl PlanDesk {
         write_frame(&mut framed, |out| validate_ir_response(&mut Writer::new(out), &answer));
         Bytes::from(framed)
     }
+}
+
+/// Waits, in the mode `guaranteed`, until the record of a plan is durable; `false` where it is not in time.
+pub async fn is_durable(pending: &Pending<PlanEvent>, recorder: &Recorder) -> bool {
+    if let Some(patience) = recorder.patience() {
+        // Whether it came in time is asked below.
+        let _ = tokio::time::timeout(patience, poll_fn(|context| pending.poll_settled(context))).await;
+    }
+    pending.holds()
 }

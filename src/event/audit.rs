@@ -393,7 +393,8 @@ impl Auditor<'_> {
             let entry = entry.map_err(failed)?;
             let path = entry.path();
             let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-            if !(is_file && (segment::first_of(&path).is_some() || KEPT.iter().any(|kept| entry.file_name() == *kept))) {
+            if !(is_file && (segment::first_of(&path).is_some() || KEPT.iter().any(|kept| entry.file_name() == *kept)))
+            {
                 let name = name(&path).escape_default().to_string();
                 self.report.notes.push(format!("`{name}` is no file of the journal: someone else put it there"));
             }

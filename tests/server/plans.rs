@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use lictor::api::proto::v1::decision_service_client::DecisionServiceClient;
-use lictor::api::proto::v1::{
-    Decision, ReasonCode, Step, Subject, ValidateIrRequest, ValidationStatus, ViolationCode,
-};
+use lictor::api::proto::v1::{Decision, ReasonCode, Step, Subject, ValidateIrRequest, ValidationStatus, ViolationCode};
 use lictor::model::Layer;
 use lictor::policy::{self, SourceText};
 use lictor::snapshot::Snapshot;

@@ -217,7 +217,9 @@ impl Audit<'_, '_> {
                     self.deviate(DeviationKind::DependencyNotRun, &steps.ids[step], turn, message);
                 }
                 // A sequence has an order of its own.
-                Fate { done: Some(done), .. } if steps.plan.ordering == Ordering::Dag && !self.is_before(done, turn) => {
+                Fate { done: Some(done), .. }
+                    if steps.plan.ordering == Ordering::Dag && !self.is_before(done, turn) =>
+                {
                     self.out_of_order(step, turn, format!("it ran before {id:?}, which it {verb}, was done"));
                 }
                 Fate { .. } => {}

@@ -193,9 +193,10 @@ fn sequence(steps: &Steps<'_>, nodes: &[DagNode], numbered: bool, called: bool, 
             kind: DeviationKind::OrderUnknown,
             step_id: Text::default(),
             execution_seq: None,
-            message: "nothing says in which order the nodes run; number them with `seq`, let each wait for the one before \
+            message:
+                "nothing says in which order the nodes run; number them with `seq`, let each wait for the one before \
                       it in `depends_on`, or send the executions too"
-                .to_owned(),
+                    .to_owned(),
         });
     }
     found.reordered.extend(moved.into_iter().map(|i| known[i].1.clone()));

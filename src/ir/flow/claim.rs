@@ -180,7 +180,8 @@ impl<'l, 'v> Argument<'l, 'v> {
         for quote in held {
             covered.extend(occurrences(quote, &self.text));
         }
-        let is_covered = |part: &Range<usize>| covered.iter().any(|held| held.start <= part.start && part.end <= held.end);
+        let is_covered =
+            |part: &Range<usize>| covered.iter().any(|held| held.start <= part.start && part.end <= held.end);
         let unsaid = |part: &Range<usize>| !evidence.said.holds(&self.text[part.clone()], &evidence.work);
         handles(&self.text).iter().any(|part| !is_covered(part) && unsaid(part))
     }

@@ -78,7 +78,8 @@ fn is_handle(word: &str) -> bool {
     let mut text = String::with_capacity(word.len());
     text.extend(word.chars().map(narrow));
     let chars: Vec<char> = text.chars().collect();
-    let dotted = chars.windows(3).any(|three| three[1] == '.' && three[0].is_alphanumeric() && three[2].is_alphabetic());
+    let dotted =
+        chars.windows(3).any(|three| three[1] == '.' && three[0].is_alphanumeric() && three[2].is_alphabetic());
     let digits = chars.iter().filter(|c| c.is_numeric()).count();
     let token = digits > 0
         && chars.len() >= LONG_TOKEN
@@ -96,7 +97,8 @@ fn is_encoded(piece: &str) -> bool {
     let percent = (0..bytes.len()).any(|i| bytes[i] == b'%' && hex(bytes.get(i + 1)) && hex(bytes.get(i + 2)));
     // The semicolon that ends an entity has parted the pieces.
     let entity = piece.rsplit_once('&').is_some_and(|(_, name)| {
-        let number = name.strip_prefix('#').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_hexdigit() || c == 'x'));
+        let number =
+            name.strip_prefix('#').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_hexdigit() || c == 'x'));
         let is_name = name.len() >= 2 && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
         number || (is_name && !HARMLESS_ENTITIES.contains(&name))
     });

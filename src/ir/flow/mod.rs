@@ -45,12 +45,7 @@ pub(crate) struct FlowFindings {
 
 /// Checks the data flow of `plan`. `actions` holds the catalogue's entry of each step's action, `None` for one that no
 /// catalogue lists. Texts are compared as far as `work` goes, [`FULL_WORK`] for an answer that counts.
-pub(crate) fn check(
-    plan: &Plan,
-    actions: &[Option<&CatalogAction>],
-    rules: &[FlowRule],
-    work: u64,
-) -> FlowFindings {
+pub(crate) fn check(plan: &Plan, actions: &[Option<&CatalogAction>], rules: &[FlowRule], work: u64) -> FlowFindings {
     let mut findings = FlowFindings::default();
     let labels = distinct(rules.iter().map(|rule| &rule.from));
     if !may_flow(actions, rules, &labels) || actions.len() != plan.steps.len() {

@@ -21,7 +21,8 @@ pub(super) fn tier(
 ) -> u8 {
     let Some(size) = action.and_then(|action| Size::of(step, action.entry())) else { return 0 };
     let judged = subject.governance.bulk().iter().filter_map(|rule| size.judge(rule));
-    let Some(reason) = judged.reduce(|a, b| if b.tier > a.tier { b } else { a }).filter(|reason| reason.tier > 0) else {
+    let Some(reason) = judged.reduce(|a, b| if b.tier > a.tier { b } else { a }).filter(|reason| reason.tier > 0)
+    else {
         return 0;
     };
     let tier = reason.tier;
@@ -60,7 +61,8 @@ impl<'a> Size<'a> {
                 known = known.max(below.parse::<u64>().map_or(0, |index| index.saturating_add(1)));
                 continue;
             }
-            let bounded = schema.and_then(|schema| most_entries(schema, schema, &bound.to(path), &mut { MAX_SCHEMA_PARTS }));
+            let bounded =
+                schema.and_then(|schema| most_entries(schema, schema, &bound.to(path), &mut { MAX_SCHEMA_PARTS }));
             if bounded != Some(0) {
                 open = Some(bound.pointer);
             }
@@ -90,7 +92,8 @@ impl<'a> Size<'a> {
             (rule.tier, format!("the {which} `{lists}` {have} {known} entries, more than {above}"))
         } else if let Some(open) = self.open.filter(|_| self.most.is_none_or(|most| most > above)) {
             let open = super::ids::shown(open);
-            let message = format!("`{open}` is bound to another step's output, which may hold more than {above} entries");
+            let message =
+                format!("`{open}` is bound to another step's output, which may hold more than {above} entries");
             (rule.unknown_tier, message)
         } else {
             return None;
@@ -134,8 +137,7 @@ fn most_entries(root: &Json, schema: &Json, path: &[Option<&str>], left: &mut us
     let target = schema.get("$ref").and_then(Json::as_str).and_then(|target| target.strip_prefix('#'));
     let target = target.and_then(|pointer| root.pointer(pointer));
     let all = schema.get("allOf").and_then(Json::as_array).into_iter().flatten();
-    let mut limits: Vec<u64> =
-        all.chain(target).filter_map(|schema| most_entries(root, schema, path, left)).collect();
+    let mut limits: Vec<u64> = all.chain(target).filter_map(|schema| most_entries(root, schema, path, left)).collect();
     for word in ["anyOf", "oneOf"] {
         let members = schema.get(word).and_then(Json::as_array).into_iter().flatten();
         let each: Option<Vec<u64>> = members.map(|schema| most_entries(root, schema, path, left)).collect();

@@ -143,7 +143,8 @@ fn weigh(
     for (step, hash) in steps.iter_mut().zip(step_hashes) {
         step.step_hash = hash;
     }
-    let cut_short = (out_of_budget && effort.conditions < cost) || (flow_cut_short && effort.comparing < flow::FULL_WORK);
+    let cut_short =
+        (out_of_budget && effort.conditions < cost) || (flow_cut_short && effort.comparing < flow::FULL_WORK);
     (answer(report, label, steps, ir_hash, total_budget_cents, governance), cut_short)
 }
 

@@ -51,7 +51,10 @@ fn observations(plan: &Plan, report: &mut Report) {
         };
         let near = (number < MAX_SUGGESTIONS).then(|| did_you_mean(id, ids.iter().copied())).flatten();
         let help = near.map_or_else(
-            || "send the plan with all its steps, also those that ran already, and write the `step_id` of one".to_owned(),
+            || {
+                "send the plan with all its steps, also those that ran already, and write the `step_id` of one"
+                    .to_owned()
+            },
             |near| format!("did you mean `{near}`?"),
         );
         report.plan(ViolationCode::UnknownDependency, &format!("observations[{index}].step_id"), message, help);

@@ -106,7 +106,8 @@ pub(super) fn unknown(schema: &Node, action: &str, out: &mut Findings) {
 }
 
 fn report(keyword: &str, action: &str, at: Span, out: &mut Findings) {
-    let message = format!("`{keyword}` in the schema of `{action}` is no keyword of JSON Schema, so that it asks for nothing");
+    let message =
+        format!("`{keyword}` in the schema of `{action}` is no keyword of JSON Schema, so that it asks for nothing");
     let finding = Finding::warning("unknown-keyword", message).at(at);
     out.push(match did_you_mean(keyword, KEYWORDS.iter().map(|(known, _)| *known)) {
         Some(near) => finding.label(format!("did you mean `{near}`?")),

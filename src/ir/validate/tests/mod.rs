@@ -261,8 +261,7 @@ spec:
     let snapshot = snapshot(&[(Layer::Organisation, GOVERNANCE), (Layer::Tenant, PAIRS)]);
     let plan_of = |count: u32| plan((0..count).map(|number| search(&number.to_string())).collect());
     let limits = Limits::default();
-    let briefly =
-        |count, limits| validate_briefly(Some(&snapshot), &plan_of(count), Timestamp::default(), limits);
+    let briefly = |count, limits| validate_briefly(Some(&snapshot), &plan_of(count), Timestamp::default(), limits);
     let (few, many) = (validate(Some(&snapshot), &plan_of(3), Timestamp::default(), &limits), plan_of(150));
     assert_eq!(briefly(3, &limits).map(|answer| answer.status), Some(few.status));
     assert!(briefly(150, &limits).is_none());

@@ -87,7 +87,8 @@ fn what_cannot_be_an_action_is_reported() {
         assert!(imported.findings.has_errors(), "{answer}");
     }
     // With its name and place, and the others go on without it.
-    let answer = r#"[{"name": "a", "inputSchema": {}}, {"name": "b", "inputSchema": {"properties": {"c": {"type": 7}}}}]"#;
+    let answer =
+        r#"[{"name": "a", "inputSchema": {}}, {"name": "b", "inputSchema": {"properties": {"c": {"type": 7}}}}]"#;
     let imported = import_mcp(answer, "mcp", None);
     let message = &imported.findings.iter().next().unwrap().message;
     assert!(message.starts_with("the tool `b` (`tools[1]`): `inputSchema/properties/c/type`"), "{message}");
