@@ -88,8 +88,8 @@ struct Effort {
 
 impl Effort {
     const FULL: Self = Self { conditions: u64::MAX, comparing: flow::FULL_WORK };
-    /// About as long as a few decisions. Ordinary plans take a tenth of it.
-    const BRIEF: Self = Self { conditions: 50_000, comparing: 50_000 };
+    /// Less than half a millisecond each. Ordinary plans take a tenth of it.
+    const BRIEF: Self = Self { conditions: 20_000, comparing: 50_000 };
 }
 
 /// The validation, and whether it would be another one with more effort.
