@@ -43,6 +43,8 @@ pub(super) fn handles(text: &str) -> Vec<Range<usize>> {
 #[derive(Default)]
 struct Parted {
     digits: usize,
+    /// Whether letters stand between, as those of a bank do.
+    letters: bool,
     range: Range<usize>,
 }
 
@@ -50,12 +52,13 @@ impl Parted {
     /// Goes on with a word; gives the number that ends with it or before it.
     fn add(&mut self, word: &str, range: Range<usize>, joined: bool) -> Option<Range<usize>> {
         let digits = word.chars().filter(|c| c.is_numeric()).count();
-        let is_part = digits > 0 && !is_moment(word);
-        // Between the digits of an account stand a few letters.
-        let is_between = self.digits > 0 && word.len() <= 4;
+        // Of `q3` the digit is no part of anything.
+        let is_part = digits > usize::from(digits < word.chars().count()) && !is_moment(word);
+        let is_between = self.digits > 0 && !self.letters && word.len() <= 4;
         if !is_part && !is_between {
             return self.end();
         }
+        self.letters |= !is_part && !word.is_empty();
         if self.digits == 0 {
             self.range.start = range.start;
         }
@@ -180,7 +183,8 @@ mod tests {
             "on 2024-05-26 19:00 for 2 hours in room 12",
             "100, 200, 300, 400",
             "a = b",
-            "q1 2024 and q2 2024",
+            "q1 2024 and q2 2024 and q3 2024",
+            "2024 and 2025 and 2026",
         ] {
             assert!(handles(text).is_empty(), "{text}: {:?}", handles(text));
         }
