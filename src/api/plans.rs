@@ -18,8 +18,9 @@ use super::frame::write_frame;
 use super::message::OneMessage;
 use super::refusal::Refusal;
 use crate::event::{Pending, PlanEvent, PlanRecord, Recorder};
+use crate::identity::{Caller, Identity};
 use crate::ir;
-use crate::model::{Limits, Text, Timestamp};
+use crate::model::{Limits, Timestamp};
 use crate::receipt::{Issuer, ReceiptContent};
 use crate::snapshot::Holder;
 use crate::telemetry::PlanMetrics;
@@ -54,6 +55,8 @@ pub struct PlanDesk {
     pub compute: Compute,
     /// Signs receipts; without it answers have none.
     pub issuer: Option<Arc<Issuer>>,
+    /// Decides who may pin a snapshot.
+    pub identity: Arc<Identity>,
 }
 
 impl PlanDesk {
@@ -66,11 +69,11 @@ impl PlanDesk {
         self,
         mut message: OneMessage,
         deadline: Option<Instant>,
-        actor: Text,
+        caller: Arc<Caller>,
     ) -> Result<Bytes, Refusal> {
         let bytes = (&mut message).await?;
         let brief = match bytes.len() {
-            ..=INLINE_BYTES => self.answer(&bytes, &actor, Thoroughness::Brief)?,
+            ..=INLINE_BYTES => self.answer(&bytes, &caller, Thoroughness::Brief)?,
             _ => None,
         };
         let (framed, pending) = if let Some(answer) = brief {
@@ -80,7 +83,7 @@ impl PlanDesk {
             let desk = self.clone();
             let work = move || {
                 let _held = claim;
-                desk.answer(&bytes, &actor, Thoroughness::Full)?.ok_or_else(Refusal::internal)
+                desk.answer(&bytes, &caller, Thoroughness::Full)?.ok_or_else(Refusal::internal)
             };
             self.compute.run(deadline, work).await?
         };
@@ -98,7 +101,7 @@ impl PlanDesk {
     }
 
     /// The framed answer, and the record that it has to wait for; `None` where it takes longer than a data-plane worker may.
-    fn answer(&self, message: &[u8], actor: &Text, thoroughness: Thoroughness) -> Result<Option<Given>, Refusal> {
+    fn answer(&self, message: &[u8], caller: &Caller, thoroughness: Thoroughness) -> Result<Option<Given>, Refusal> {
         let DecodedPlan { plan, violations } =
             decode::validate_ir_request(message, &self.limits).map_err(Refusal::malformed)?;
         if !violations.is_empty() {
@@ -106,6 +109,10 @@ impl PlanDesk {
         }
         let residents = self.holder.load();
         let snapshot = Desk::select(&residents, &plan.snapshot)?.map(|snapshot| &**snapshot);
+        caller.may_ask(&plan.tenant_id, &plan.subject).map_err(Refusal::denied)?;
+        if !plan.snapshot.is_empty() {
+            self.identity.may_pin(caller, &plan.tenant_id).map_err(Refusal::denied)?;
+        }
         let validated_at = Timestamp::from_system(SystemTime::now());
         let begin = Instant::now();
         let validation = match thoroughness {
@@ -115,7 +122,7 @@ impl PlanDesk {
         let Some(validation) = validation else { return Ok(None) };
         let validation_nanos = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
 
-        let (ticket, actor) = (self.recorder.ticket(), actor.clone());
+        let (ticket, actor) = (self.recorder.ticket(), caller.principal.clone());
         let record = Box::new(PlanRecord { ticket, validated_at, validation_nanos, plan, validation, actor });
         self.give(record).map(Some)
     }
