@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::connection::Connection;
 use super::decode::{self, Decoded};
 use super::desk::Desk;
+use super::ease::ease;
 use super::encode::{Writer, snapshot_ref};
 use super::frame::write_frame;
 use super::refusal::Refusal;
@@ -42,6 +43,7 @@ pub async fn answer_batch(
     let mut room = connection.worker().unsent.room();
     let mut turn = Instant::now();
     let mut unconfirmed = Unconfirmed::default();
+    ease(&desk.recorder).await;
     for item in batch.items {
         let start = content.len();
         let mut pending = None;

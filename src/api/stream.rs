@@ -18,6 +18,7 @@ use super::compute::BytesPermit;
 use super::connection::Connection;
 use super::decode;
 use super::drain::Drained;
+use super::ease::ease;
 use super::encode::Writer;
 use super::frame::{Frames, Next, write_frame};
 use super::message::UNCLAIMED_BYTES;
@@ -39,6 +40,8 @@ pub struct DecisionStream {
     unconfirmed: Unconfirmed,
     /// Answers on their way to be on record; nothing is read meanwhile.
     settling: Option<Settling>,
+    /// Set while the journal is waited for.
+    easing: Option<Easing>,
     deadline: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     /// Until when the rest of a message that has begun must have arrived, and the memory that it needs.
@@ -47,6 +50,15 @@ pub struct DecisionStream {
     drained: Drained,
     state: State,
     _permit: Permit,
+}
+
+/// Waits for the journal.
+struct Easing(Pin<Box<dyn Future<Output = ()>>>);
+
+impl std::fmt::Debug for Easing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Easing")
+    }
 }
 
 #[derive(Debug)]
@@ -70,6 +82,7 @@ impl DecisionStream {
             answers: Vec::new(),
             unconfirmed: Unconfirmed::default(),
             settling: None,
+            easing: None,
             deadline,
             timer,
             patience: None,
@@ -111,6 +124,9 @@ impl DecisionStream {
                 self.state = State::Ending(Err(Refusal::deadline_exceeded()));
                 continue;
             }
+            if self.answers.is_empty() {
+                ready!(self.poll_ease(cx));
+            }
             if self.answer_arrived()
                 && let Some(frame) = ready!(self.poll_chunk(cx))
             {
@@ -142,6 +158,22 @@ impl DecisionStream {
                 },
             }
         }
+    }
+
+    /// Ready where the journal keeps up, or has been waited for long enough.
+    fn poll_ease(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.easing.is_none() {
+            if !self.connection.worker().desk.recorder.is_crowded() {
+                return Poll::Ready(());
+            }
+            let connection = self.connection.clone();
+            self.easing = Some(Easing(Box::pin(async move { ease(&connection.worker().desk.recorder).await })));
+        }
+        if let Some(easing) = &mut self.easing {
+            ready!(easing.0.as_mut().poll(cx));
+        }
+        self.easing = None;
+        Poll::Ready(())
     }
 
     /// Answers what has arrived. Gives `true` where there is enough to send and may be more to answer.
