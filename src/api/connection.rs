@@ -38,7 +38,9 @@ const CONNECTION_WINDOW: u32 = 64 * 1_024 * 1_024;
 const TURN: Duration = Duration::from_micros(200);
 /// Bytes that are read in a turn before anybody looks at the clock: about what 20 calls bring.
 const UNTIMED_BYTES: usize = 4 * 1_024;
-/// Bytes that are read at a time from a connection whose turns last too long.
+/// Bytes in a turn that is not dear: what takes so long is to copy them.
+const CHEAP_BYTES: usize = 64 * 1_024;
+/// Bytes that are read at a time from a connection whose turns are dear.
 const DEAR_BYTES: usize = 1_024;
 /// Bytes that may wait to be sent on one call.
 const SEND_BUFFER: usize = 128 * 1_024;
@@ -225,9 +227,10 @@ struct Turn {
     began: Option<Instant>,
     /// What had been received by then.
     received: usize,
-    /// Whether this one lasted too long, or else the one before.
+    /// Whether the one before was ended although it had brought little.
     is_dear: bool,
-    was_ended: bool,
+    /// Whether this one was.
+    was_dear: bool,
 }
 
 impl Turn {
@@ -236,12 +239,13 @@ impl Turn {
         let now = timer::held();
         if self.began != now {
             (self.began, self.received) = (now, received);
-            self.is_dear = std::mem::take(&mut self.was_ended);
+            self.is_dear = std::mem::take(&mut self.was_dear);
             return false;
         }
-        let is_long = self.is_dear || received.saturating_sub(self.received) >= UNTIMED_BYTES;
-        self.was_ended = is_long && now.is_some_and(|began| began.elapsed() >= TURN);
-        self.was_ended
+        let read = received.saturating_sub(self.received);
+        let is_over = (self.is_dear || read >= UNTIMED_BYTES) && now.is_some_and(|began| began.elapsed() >= TURN);
+        self.was_dear = is_over && read < CHEAP_BYTES;
+        is_over
     }
 }
 
