@@ -3,10 +3,12 @@
 //! Nothing here reads a clock, a file or a socket, and nothing here knows how a policy is written or how a message
 //! travels. Every other room may use these types; they use none.
 
+mod actor;
 mod attributes;
 mod dag_verification;
 mod decision;
 mod explanation;
+mod level;
 mod limits;
 mod plan;
 mod request;
@@ -16,10 +18,12 @@ mod ticket;
 mod timestamp;
 mod validation;
 
+pub use actor::{ANONYMOUS, DEV_PREFIX, is_asserted};
 pub use attributes::{Attributes, NotAnAttribute, Value};
 pub use dag_verification::{BoundTo, Compared, DagVerification, Deviation, DeviationKind, HashMismatch, MalformedNode};
 pub use decision::{Decision, Effect, Outcome, ReasonCode, Warning};
 pub use explanation::{ExplainedValue, Explanation, RuleExplanation, RuleOutcome};
+pub use level::{LEVEL_NAMES, level_of};
 pub use limits::Limits;
 pub use plan::{DagNode, Execution, ExecutionOutcome, Input, Observation, Ordering, Origin, Plan, Step};
 pub use request::{Action, Request, Resource, Subject, default_tenant};

@@ -18,6 +18,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use decode::{PatternText, patterns};
 pub use document::{
     CanonicalDocument, DocumentSet, Expectation, PlanExpectation, Policy, PolicySet, Question, Rule, Target, TestCase,
     Tests,

@@ -18,8 +18,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("state_dir", &[]),
     ("receipt", &["state_dir", "model"]),
     ("reload", &["policy", "snapshot", "event", "state_dir", "diag", "model"]),
-    ("api", &["ir", "receipt", "decide", "snapshot", "event", "reload", "policy", "model"]),
-    ("config", &["model", "diag", "yaml"]),
+    ("identity", &["decide", "snapshot", "policy", "model"]),
+    ("api", &["identity", "ir", "receipt", "decide", "snapshot", "event", "reload", "policy", "model"]),
+    ("config", &["model", "diag", "yaml", "policy"]),
     ("telemetry", &["model"]),
 ];
 
