@@ -25,6 +25,7 @@ pub fn issuer(receipts: Receipts, state_dir: &StateDir) -> Result<Arc<Issuer>, K
         key: receipts.key,
         previous_keys: receipts.previous_keys,
         directory: state_dir.keys(),
+        noted: Some(state_dir.path().join("receipt-keys")),
     };
     let issuer = Issuer::new(options, now())?;
     tracing::info!(key = issuer.key_id(), "receipts are signed");
