@@ -173,10 +173,10 @@ impl DecisionStream {
     /// Ready where the journal keeps up, or has been waited for long enough.
     fn poll_ease(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.easing.is_none() {
-            if !self.connection.worker().desk.recorder.is_crowded() {
+            if !self.context.worker().desk.recorder.is_crowded() {
                 return Poll::Ready(());
             }
-            let connection = self.connection.clone();
+            let connection = self.context.connection().clone();
             self.easing = Some(Easing(Box::pin(async move { ease(&connection.worker().desk.recorder).await })));
         }
         if let Some(easing) = &mut self.easing {
