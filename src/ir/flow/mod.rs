@@ -6,7 +6,9 @@
 
 mod claim;
 mod date;
+mod handle;
 mod index;
+mod json;
 mod observed;
 mod order;
 mod origin;
@@ -25,6 +27,7 @@ use smallvec::SmallVec;
 use crate::model::{Plan, Text, Violation, same_text};
 use crate::policy::{CatalogAction, FlowRule, PathPattern};
 
+pub(crate) use index::FULL_WORK;
 use order::Order;
 use origin::{Evidence, Leaf, Origins, Taken};
 use report::{Offence, Reporter};
@@ -38,18 +41,20 @@ pub(crate) struct FlowFindings {
     pub(crate) violations: Vec<Violation>,
     /// The highest level of approver that a violated rule asks for.
     pub(crate) required_level: Option<u8>,
+    /// Whether comparing took more work than it may: what was not compared counts as not found.
+    pub(crate) cut_short: bool,
 }
 
 /// Checks the data flow of `plan`. `actions` holds the catalogue's entry of each step's action, `None` for one that no
-/// catalogue lists.
-pub(crate) fn check(plan: &Plan, actions: &[Option<&CatalogAction>], rules: &[FlowRule]) -> FlowFindings {
+/// catalogue lists. Texts are compared as far as `work` goes, [`FULL_WORK`] for an answer that counts.
+pub(crate) fn check(plan: &Plan, actions: &[Option<&CatalogAction>], rules: &[FlowRule], work: u64) -> FlowFindings {
     let mut findings = FlowFindings::default();
     let labels = distinct(rules.iter().map(|rule| &rule.from));
     if !may_flow(actions, rules, &labels) || actions.len() != plan.steps.len() {
         return findings;
     }
     let order = Order::of(plan);
-    let evidence = Evidence::of(plan, &order, actions);
+    let evidence = Evidence::of(plan, &order, actions, work);
     let of = |rank| origin::origins(rank, &order, actions, &evidence);
     // Where the arguments of a step without a sink come from only matters to what passes through it from elsewhere, which is
     // not looked at before something may reach a sink at all. Where nothing is said of them, looking later changes nothing.
@@ -71,6 +76,7 @@ pub(crate) fn check(plan: &Plan, actions: &[Option<&CatalogAction>], rules: &[Fl
         origins.push(origin);
     }
     if !may_offend {
+        findings.cut_short = evidence.work.ran_out();
         return findings;
     }
     for rank in deferred {
@@ -87,6 +93,7 @@ pub(crate) fn check(plan: &Plan, actions: &[Option<&CatalogAction>], rules: &[Fl
         }
     }
     findings.violations.sort_by_key(|violation| violation.step_index);
+    findings.cut_short = evidence.work.ran_out();
     findings
 }
 
