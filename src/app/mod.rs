@@ -143,7 +143,9 @@ impl App {
         let recorders = (0..options.workers).map(|worker| events.recorder(worker)).collect();
         let issuer = keys::issuer(options.receipts, &state_dir)?;
         control.spawn(keys::keep_fresh(Arc::downgrade(&issuer)));
-        control.spawn(identity::keep_fresh(Arc::downgrade(&identity), tls.as_ref().map(Arc::downgrade)));
+        let freshness = Arc::new(identity::Freshness::default());
+        telemetry.collect_from(identity::identity_metrics(freshness.clone(), tls.clone()));
+        control.spawn(identity::keep_fresh(Arc::downgrade(&identity), tls.as_ref().map(Arc::downgrade), freshness));
         let state = State { holder, recorders, telemetry: telemetry.clone(), issuer: Some(issuer.clone()), identity };
         let server = Server::start(listeners, &options.server, state, control.handle())?;
         let http = http.map(|listener| {
