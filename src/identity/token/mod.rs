@@ -129,9 +129,7 @@ impl Tokens {
         let channel = compact_str::format_compact!("jwt:{}#{subject}", self.options.issuer);
         Ok(Verified { channel, vouched })
     }
-}
 
-impl Tokens {
     /// The roles that `names` stand for, and the greatest level among them.
     fn meaning(&self, names: Vec<Text>) -> (Vec<Text>, Option<u8>) {
         let (mut roles, mut level) = (Vec::new(), None);
