@@ -18,6 +18,7 @@ mod deadline;
 mod decode;
 mod desk;
 mod drain;
+mod ease;
 mod encode;
 mod frame;
 mod health;

@@ -3,6 +3,7 @@
 //! Human output goes to a terminal in colour, `--output json` is for machines. Exit codes are in [`exit`].
 
 mod audit;
+mod backup;
 mod catalog;
 mod check;
 mod client;
@@ -38,6 +39,10 @@ struct Cli {
 enum Command {
     /// Verify or read the journal of events.
     Audit(audit::AuditArgs),
+    /// Copy the store to a new file, beside the running server.
+    Backup(backup::BackupArgs),
+    /// Put a backup of the store in its place, and expire what was approved before.
+    Restore(backup::RestoreArgs),
     /// Serve decisions over gRPC until told to stop.
     Serve(serve::ServeArgs),
     /// Check policy documents and say what is wrong with them.
@@ -51,10 +56,16 @@ enum Command {
     /// Ask whether an action may happen: a running server, or policies in process.
     Eval(Box<eval::EvalArgs>),
     /// Validate a whole plan before it runs: ask a running server, or policies in process.
+    ///
+    /// Exit code 0: the plan may run; 1: it may not, or not yet; 2: it could not be validated.
     ValidateIr(validate_ir::ValidateIrArgs),
     /// Compare what was made of a plan, nodes or calls, with the plan.
+    ///
+    /// Exit code 0: it is the plan; 1: it is not; 2: a file cannot be read or understood, or the receipt is not genuine.
     VerifyDag(verify_dag::VerifyDagArgs),
     /// Show the hash of a plan.
+    ///
+    /// Exit code 0: it has one; 1: it has no canonical form; 2: the file cannot be read or understood.
     Hash(hash::HashArgs),
     /// Check a receipt offline; make and show the keys that sign receipts.
     Receipt(receipt::ReceiptArgs),
@@ -67,6 +78,8 @@ pub fn main() -> ExitCode {
     // Clap exits with 2 on wrong usage and with 0 after --help.
     match Cli::parse().command {
         Command::Audit(args) => audit::run(&args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -4,6 +4,8 @@
 //! travels. Every other room may use these types; they use none.
 
 mod actor;
+mod approval;
+mod approval_query;
 mod attributes;
 mod dag_verification;
 mod decision;
@@ -19,6 +21,11 @@ mod timestamp;
 mod validation;
 
 pub use actor::{ANONYMOUS, DEV_PREFIX, is_asserted};
+pub use approval::{
+    Approval, ApprovalStatus, Escalation, Progress, Redeemed, Redemption, RedemptionMode, Settled, Sha256Digest, Stage,
+    TargetKind, Vote,
+};
+pub use approval_query::{ApprovalCursor, ApprovalQuery, HistoryCursor, HistoryQuery, HistoryRow, Page};
 pub use attributes::{Attributes, NotAnAttribute, Value};
 pub use dag_verification::{BoundTo, Compared, DagVerification, Deviation, DeviationKind, HashMismatch, MalformedNode};
 pub use decision::{Decision, Effect, Outcome, ReasonCode, Warning};

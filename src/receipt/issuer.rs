@@ -2,13 +2,17 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Release};
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
 
 use super::claims::{Claims, Receipt, ReceiptContent};
 use super::error::{KeyError, ReceiptError};
+use super::memory::missing;
 use super::ring::KeyRing;
+use super::store::key_files;
 use super::verify::{Verifier, check_signature};
 use crate::config::Secret;
 use crate::model::Timestamp;
@@ -32,12 +36,15 @@ pub struct IssuerOptions {
     pub previous_keys: Vec<Secret>,
     /// Where keys that Lictor makes itself are kept.
     pub directory: PathBuf,
+    /// Where the ids of the keys are noted, so that one that is gone is told; `None` to note nothing.
+    pub noted: Option<PathBuf>,
 }
 
 /// Signs receipts, and recognises its own.
 #[derive(Debug)]
 pub struct Issuer {
     options: IssuerOptions,
+    epoch: AtomicU64,
     ring: ArcSwap<KeyRing>,
 }
 
@@ -47,8 +54,11 @@ impl Issuer {
     /// # Errors
     /// Where a key cannot be had, or is none.
     pub fn new(options: IssuerOptions, now: Timestamp) -> Result<Self, KeyError> {
+        for exposed in options.key.iter().filter_map(Secret::readable_by_others) {
+            tracing::warn!("{exposed}: whoever can read it can sign receipts");
+        }
         let ring = ring(&options, now)?;
-        Ok(Self { options, ring: ArcSwap::from_pointee(ring) })
+        Ok(Self { epoch: AtomicU64::new(options.epoch), options, ring: ArcSwap::from_pointee(ring) })
     }
 
     /// Reads the keys again, so that a new one signs and those whose grace is over no longer verify. On an error the keys
@@ -59,6 +69,11 @@ impl Issuer {
     pub fn refresh(&self, now: Timestamp) -> Result<(), KeyError> {
         self.ring.store(Arc::new(ring(&self.options, now)?));
         Ok(())
+    }
+
+    /// Raises the epoch: receipts of earlier ones are no longer valid. It never goes back.
+    pub fn raise_epoch(&self, epoch: u64) {
+        self.epoch.fetch_max(epoch, Release);
     }
 
     /// The receipt of `content`, issued at `now`.
@@ -78,7 +93,7 @@ impl Issuer {
             tier: content.tier,
             ir_hash: content.ir_hash,
             snapshot: content.snapshot,
-            epoch: options.epoch,
+            epoch: self.epoch.load(Acquire),
         };
         // Text and numbers only: there is nothing that could fail to be JSON.
         let json = serde_json::to_vec(&claims).unwrap_or_default();
@@ -119,16 +134,37 @@ impl Issuer {
         let verifier = Verifier::new(self.ring.load().verifying().to_vec())
             .issuer(&self.options.issuer)
             .audience(audience)
-            .epoch(self.options.epoch);
+            .epoch(self.epoch.load(Acquire));
         verifier.verify(token, now)
     }
 }
 
 fn ring(options: &IssuerOptions, now: Timestamp) -> Result<KeyRing, KeyError> {
-    match &options.key {
-        Some(key) => KeyRing::configured(key, &options.previous_keys),
-        None => KeyRing::kept(&options.directory, i64::from(options.grace_seconds), seconds(now)),
+    let ring = match &options.key {
+        Some(key) => KeyRing::configured(key, &options.previous_keys)?,
+        None => KeyRing::kept(&options.directory, i64::from(options.grace_seconds), seconds(now))?,
+    };
+    tell_missing(options, &ring)?;
+    Ok(ring)
+}
+
+/// Says which keys are gone since the last look.
+fn tell_missing(options: &IssuerOptions, ring: &KeyRing) -> Result<(), KeyError> {
+    let Some(noted) = &options.noted else { return Ok(()) };
+    let now: Vec<String> = ring.verifying().iter().map(|key| key.id().to_owned()).collect();
+    let mut present = now.clone();
+    if options.key.is_none() {
+        // Those whose grace is over verify no more, and are not lost.
+        present.extend(key_files(&options.directory)?.iter().map(|file| file.key.public().id().to_owned()));
     }
+    for key in missing(noted, &now, &present)? {
+        tracing::warn!(
+            key,
+            "a key of receipts is gone: receipts that name it can no longer be checked, here or by those who fetch the keys; \
+             restore it from a backup, or name it in `receipts.previousKeys`"
+        );
+    }
+    Ok(())
 }
 
 /// Whole seconds since 1970.

@@ -12,6 +12,7 @@ mod request;
 mod risk_policy;
 mod risk_rules;
 mod rule;
+mod schema_keywords;
 mod test_cases;
 
 pub use dag::{read_executions, read_nodes};
