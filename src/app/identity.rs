@@ -7,11 +7,12 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, UNIX_EPOCH};
 
 use metrics::gauge;
+use tokio::runtime::Handle;
 
 use super::AppError;
 use crate::config::Tls;
 use crate::identity::{Identity, IdentityOptions, TlsFiles};
-use crate::telemetry::{Collector, names};
+use crate::telemetry::{Collector, Telemetry, names};
 
 /// Time between two looks at certificates and keys. They are compared by content: rotation replaces files by renaming,
 /// often through a symbolic link, which file watching is easily led astray by.
@@ -42,13 +43,20 @@ pub fn open(
 
 /// Whether certificates and keys on disk can be used.
 #[derive(Default)]
-pub struct Freshness {
+struct Freshness {
     keys_failed: AtomicBool,
     tls_failed: AtomicBool,
 }
 
-/// Reads how certificates and keys stand.
-pub fn identity_metrics(freshness: Arc<Freshness>, tls: Option<Arc<TlsFiles>>) -> Collector {
+/// Reads certificates and keys again now and then on the runtime `control`, as long as somebody uses them, and tells
+/// `telemetry` how they stand.
+pub fn watch(control: &Handle, telemetry: &Telemetry, identity: &Arc<Identity>, tls: Option<&Arc<TlsFiles>>) {
+    let freshness = Arc::new(Freshness::default());
+    telemetry.collect_from(figures(freshness.clone(), tls.cloned()));
+    control.spawn(keep_fresh(Arc::downgrade(identity), tls.map(Arc::downgrade), freshness));
+}
+
+fn figures(freshness: Arc<Freshness>, tls: Option<Arc<TlsFiles>>) -> Collector {
     Box::new(move || {
         for (of, failed) in [("jwks", &freshness.keys_failed), ("tls", &freshness.tls_failed)] {
             let failed = if failed.load(Ordering::Relaxed) { 1.0 } else { 0.0 };
@@ -61,8 +69,7 @@ pub fn identity_metrics(freshness: Arc<Freshness>, tls: Option<Arc<TlsFiles>>) -
     })
 }
 
-/// Reads certificates and keys again now and then, as long as somebody uses them.
-pub async fn keep_fresh(identity: Weak<Identity>, tls: Option<Weak<TlsFiles>>, freshness: Arc<Freshness>) {
+async fn keep_fresh(identity: Weak<Identity>, tls: Option<Weak<TlsFiles>>, freshness: Arc<Freshness>) {
     let (mut of_keys, mut of_tls) = (Reported::default(), Reported::default());
     loop {
         tokio::time::sleep(INTERVAL).await;

@@ -20,6 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["event", "model"]),
     ("reload", &["policy", "snapshot", "event", "state_dir", "diag", "model"]),
     ("identity", &["decide", "snapshot", "policy", "model"]),
+    ("webhook", &["store", "snapshot", "policy", "model"]),
     ("api", &["identity", "ir", "receipt", "decide", "snapshot", "event", "reload", "policy", "model"]),
     ("config", &["model", "diag", "yaml", "policy"]),
     ("telemetry", &["model"]),
