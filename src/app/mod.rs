@@ -176,7 +176,7 @@ impl App {
             CourierOptions::default(),
             control.handle(),
         );
-        control.spawn(identity::keep_fresh(Arc::downgrade(&identity), tls.as_ref().map(Arc::downgrade)));
+        identity::watch(control.handle(), &telemetry, &identity, tls.as_ref());
         let state = State { holder, recorders, telemetry: telemetry.clone(), issuer: Some(issuer.clone()), identity };
         let server = Server::start(listeners, &options.server, state, control.handle())?;
         let http = http.map(|listener| {
