@@ -21,6 +21,8 @@ pub use engine::{DocumentsRefused, Engine};
 #[cfg(feature = "server")]
 pub mod api;
 #[cfg(feature = "server")]
+pub mod approval;
+#[cfg(feature = "server")]
 pub mod app;
 #[cfg(feature = "server")]
 pub mod cli;

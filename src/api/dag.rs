@@ -13,7 +13,6 @@ use super::refusal::Refusal;
 use crate::event::{DagRecord, PlanEvent};
 use crate::ir;
 use crate::model::{Attributes, Step, Text, Timestamp};
-use crate::snapshot::Governance;
 
 impl PlanDesk {
     /// Answers the `VerifyDagRequest` in `message`, as a framed `VerifyDagResponse`.
@@ -56,7 +55,7 @@ impl PlanDesk {
         };
         let residents = self.holder.load();
         let governance = residents.live().map(|snapshot| snapshot.governance());
-        let check = |step: &Step, params: &Attributes| wrong_params(governance?, step, params);
+        let check = |step: &Step, params: &Attributes| ir::wrong_params(governance?, step, params);
         let verification = ir::verify_dag(&plan, &nodes, &executions, binding, Some(&check));
         let answer = DagAnswer {
             verification: &verification,
@@ -73,12 +72,4 @@ impl PlanDesk {
         self.recorder.record_plan(PlanEvent::Verified(Box::new(record)));
         Ok(Bytes::from(framed))
     }
-}
-
-/// What is wrong with the arguments of a call, by the schemas of its action.
-fn wrong_params(governance: &Governance, step: &Step, params: &Attributes) -> Option<String> {
-    let checks = governance.governed(&step.action)?.checks();
-    let params = if checks.is_empty() { return None } else { serde_json::to_value(params).ok()? };
-    let bad = checks.iter().flat_map(|schema| schema.check(&params, &|_, _| false)).next()?;
-    Some(format!("`params{}`: {}", bad.pointer, bad.message))
 }

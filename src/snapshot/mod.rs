@@ -14,6 +14,7 @@ mod rule;
 use std::sync::Arc;
 
 pub use governance::{
+    ApprovalRule, ApprovalTtl, Approvals,
     Ceiling, Governance, GovernedAction, GovernedBulk, GovernedPlanRule, GovernedScope, GovernedTier,
 };
 pub use holder::{Holder, MAX_RESIDENTS, Residents};

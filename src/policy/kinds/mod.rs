@@ -1,6 +1,7 @@
 //! The kinds of document, one file each.
 
 mod action_catalog;
+mod approval_policy;
 mod catalog_action;
 mod dag;
 mod expectation;
@@ -62,6 +63,12 @@ pub(super) const KINDS: &[Kind] = &[
         schema: schema_of::<risk_policy::RiskPolicySpec>,
         decode: risk_policy::decode,
     },
+    Kind {
+        name: "ApprovalPolicy",
+        in_digest: true,
+        schema: schema_of::<approval_policy::ApprovalPolicySpec>,
+        decode: approval_policy::decode,
+    },
     Kind { name: "Tests", in_digest: false, schema: schema_of::<test_cases::TestsSpec>, decode: test_cases::decode },
 ];
 
@@ -86,11 +93,18 @@ pub(super) const SPEC_FIELDS: &[&str] = &[
     "tiers",
     "plan",
     "flows",
+    "scope",
+    "stages",
+    "autoApprove",
+    "ttl",
+    "escalation",
+    "webhooks",
+    "pending",
 ];
 
 /// The kinds that the format has, but this version does not load.
 pub(super) const LATER: &[&str] =
-    &["ApprovalPolicy", "WebhookEndpoint", "Classifier", "Budget", "RateLimit", "ThreatRule"];
+    &["WebhookEndpoint", "Classifier", "Budget", "RateLimit", "ThreatRule"];
 
 fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
