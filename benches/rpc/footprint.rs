@@ -16,7 +16,7 @@ pub fn measure() -> Vec<Footprint> {
     let many = Some(question::documents(10_000));
     [("default policies", None), ("10 000 rules", many)]
         .map(|(name, documents)| {
-            let setup = Setup { documents, journal: true, stalled_exporter: false };
+            let setup = Setup { documents, journal: true, ..Setup::default() };
             let (mut resident, mut peak, mut ready) = (Vec::new(), Vec::new(), Vec::new());
             for _ in 0..STARTS {
                 let server = Server::lictor(&setup);

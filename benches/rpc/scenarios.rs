@@ -45,6 +45,8 @@ enum What {
     Open { one_core: bool },
     /// An exporter that stands still.
     Stalled,
+    /// Answers that wait for their records.
+    Guaranteed,
     /// Policies that are loaded anew under load.
     Reload,
 }
@@ -64,7 +66,7 @@ const BATCH: fn() -> Question = question::batch;
 const STREAM: fn() -> Question = question::stream;
 
 /// All scenarios, in the order of the report.
-pub const SCENARIOS: [Scenario; 15] = [
+pub const SCENARIOS: [Scenario; 16] = [
     calls("unary-64", "Evaluate, Unix socket, 64 in flight", UNARY, [1, 64], false),
     calls("unary-1", "Evaluate, Unix socket, 1 in flight", UNARY, [1, 1], false),
     calls("unary-4x16", "Evaluate, Unix socket, 4 connections, 64 in flight", UNARY, [4, 64], false),
@@ -90,6 +92,11 @@ pub const SCENARIOS: [Scenario; 15] = [
         id: "stalled-exporter",
         title: "Evaluate, Unix socket, 64 in flight, one stalled exporter",
         what: What::Stalled,
+    },
+    Scenario {
+        id: "guaranteed",
+        title: "Evaluate, Unix socket, 64 in flight, answers that wait until their records are durable",
+        what: What::Guaranteed,
     },
     Scenario {
         id: "reload",
@@ -136,6 +143,16 @@ impl Bench {
                     ("lictor", lictor(true)),
                     ("lictor again", lictor(true)),
                     ("stalled exporter", Rc::new(Server::lictor(&Setup { stalled_exporter: true, ..setup(true) }))),
+                ];
+                let _bound = Bound::to_one_core(servers.iter().map(|(_, server)| server));
+                let sides = sides(&servers, false, 1, &question::unary());
+                compare(scenario, sides, self.effort.pairs, &self.closed(64))
+            }
+            What::Guaranteed => {
+                let servers: Servers = vec![
+                    ("lictor", lictor(true)),
+                    ("lictor again", lictor(true)),
+                    ("guaranteed", Rc::new(Server::lictor(&Setup { guaranteed: true, ..setup(true) }))),
                 ];
                 let _bound = Bound::to_one_core(servers.iter().map(|(_, server)| server));
                 let sides = sides(&servers, false, 1, &question::unary());
@@ -212,7 +229,7 @@ fn sides(servers: &Servers, tcp: bool, connections: usize, question: &Question) 
 }
 
 fn setup(journal: bool) -> Setup {
-    Setup { documents: Some(question::documents(RULES)), journal, stalled_exporter: false }
+    Setup { documents: Some(question::documents(RULES)), journal, ..Setup::default() }
 }
 
 fn lictor(journal: bool) -> Rc<Server> {

@@ -24,6 +24,8 @@ pub struct Setup {
     pub documents: Option<String>,
     /// Whether decisions are recorded.
     pub journal: bool,
+    /// Whether answers wait for their records.
+    pub guaranteed: bool,
     /// Whether an exporter writes to a pipe that nobody reads.
     pub stalled_exporter: bool,
 }
@@ -58,7 +60,11 @@ impl Server {
             }
             None => Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/default"),
         };
-        let mode = if setup.journal { "best_effort" } else { "off" };
+        let mode = match (setup.journal, setup.guaranteed) {
+            (_, true) => "guaranteed",
+            (true, false) => "best_effort",
+            (false, false) => "off",
+        };
         let exporters = if setup.stalled_exporter { "[{type: stdout}]" } else { "[]" };
         let config = format!("events: {{mode: {mode}, exporters: {exporters}}}\n");
         std::fs::write(folder.path().join("lictor.yaml"), config).expect("a configuration");

@@ -16,10 +16,14 @@ use crate::telemetry::Telemetry;
 /// Wait after an error that does not go away by itself, such as too many open files.
 pub const BACK_OFF: Duration = Duration::from_millis(100);
 
+/// Connections that may wait for one worker. Beyond that they wait in the kernel, and whoever opens thousands at once is
+/// held up by the workers instead of holding up their callers.
+pub const WAITING: usize = 32;
+
 /// Deals connections to the workers in turn, up to a limit.
 #[derive(Debug, Clone)]
 pub struct Dealer {
-    workers: Arc<[mpsc::UnboundedSender<Accepted>]>,
+    workers: Arc<[mpsc::Sender<Accepted>]>,
     next: Arc<AtomicUsize>,
     connections: Admission,
     drain: Drain,
@@ -29,7 +33,7 @@ pub struct Dealer {
 impl Dealer {
     /// Deals to `workers`.
     pub fn new(
-        workers: Vec<mpsc::UnboundedSender<Accepted>>,
+        workers: Vec<mpsc::Sender<Accepted>>,
         connections: Admission,
         drain: Drain,
         telemetry: Arc<Telemetry>,
@@ -79,7 +83,11 @@ impl Dealer {
                 continue;
             };
             match prepare(stream, permit) {
-                Ok(accepted) => self.deal(accepted),
+                Ok(accepted) => tokio::select! {
+                    biased;
+                    () = &mut drained => return,
+                    () = self.deal(accepted) => {}
+                },
                 Err(error) => tracing::debug!(%error, "a connection ended before it was served"),
             }
         }
@@ -99,11 +107,11 @@ impl Dealer {
         }
     }
 
-    fn deal(&self, accepted: Accepted) {
+    async fn deal(&self, accepted: Accepted) {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         if let Some(worker) = turn.checked_rem(self.workers.len()).and_then(|worker| self.workers.get(worker)) {
             // A worker that is gone has stopped, and the connection ends here.
-            let _ = worker.send(accepted);
+            let _ = worker.send(accepted).await;
         }
     }
 }

@@ -12,6 +12,8 @@ use super::desk::Desk;
 use super::encode::{Writer, snapshot_ref};
 use super::frame::write_frame;
 use super::refusal::Refusal;
+use super::unconfirmed::{Form, Unconfirmed};
+use crate::event::{DecisionRecord, Pending};
 
 /// A batch lets others on the worker have their turn after so long.
 const TURN: Duration = Duration::from_micros(200);
@@ -39,8 +41,14 @@ pub async fn answer_batch(
     }
     let mut room = connection.worker().unsent.room();
     let mut turn = Instant::now();
+    let mut unconfirmed = Unconfirmed::default();
     for item in batch.items {
-        Writer::new(&mut content).nested(2, |out| answer_item(&connection, item, snapshot.as_deref(), out));
+        let start = content.len();
+        let mut pending = None;
+        Writer::new(&mut content).nested(2, |out| pending = answer_item(&connection, item, snapshot.as_deref(), out));
+        if let Some(pending) = pending {
+            unconfirmed.push(start..content.len(), pending);
+        }
         room.grow_to(content.len())?;
         let now = Instant::now();
         if deadline.is_some_and(|deadline| now >= deadline) {
@@ -51,9 +59,13 @@ pub async fn answer_batch(
             turn = Instant::now();
         }
     }
+    if !unconfirmed.is_empty() {
+        content = unconfirmed.settle(desk, content, Form::Item).await;
+        room.grow_to(content.len())?;
+    }
     let mut framed = Vec::with_capacity(content.len() + super::frame::HEADER_BYTES);
     write_frame(&mut framed, |out| out.extend_from_slice(&content));
-    Ok(room.around(framed))
+    Ok(connection.untaken().around(room, framed))
 }
 
 fn answer_item(
@@ -61,15 +73,17 @@ fn answer_item(
     item: Decoded,
     snapshot: Option<&crate::snapshot::Snapshot>,
     out: &mut Vec<u8>,
-) {
+) -> Option<Pending<DecisionRecord>> {
     let desk = &connection.worker().desk;
     let request_id = item.request_id_to_echo(&desk.limits);
     Writer::new(out).string(1, &request_id);
+    let mut pending = None;
     if item.violations.is_empty() {
-        Writer::new(out).nested(2, |out| desk.answer(item.request, snapshot, connection.actor(), out));
+        Writer::new(out).nested(2, |out| pending = desk.answer(item.request, snapshot, connection.actor(), out));
     } else {
         let refusal = Refusal::invalid(item.violations);
         connection.worker().refused(&refusal);
         Writer::new(out).bytes(3, &refusal.to_rpc_status());
     }
+    pending
 }

@@ -6,8 +6,9 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hyper::rt::Executor;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,8 +16,10 @@ use tokio::net::{TcpStream, UnixStream};
 
 use super::authority::Mender;
 use super::options::ConnectionLimits;
+use super::refusal::Refusal;
 use super::service::Calls;
 use super::timer::{self, ConnectionTimer};
+use super::untaken::{Patience, Untaken};
 use super::worker::Worker;
 use crate::model::Text;
 
@@ -30,6 +33,11 @@ const STREAM_WINDOW: u32 = 32 * 1_024;
 /// each counted as what it lacks to 256 bytes, exceed it. Half is enough for 256 calls that all stand still with requests
 /// of 60 bytes, each in a frame of its own.
 const CONNECTION_WINDOW: u32 = 64 * 1_024 * 1_024;
+/// Reading from one connection lets the others of its worker have their turn after so long. Some frames cost much more than
+/// others of their length: one that changes the windows of all calls, for example.
+const TURN: Duration = Duration::from_micros(200);
+/// Bytes that are read in a turn before anybody looks at the clock: about what 20 calls bring.
+const UNTIMED_BYTES: usize = 4 * 1_024;
 /// Bytes that may wait to be sent on one call.
 const SEND_BUFFER: usize = 128 * 1_024;
 
@@ -38,12 +46,26 @@ const SEND_BUFFER: usize = 128 * 1_024;
 pub struct Connection {
     worker: Rc<Worker>,
     actor: Text,
+    untaken: Untaken,
 }
 
 impl Connection {
     /// The worker that serves it.
     pub fn worker(&self) -> &Worker {
         &self.worker
+    }
+
+    /// The answers that its client has not taken.
+    pub fn untaken(&self) -> &Untaken {
+        &self.untaken
+    }
+
+    /// The answer, counted until it is sent.
+    ///
+    /// # Errors
+    /// The server is overloaded: there is no room for it.
+    pub fn hold(&self, answer: impl AsRef<[u8]> + Send + 'static) -> Result<Bytes, Refusal> {
+        self.untaken.hold(&self.worker.unsent, answer)
     }
 
     /// Who is on the channel, for example `uid:1000` or `anonymous`.
@@ -58,9 +80,11 @@ pub async fn serve(worker: Rc<Worker>, socket: Socket) {
     let actor = socket.actor();
     let received = Rc::new(Cell::new(0));
     let mender = matches!(socket, Socket::Unix(_)).then(Mender::default);
-    let io = TokioIo::new(Counted { socket, received: received.clone(), mender });
+    let io = TokioIo::new(Counted { socket, received: received.clone(), turn: Turn::default(), mender });
     let mut drained = worker.drained();
-    let calls = Calls::new(Rc::new(Connection { worker, actor }));
+    let untaken = Untaken::default();
+    let mut patience = Patience::new(untaken.clone(), limits.untaken);
+    let calls = Calls::new(Rc::new(Connection { worker, actor, untaken }));
     let arrived = Arrived::default();
     let mut serving = std::pin::pin!(http2(&limits, arrived.clone()).serve_connection(io, calls));
 
@@ -74,9 +98,15 @@ pub async fn serve(worker: Rc<Worker>, socket: Socket) {
                 timer::at_one_time(|| {
                     let outcome = serving.as_mut().poll(cx);
                     arrived.run();
-                    outcome
+                    if outcome.is_pending() && patience.is_over() { Poll::Ready(None) } else { outcome.map(Some) }
                 })
-            }) => break outcome,
+            }) => match outcome {
+                Some(outcome) => break outcome,
+                None => {
+                    tracing::debug!("a client did not take its answers in time; connection closed");
+                    return;
+                }
+            },
             () = &mut drained, if !draining => {
                 draining = true;
                 serving.as_mut().graceful_shutdown();
@@ -179,23 +209,52 @@ impl Socket {
     }
 }
 
+/// One turn of a connection on its worker.
+#[derive(Debug, Default)]
+struct Turn {
+    /// When it began; also tells one from the other.
+    began: Option<Instant>,
+    /// What had been received by then.
+    received: usize,
+}
+
+impl Turn {
+    /// Whether the others should have their turn, where `received` bytes have been received so far.
+    fn is_over(&mut self, received: usize) -> bool {
+        let now = timer::held();
+        if self.began != now {
+            (self.began, self.received) = (now, received);
+            return false;
+        }
+        let is_long = received.saturating_sub(self.received) >= UNTIMED_BYTES;
+        is_long && now.is_some_and(|began| began.elapsed() >= TURN)
+    }
+}
+
 /// A socket that counts what it receives, and mends it where it is a Unix socket.
 #[derive(Debug)]
 struct Counted {
     socket: Socket,
     received: Rc<Cell<usize>>,
+    turn: Turn,
     mender: Option<Mender>,
 }
 
 impl AsyncRead for Counted {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let received = self.received.get();
+        if self.turn.is_over(received) {
+            // Polled again once the others of the worker, and its sockets, have been looked at.
+            let _ = std::pin::pin!(tokio::task::yield_now()).poll(cx);
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
         let outcome = match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
             Socket::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
         };
         let more = buffer.filled().len().saturating_sub(before);
-        self.received.set(self.received.get().saturating_add(more));
+        self.received.set(received.saturating_add(more));
         if let Some(mender) = &mut self.mender {
             mender.mend(buffer.filled_mut().get_mut(before..).unwrap_or_default());
         }

@@ -8,9 +8,9 @@ use super::decode::{self, Binding, DecodedDag};
 use super::encode::{DagAnswer, Writer, verify_dag_response};
 use super::frame::write_frame;
 use super::message::OneMessage;
-use super::plans::PlanDesk;
+use super::plans::{PlanDesk, is_durable};
 use super::refusal::Refusal;
-use crate::event::{DagRecord, PlanEvent};
+use crate::event::{DagRecord, Pending, PlanEvent};
 use crate::ir;
 use crate::model::{Attributes, Step, Text, Timestamp};
 
@@ -18,8 +18,8 @@ impl PlanDesk {
     /// Answers the `VerifyDagRequest` in `message`, as a framed `VerifyDagResponse`.
     ///
     /// # Errors
-    /// The message is not one, the plan is bound by what this server did not sign, the server is overloaded, or the
-    /// deadline passed.
+    /// The message is not one, the plan is bound by what this server did not sign, the server is overloaded, the deadline
+    /// passed, or the comparison must be on record and cannot be.
     pub async fn verify(
         self,
         mut message: OneMessage,
@@ -28,15 +28,20 @@ impl PlanDesk {
     ) -> Result<Bytes, Refusal> {
         let bytes = (&mut message).await?;
         let claim = message.take_claim();
-        let compute = self.compute.clone();
+        let desk = self.clone();
         let work = move || {
             let _held = claim;
-            self.compare(&bytes, actor)
+            desk.compare(&bytes, actor)
         };
-        compute.run(deadline, work).await
+        let (framed, pending) = self.compute.run(deadline, work).await?;
+        match pending {
+            Some(pending) if !is_durable(&pending, &self.recorder).await => Err(Refusal::unrecorded()),
+            _ => Ok(framed),
+        }
     }
 
-    fn compare(&self, message: &[u8], actor: Text) -> Result<Bytes, Refusal> {
+    /// The framed answer, and the record that it has to wait for.
+    fn compare(&self, message: &[u8], actor: Text) -> Result<(Bytes, Option<Pending<PlanEvent>>), Refusal> {
         let decoded = decode::verify_dag_request(message, &self.limits).map_err(Refusal::malformed)?;
         let DecodedDag { plan, binding, nodes, executions, violations } = decoded;
         if !violations.is_empty() {
@@ -69,7 +74,8 @@ impl PlanDesk {
         // Where the queue is full, the ticket is named by a gap record.
         let ticket = self.recorder.ticket();
         let record = DagRecord { ticket, verified_at, plan, nodes, executions, verification, actor };
-        self.recorder.record_plan(PlanEvent::Verified(Box::new(record)));
-        Ok(Bytes::from(framed))
+        let submitted = self.recorder.submit_plan(PlanEvent::Verified(Box::new(record)));
+        let pending = submitted.map_err(|_| Refusal::unrecorded())?;
+        Ok((Bytes::from(framed), pending))
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Everything here is synchronous: no await, no lock, no wait. Each decision takes a ticket, is evaluated, encoded and
 //! handed to the event ring, in this order. Where the record of a decision that must be audited does not get through, the
-//! answer is a denial instead.
+//! answer is a denial instead. In the mode `guaranteed` the answer has to wait for its record: see `unconfirmed`.
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -11,8 +11,8 @@ use super::decode::Decoded;
 use super::encode::{Answer, Writer, evaluate_response};
 use super::refusal::Refusal;
 use crate::decide;
-use crate::event::{DecisionRecord, Recorder};
-use crate::model::{Decision, Effect, Limits, Outcome, ReasonCode, Request, Text, Timestamp};
+use crate::event::{DecisionRecord, Pending, Recorder};
+use crate::model::{Decision, Limits, Outcome, Request, Text, Timestamp};
 use crate::snapshot::{Holder, Residents, Snapshot};
 use crate::telemetry::{DecisionMetrics, DecisionOutcome};
 
@@ -30,8 +30,16 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Decides `request`, appends the fields of its `EvaluateResponse` to `out` and records it.
-    pub fn answer(&self, request: Request, snapshot: Option<&Snapshot>, actor: &Text, out: &mut Vec<u8>) {
+    /// Decides `request`, appends the fields of its `EvaluateResponse` to `out` and records it. What this gives must be
+    /// waited for before the answer is sent: the record is not durable yet.
+    #[must_use]
+    pub fn answer(
+        &self,
+        request: Request,
+        snapshot: Option<&Snapshot>,
+        actor: &Text,
+        out: &mut Vec<u8>,
+    ) -> Option<Pending<DecisionRecord>> {
         let start = out.len();
         let ticket = self.recorder.ticket();
         let decided_at = Timestamp::from_system(SystemTime::now());
@@ -39,24 +47,33 @@ impl Desk {
         let decision = decide::evaluate(snapshot, &request, decided_at, &self.limits);
         let evaluation_nanos = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
 
-        let mut record =
+        let record =
             Box::new(DecisionRecord { ticket, decided_at, evaluation_nanos, request, decision, actor: actor.clone() });
         write(out, &record);
-        let requires_audit = record.decision.requires_audit();
+        let must_record = self.recorder.must_record(&record);
         let tenant = self.metrics.tenant(record.request.tenant());
         let mut outcome = DecisionOutcome::of(&record.decision);
-        if let Err((_, refused)) = self.recorder.record(record)
-            && requires_audit
-        {
-            record = refused;
-            out.truncate(start);
-            refuse_unaudited(&mut record.decision);
-            write(out, &record);
-            outcome = DecisionOutcome::of(&record.decision);
-            // Refusals have a queue of their own. If it is full as well, the ticket is named by a gap record.
-            drop(self.recorder.record(record));
+        match self.recorder.submit(record) {
+            // Counted when it is settled.
+            Ok(Some(pending)) => return Some(pending),
+            Err((_, mut record)) if must_record => {
+                out.truncate(start);
+                record.refuse_unrecorded();
+                write(out, &record);
+                outcome = DecisionOutcome::of(&record.decision);
+                // Refusals have a queue of their own. If it is full as well, the ticket is named by a gap record.
+                drop(self.recorder.record(record));
+            }
+            Ok(None) | Err(_) => {}
         }
         self.metrics.decided(outcome, tenant, evaluation_nanos);
+        None
+    }
+
+    /// Counts a decision.
+    pub fn count(&self, record: &DecisionRecord) {
+        let tenant = self.metrics.tenant(record.request.tenant());
+        self.metrics.decided(DecisionOutcome::of(&record.decision), tenant, record.evaluation_nanos);
     }
 
     /// The snapshot that a question is to be decided with: the live one, or the one that it pins.
@@ -70,23 +87,27 @@ impl Desk {
         residents.pinned(pin).map(Some).ok_or_else(|| Refusal::snapshot_not_resident(pin))
     }
 
-    /// Decides one question with the live or pinned snapshot.
+    /// Decides one question with the live or pinned snapshot, as [`Self::answer`] does.
     ///
     /// # Errors
     /// The question is invalid, or its pin is not resident.
-    pub fn answer_decoded(&self, decoded: Decoded, actor: &Text, out: &mut Vec<u8>) -> Result<(), Refusal> {
+    pub fn answer_decoded(
+        &self,
+        decoded: Decoded,
+        actor: &Text,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Pending<DecisionRecord>>, Refusal> {
         if !decoded.violations.is_empty() {
             return Err(Refusal::invalid(decoded.violations));
         }
         let residents = self.holder.load();
         let snapshot = Self::select(&residents, &decoded.request.snapshot)?;
-        self.answer(decoded.request, snapshot.map(|snapshot| &**snapshot), actor, out);
-        Ok(())
+        Ok(self.answer(decoded.request, snapshot.map(|snapshot| &**snapshot), actor, out))
     }
 }
 
 /// Writes the answer that `record` is of.
-fn write(out: &mut Vec<u8>, record: &DecisionRecord) {
+pub fn write(out: &mut Vec<u8>, record: &DecisionRecord) {
     let DecisionRecord { ticket, decided_at, evaluation_nanos, request, decision, .. } = record;
     write_answer(out, request, decision, ticket.decision_id(*decided_at), *evaluation_nanos);
 }
@@ -109,13 +130,4 @@ pub fn write_answer(
     let action_hash = if hash_needed { decide::action_hash(request) } else { Text::default() };
     let answer = Answer { request, decision, decision_id, correlation_id, action_hash: &action_hash, evaluation_nanos };
     evaluate_response(&mut Writer::new(out), &answer);
-}
-
-/// Makes a decision that cannot be audited as it must be into a denial.
-fn refuse_unaudited(decision: &mut Decision) {
-    decision.outcome = Outcome::Deny;
-    decision.effect = Effect::Deny;
-    decision.reason_code = ReasonCode::AuditUnavailable;
-    decision.matched = None;
-    decision.agreeing.clear();
 }

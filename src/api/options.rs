@@ -59,6 +59,9 @@ pub struct ConnectionLimits {
     pub handshake: Duration,
     /// Time within which a request's message must have arrived, where the caller's deadline is not shorter.
     pub request: Duration,
+    /// Time within which a client that answers wait for must take at least one of them; where it is silent, it is looked at
+    /// with each sign of life only.
+    pub untaken: Duration,
     /// Time of silence after which a connection is asked for a sign of life.
     pub keep_alive_interval: Duration,
     /// Time within which that sign must come.
@@ -77,6 +80,7 @@ impl Default for ConnectionLimits {
             error_reset_streams: 256,
             handshake: Duration::from_secs(5),
             request: Duration::from_secs(10),
+            untaken: Duration::from_secs(30),
             keep_alive_interval: Duration::from_secs(30),
             keep_alive_timeout: Duration::from_secs(20),
         }

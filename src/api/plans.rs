@@ -3,6 +3,7 @@
 //! Small plans are validated on the data-plane worker, in one go like a decision; larger ones on the compute pool, with
 //! the snapshot that is live (or pinned) when their turn comes. A plan is validated against one snapshot as a whole.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -15,7 +16,7 @@ use super::encode::{PlanAnswer, Writer, validate_ir_response};
 use super::frame::write_frame;
 use super::message::OneMessage;
 use super::refusal::Refusal;
-use crate::event::{PlanEvent, PlanRecord, Recorder};
+use crate::event::{Pending, PlanEvent, PlanRecord, Recorder};
 use crate::ir;
 use crate::model::{Limits, Text, Timestamp};
 use crate::receipt::{Issuer, ReceiptContent};
@@ -55,19 +56,32 @@ impl PlanDesk {
         actor: Text,
     ) -> Result<Bytes, Refusal> {
         let bytes = (&mut message).await?;
-        if bytes.len() <= INLINE_BYTES {
-            return self.answer(&bytes, &actor);
-        }
-        let claim = message.take_claim();
-        let compute = self.compute.clone();
-        let work = move || {
-            let _held = claim;
-            self.answer(&bytes, &actor)
+        let (framed, pending) = if bytes.len() <= INLINE_BYTES {
+            self.answer(&bytes, &actor)?
+        } else {
+            let claim = message.take_claim();
+            let desk = self.clone();
+            let work = move || {
+                let _held = claim;
+                desk.answer(&bytes, &actor)
+            };
+            self.compute.run(deadline, work).await?
         };
-        compute.run(deadline, work).await
+        let Some(pending) = pending else { return Ok(framed) };
+        let holds = is_durable(&pending, &self.recorder).await;
+        let PlanEvent::Validated(record) = pending.record() else { return Ok(framed) };
+        if holds {
+            self.metrics.validated(&record.validation, record.validation_nanos);
+            return Ok(framed);
+        }
+        let mut record = record.clone();
+        record.refuse_unrecorded();
+        self.metrics.validated(&record.validation, record.validation_nanos);
+        Ok(self.write(&record))
     }
 
-    fn answer(&self, message: &[u8], actor: &Text) -> Result<Bytes, Refusal> {
+    /// The framed answer, and the record that it has to wait for.
+    fn answer(&self, message: &[u8], actor: &Text) -> Result<(Bytes, Option<Pending<PlanEvent>>), Refusal> {
         let DecodedPlan { plan, violations } =
             decode::validate_ir_request(message, &self.limits).map_err(Refusal::malformed)?;
         if !violations.is_empty() {
@@ -80,9 +94,34 @@ impl PlanDesk {
         let validation = ir::validate(snapshot, &plan, validated_at, &self.limits);
         let validation_nanos = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
 
-        let ticket = self.recorder.ticket();
+        let (ticket, actor) = (self.recorder.ticket(), actor.clone());
+        let record = Box::new(PlanRecord { ticket, validated_at, validation_nanos, plan, validation, actor });
+        let framed = self.write(&record);
+        if self.recorder.patience().is_none() {
+            self.metrics.validated(&record.validation, validation_nanos);
+            // Where the queue is full, the ticket is named by a gap record.
+            self.recorder.record_plan(PlanEvent::Validated(record));
+            return Ok((framed, None));
+        }
+        match self.recorder.submit_plan(PlanEvent::Validated(record)) {
+            // Counted when it is settled.
+            Ok(pending) => Ok((framed, pending)),
+            Err(mut refused) => {
+                refused.refuse_unrecorded();
+                let PlanEvent::Validated(record) = &refused else { return Err(Refusal::internal()) };
+                self.metrics.validated(&record.validation, validation_nanos);
+                let framed = self.write(record);
+                self.recorder.record_plan(refused);
+                Ok((framed, None))
+            }
+        }
+    }
+
+    /// The answer that `record` is of, framed, with a receipt where the server signs any.
+    fn write(&self, record: &PlanRecord) -> Bytes {
+        let PlanRecord { ticket, validated_at, validation_nanos, plan, validation, .. } = record;
         let mut id = uuid::Uuid::encode_buffer();
-        let validation_id = &*ticket.decision_id(validated_at).hyphenated().encode_lower(&mut id);
+        let validation_id = &*ticket.decision_id(*validated_at).hyphenated().encode_lower(&mut id);
         let receipt = self.issuer.as_ref().map(|issuer| {
             let content = ReceiptContent {
                 id: validation_id,
@@ -94,24 +133,28 @@ impl PlanDesk {
                 ir_hash: &validation.ir_hash,
                 snapshot: &validation.snapshot.digest,
             };
-            issuer.sign(&content, validated_at)
+            issuer.sign(&content, *validated_at)
         });
         let answer = PlanAnswer {
-            plan: &plan,
-            validation: &validation,
+            plan,
+            validation,
             validation_id,
             correlation_id: plan.correlation_or(validation_id),
-            validated_at,
+            validated_at: *validated_at,
             receipt: receipt.as_deref().unwrap_or_default(),
-            validation_nanos,
+            validation_nanos: *validation_nanos,
         };
         let mut framed = Vec::new();
         write_frame(&mut framed, |out| validate_ir_response(&mut Writer::new(out), &answer));
-        self.metrics.validated(&validation, validation_nanos);
-        let actor = actor.clone();
-        // Where the ring is full, the ticket is named by a gap record.
-        let record = PlanRecord { ticket, validated_at, validation_nanos, plan, validation, actor };
-        self.recorder.record_plan(PlanEvent::Validated(Box::new(record)));
-        Ok(Bytes::from(framed))
+        Bytes::from(framed)
     }
+}
+
+/// Waits, in the mode `guaranteed`, until the record of a plan is durable; `false` where it is not in time.
+pub async fn is_durable(pending: &Pending<PlanEvent>, recorder: &Recorder) -> bool {
+    if let Some(patience) = recorder.patience() {
+        // Whether it came in time is asked below.
+        let _ = tokio::time::timeout(patience, poll_fn(|context| pending.poll_settled(context))).await;
+    }
+    pending.holds()
 }

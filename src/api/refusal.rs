@@ -119,6 +119,12 @@ impl Refusal {
         Self::new(Code::FailedPrecondition, "APPROVALS_UNAVAILABLE", message)
     }
 
+    /// What was found must be on record before it is answered, and its record cannot be written.
+    pub fn unrecorded() -> Self {
+        let message = "the answer must be recorded and its record cannot be written; try again later";
+        Self::new(Code::Unavailable, "AUDIT_UNAVAILABLE", message)
+    }
+
     /// A fault of the server's own; its log tells more.
     pub fn internal() -> Self {
         Self::new(Code::Internal, "INTERNAL", "the server failed to answer; its log tells more")

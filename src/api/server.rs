@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::accept::Dealer;
+use super::accept::{Dealer, WAITING};
 use super::admission::Admission;
 use super::compute::Compute;
 use super::desk::Desk;
@@ -195,7 +195,7 @@ impl Server {
                 telemetry: state.telemetry.clone(),
                 drain: drain.clone(),
             };
-            let (inbox, arrivals) = mpsc::unbounded_channel();
+            let (inbox, arrivals) = mpsc::channel(WAITING);
             inboxes.push(inbox);
             workers
                 .push(start_worker(number, worker, arrivals).map_err(|source| ServerError::Worker { number, source })?);
@@ -283,7 +283,7 @@ impl Drop for Server {
 fn start_worker(
     number: usize,
     worker: Worker,
-    arrivals: mpsc::UnboundedReceiver<worker::Accepted>,
+    arrivals: mpsc::Receiver<worker::Accepted>,
 ) -> io::Result<RunningWorker> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (finished, done) = oneshot::channel();

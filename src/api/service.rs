@@ -10,7 +10,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use tower::Service as _;
@@ -26,6 +25,8 @@ use super::refusal::Refusal;
 use super::reply::Reply;
 use super::routed::RoutedBody;
 use super::stream::DecisionStream;
+use super::unconfirmed::{Form, Settling, Unconfirmed};
+use crate::event::{DecisionRecord, Pending};
 use crate::model::Limits;
 
 /// Bytes set aside for an answer; most are smaller.
@@ -50,7 +51,12 @@ impl Calls {
         Ok(match request.uri().path() {
             "/lictor.v1.DecisionService/Evaluate" => {
                 let message = self.message(request, deadline);
-                Call::Evaluate(Evaluate { connection: self.connection.clone(), message, _permit: permit })
+                Call::Evaluate(Evaluate {
+                    connection: self.connection.clone(),
+                    message,
+                    settling: None,
+                    _permit: permit,
+                })
             }
             "/lictor.v1.DecisionService/EvaluateBatch" => {
                 let message = self.message(request, deadline);
@@ -64,19 +70,19 @@ impl Calls {
             "/lictor.v1.DecisionService/ValidateIR" => {
                 let message = self.plan_message(request, deadline);
                 let (plans, actor) = (worker.plans.clone(), self.connection.actor().clone());
-                let unsent = worker.unsent.clone();
+                let connection = self.connection.clone();
                 Call::later(async move {
                     let _permit = permit;
-                    unsent.hold(plans.validate(message, deadline, actor).await?).map(Reply::message)
+                    connection.hold(plans.validate(message, deadline, actor).await?).map(Reply::message)
                 })
             }
             "/lictor.v1.DecisionService/VerifyDag" => {
                 let message = self.plan_message(request, deadline);
                 let (plans, actor) = (worker.plans.clone(), self.connection.actor().clone());
-                let unsent = worker.unsent.clone();
+                let connection = self.connection.clone();
                 Call::later(async move {
                     let _permit = permit;
-                    unsent.hold(plans.verify(message, deadline, actor).await?).map(Reply::message)
+                    connection.hold(plans.verify(message, deadline, actor).await?).map(Reply::message)
                 })
             }
             "/lictor.v1.DecisionService/EvaluateStream" => {
@@ -211,21 +217,37 @@ impl Future for Answered {
 struct Evaluate {
     connection: Rc<Connection>,
     message: OneMessage,
+    /// The answer on its way to be on record, where it waits for that.
+    settling: Option<Settling>,
     _permit: Permit,
 }
 
 impl Evaluate {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<Reply>, Refusal>> {
-        Pin::new(&mut self.message).poll(cx).map(|message| self.answer(&message?).map(Reply::message))
+        if self.settling.is_none() {
+            let Poll::Ready(message) = Pin::new(&mut self.message).poll(cx) else { return Poll::Pending };
+            let (framed, pending) = self.answer(&message?)?;
+            let Some(pending) = pending else { return Poll::Ready(self.reply(framed)) };
+            let mut unconfirmed = Unconfirmed::default();
+            unconfirmed.push(0..framed.len(), pending);
+            self.settling = Some(Settling::new(self.connection.clone(), unconfirmed, framed, Form::Unary));
+        }
+        let Some(settling) = &mut self.settling else { return Poll::Pending };
+        let Poll::Ready(framed) = settling.poll(cx) else { return Poll::Pending };
+        Poll::Ready(self.reply(framed))
     }
 
-    fn answer(&self, message: &[u8]) -> Result<Bytes, Refusal> {
+    fn reply(&self, framed: Vec<u8>) -> Result<Response<Reply>, Refusal> {
+        self.connection.hold(framed).map(Reply::message)
+    }
+
+    /// The framed answer, and what it has to wait for.
+    fn answer(&self, message: &[u8]) -> Result<(Vec<u8>, Option<Pending<DecisionRecord>>), Refusal> {
         let desk = &self.connection.worker().desk;
         let decoded = decode::evaluate_request(message, None, &desk.limits).map_err(Refusal::malformed)?;
         let mut framed = Vec::with_capacity(ANSWER_BYTES);
-        let mut outcome = Ok(());
+        let mut outcome = Ok(None);
         write_frame(&mut framed, |out| outcome = desk.answer_decoded(decoded, self.connection.actor(), out));
-        outcome?;
-        self.connection.worker().unsent.hold(framed)
+        Ok((framed, outcome?))
     }
 }

@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -23,6 +23,7 @@ use super::frame::{Frames, Next, write_frame};
 use super::message::UNCLAIMED_BYTES;
 use super::refusal::Refusal;
 use super::reply::{ok_trailers, refusal_trailers};
+use super::unconfirmed::{Form, Settling, Unconfirmed};
 
 /// Answers are sent when there are this many bytes of them, even if there is more to read.
 const CHUNK_BYTES: usize = 16 * 1_024;
@@ -34,6 +35,10 @@ pub struct DecisionStream {
     requests: Incoming,
     frames: Frames,
     answers: Vec<u8>,
+    /// Those of `answers` that wait for their records.
+    unconfirmed: Unconfirmed,
+    /// Answers on their way to be on record; nothing is read meanwhile.
+    settling: Option<Settling>,
     deadline: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     /// Until when the rest of a message that has begun must have arrived, and the memory that it needs.
@@ -63,6 +68,8 @@ impl DecisionStream {
             requests,
             frames,
             answers: Vec::new(),
+            unconfirmed: Unconfirmed::default(),
+            settling: None,
             deadline,
             timer,
             patience: None,
@@ -76,9 +83,14 @@ impl DecisionStream {
     /// The next frame of answers, then the trailers.
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
         loop {
+            if self.settling.is_some()
+                && let Some(frame) = ready!(self.poll_chunk(cx))
+            {
+                return Poll::Ready(Some(frame));
+            }
             match &self.state {
                 State::Open => {}
-                _ if !self.answers.is_empty() => match self.chunk() {
+                _ if !self.answers.is_empty() => match ready!(self.poll_chunk(cx)) {
                     Some(frame) => return Poll::Ready(Some(frame)),
                     None => continue,
                 },
@@ -100,7 +112,7 @@ impl DecisionStream {
                 continue;
             }
             if self.answer_arrived()
-                && let Some(frame) = self.chunk()
+                && let Some(frame) = ready!(self.poll_chunk(cx))
             {
                 return Poll::Ready(Some(frame));
             }
@@ -120,7 +132,7 @@ impl DecisionStream {
                 }
                 Poll::Ready(None) => self.state = State::Ending(Ok(())),
                 Poll::Pending if !self.answers.is_empty() => {
-                    if let Some(frame) = self.chunk() {
+                    if let Some(frame) = ready!(self.poll_chunk(cx)) {
                         return Poll::Ready(Some(frame));
                     }
                 }
@@ -178,15 +190,19 @@ impl DecisionStream {
         };
         let request_id = decoded.request_id_to_echo(&desk.limits);
         let start = self.answers.len();
-        let mut outcome = Ok(());
+        let mut outcome = Ok(None);
         write_frame(&mut self.answers, |out| {
             let mut out = Writer::new(out);
             out.string(1, &request_id);
             out.nested(2, |out| outcome = desk.answer_decoded(decoded, self.connection.actor(), out));
         });
-        if let Err(refusal) = outcome {
-            self.answers.truncate(start);
-            self.answer_refusal(&request_id, &refusal);
+        match outcome {
+            Ok(None) => {}
+            Ok(Some(pending)) => self.unconfirmed.push(start..self.answers.len(), pending),
+            Err(refusal) => {
+                self.answers.truncate(start);
+                self.answer_refusal(&request_id, &refusal);
+            }
         }
     }
 
@@ -216,14 +232,23 @@ impl DecisionStream {
         Pin::new(&mut self.drained).poll(cx).map(|()| Refusal::shutting_down())
     }
 
-    /// The answers so far; `None`, and the end of the stream, where too much waits to be sent already.
-    fn chunk(&mut self) -> Option<Frame<Bytes>> {
-        match self.connection.worker().unsent.hold(std::mem::take(&mut self.answers)) {
+    /// The answers so far, once they are on record where they must be; `None`, and the end of the stream, where too much
+    /// waits to be sent already.
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
+        if !self.unconfirmed.is_empty() {
+            let (unconfirmed, answers) = (std::mem::take(&mut self.unconfirmed), std::mem::take(&mut self.answers));
+            self.settling = Some(Settling::new(self.connection.clone(), unconfirmed, answers, Form::Streamed));
+        }
+        if let Some(settling) = &mut self.settling {
+            self.answers = ready!(settling.poll(cx));
+            self.settling = None;
+        }
+        Poll::Ready(match self.connection.hold(std::mem::take(&mut self.answers)) {
             Ok(answers) => Some(Frame::data(answers)),
             Err(refusal) => {
                 self.state = State::Ending(Err(refusal));
                 None
             }
-        }
+        })
     }
 }

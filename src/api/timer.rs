@@ -23,6 +23,11 @@ pub fn at_one_time<T>(serve: impl FnOnce() -> T) -> T {
     outcome
 }
 
+/// The time at which the clock is held, while a connection of this thread is served.
+pub fn held() -> Option<Instant> {
+    NOW.get()
+}
+
 /// See the module.
 #[derive(Debug, Clone, Default)]
 pub struct ConnectionTimer(TokioTimer);

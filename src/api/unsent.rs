@@ -4,8 +4,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
-
 use super::refusal::Refusal;
 
 /// Answers up to so many bytes are not counted: the limit on calls in flight bounds them.
@@ -27,17 +25,6 @@ impl Unsent {
     /// Room for an answer that is still to be made.
     pub fn room(&self) -> Room {
         Room { unsent: self.clone(), taken: 0 }
-    }
-
-    /// The answer, counted until it is sent.
-    ///
-    /// # Errors
-    /// The server is overloaded: there is no room for it.
-    pub fn hold(&self, answer: impl Into<Bytes>) -> Result<Bytes, Refusal> {
-        let answer = answer.into();
-        let mut room = self.room();
-        room.grow_to(answer.len())?;
-        Ok(room.around(answer))
     }
 }
 
@@ -63,28 +50,15 @@ impl Room {
         if before.saturating_add(more) > self.unsent.limit { Err(Refusal::overloaded()) } else { Ok(()) }
     }
 
-    /// The answer, which keeps its room until it is sent.
-    pub fn around(self, answer: impl Into<Bytes>) -> Bytes {
-        let answer = answer.into();
-        if self.taken == 0 { answer } else { Bytes::from_owner(Held { answer, _room: self }) }
+    /// The room, where any was taken: small answers need none.
+    pub fn if_taken(self) -> Option<Self> {
+        (self.taken > 0).then_some(self)
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
         self.unsent.bytes.fetch_sub(self.taken, Ordering::Relaxed);
-    }
-}
-
-/// An answer and its room.
-struct Held {
-    answer: Bytes,
-    _room: Room,
-}
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        &self.answer
     }
 }
 
@@ -95,21 +69,22 @@ mod tests {
     #[test]
     fn large_answers_have_room_up_to_the_limit_and_give_it_back() {
         let unsent = Unsent::new(3 * SMALL);
-        let small: Vec<Bytes> = (0..10).map(|_| unsent.hold(vec![1; SMALL]).unwrap()).collect();
-        let large = unsent.hold(vec![2; 2 * SMALL]).unwrap();
-        assert!(unsent.hold(vec![3; SMALL + 1]).is_err());
-        let half = large.slice(..SMALL);
+        let hold = |bytes: usize| {
+            let mut room = unsent.room();
+            room.grow_to(bytes).map(|()| room)
+        };
+        let small: Vec<Room> = (0..10).map(|_| hold(SMALL).unwrap()).collect();
+        assert!(small.into_iter().all(|room| room.if_taken().is_none()));
+        let large = hold(2 * SMALL).unwrap().if_taken();
+        assert!(large.is_some() && hold(SMALL + 1).is_err());
         drop(large);
-        assert!(unsent.hold(vec![3; SMALL + 1]).is_err(), "a part of it is still to be sent");
-        drop(half);
         let mut growing = unsent.room();
         for bytes in [SMALL, 2 * SMALL, 3 * SMALL] {
             assert!(growing.grow_to(bytes).is_ok());
         }
         assert!(growing.grow_to(3 * SMALL + 1).is_err());
         drop(growing);
-        assert_eq!(unsent.hold(vec![4; 3 * SMALL]).unwrap().len(), 3 * SMALL);
-        assert_eq!(small.len(), 10);
+        assert!(hold(3 * SMALL).is_ok());
         assert_eq!(unsent.bytes.load(Ordering::Relaxed), 0);
     }
 }

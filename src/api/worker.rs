@@ -60,17 +60,25 @@ impl Worker {
 }
 
 /// Serves the connections that arrive until the server drains, and then until they end.
-pub fn run(runtime: &tokio::runtime::Runtime, worker: Worker, inbox: mpsc::UnboundedReceiver<Accepted>) {
+pub fn run(runtime: &tokio::runtime::Runtime, worker: Worker, inbox: mpsc::Receiver<Accepted>) {
     LocalSet::new().block_on(runtime, serve(Rc::new(worker), inbox));
 }
 
-async fn serve(worker: Rc<Worker>, mut inbox: mpsc::UnboundedReceiver<Accepted>) {
+/// Connections that are begun before those that are open have their turn.
+const BEGUN_AT_ONCE: usize = 4;
+
+async fn serve(worker: Rc<Worker>, mut inbox: mpsc::Receiver<Accepted>) {
     let mut connections = JoinSet::new();
+    let mut begun = 0;
     loop {
         tokio::select! {
             accepted = inbox.recv() => match accepted {
                 Some(accepted) => {
                     connections.spawn_local(serve_accepted(worker.clone(), accepted));
+                    begun = (begun + 1) % BEGUN_AT_ONCE;
+                    if begun == 0 {
+                        tokio::task::yield_now().await;
+                    }
                 }
                 None => break,
             },

@@ -90,10 +90,8 @@ fn reload(config: &Config) -> ReloadOptions {
 fn events(config: &Config) -> Result<EventOptions, OptionsError> {
     let events = &config.events;
     let mut options = EventOptions::new(&config.state.directory);
-    options.decisions = match events.mode {
-        EventMode::BestEffort => true,
-        EventMode::Off => false,
-    };
+    options.decisions = events.mode != EventMode::Off;
+    options.guaranteed = (events.mode == EventMode::Guaranteed).then_some(events.answer_wait);
     options.journal_bytes = events.journal_bytes;
     options.segment_bytes = events.segment_bytes;
     options.fsync_interval = events.fsync_interval;

@@ -23,7 +23,8 @@ const LAYERS: [(&str, Layer); 3] = [
     (Layer::Tenant.as_str(), Layer::Tenant),
 ];
 
-const MODES: [(&str, EventMode); 2] = [("best_effort", EventMode::BestEffort), ("off", EventMode::Off)];
+const MODES: [(&str, EventMode); 3] =
+    [("best_effort", EventMode::BestEffort), ("guaranteed", EventMode::Guaranteed), ("off", EventMode::Off)];
 
 const FORMATS: [(&str, LogFormat); 2] = [("text", LogFormat::Text), ("json", LogFormat::Json)];
 
@@ -144,8 +145,10 @@ fn source<'n>(entry: Field<'n>, base_of: &dyn Fn(&Field<'n>) -> &'n Path, out: &
 fn events<'n>(fields: &Fields<'n>, base_of: &dyn Fn(&Field<'n>) -> &'n Path, out: &mut Findings) -> Events {
     let mut events = Events::default();
     if let Some(field) = fields.get("mode") {
-        events.mode = event_mode(field, out).unwrap_or(events.mode);
+        events.mode = field.one_of("a mode", &MODES, out).unwrap_or(events.mode);
     }
+    let wait = duration(fields, "answerWaitMillis", Duration::from_millis(1), 10..=60_000, out);
+    events.answer_wait = wait.unwrap_or(events.answer_wait);
     if let Some(journal) = fields.get("journal").and_then(|field| field.fields("`journal`", JournalSpec::FIELDS, out)) {
         let interval = duration(&journal, "fsyncMillis", Duration::from_millis(1), 1..=60_000, out);
         events.fsync_interval = interval.unwrap_or(events.fsync_interval);
@@ -169,18 +172,6 @@ fn events<'n>(fields: &Fields<'n>, base_of: &dyn Fn(&Field<'n>) -> &'n Path, out
     events.key = fields.get("key").and_then(|field| secret(field, base_of(&field), out));
     events.mask_key = fields.get("maskKey").and_then(|field| secret(field, base_of(&field), out));
     events
-}
-
-fn event_mode(field: Field<'_>, out: &mut Findings) -> Option<EventMode> {
-    if field.node.is_string("guaranteed") {
-        out.push(
-            Finding::error("unsupported-mode", "the mode `guaranteed` is not supported by this version")
-                .at(field.node.span)
-                .help("write `mode: best_effort`"),
-        );
-        return None;
-    }
-    field.one_of("a mode", &MODES, out)
 }
 
 fn exporters(field: Field<'_>, out: &mut Findings) -> Vec<Exporter> {

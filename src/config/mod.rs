@@ -111,6 +111,8 @@ impl State {
 pub struct Events {
     /// What happens where the record cannot keep up.
     pub mode: EventMode,
+    /// In the mode `guaranteed`, how long an answer waits for its record.
+    pub answer_wait: Duration,
     /// Most bytes of all segments of the journal together.
     pub journal_bytes: u64,
     /// Most bytes of one segment.
@@ -136,6 +138,8 @@ pub struct Events {
 pub enum EventMode {
     /// The record is dropped and a gap names it.
     BestEffort,
+    /// Answers wait until their records are durable; where that takes too long they are denials.
+    Guaranteed,
     /// Decisions are not recorded at all; those that must be audited are refused.
     Off,
 }
@@ -276,6 +280,7 @@ impl Default for Events {
     fn default() -> Self {
         Self {
             mode: EventMode::BestEffort,
+            answer_wait: Duration::from_secs(2),
             journal_bytes: 256 << 20,
             segment_bytes: 16 << 20,
             fsync_interval: Duration::from_secs(1),

@@ -86,10 +86,14 @@ spec! {
 spec! {
     /// The record of decisions.
     pub(super) struct EventsSpec {
-        /// What happens where the record cannot keep up: `best_effort` drops it and names the gap. With `off` no decision
-        /// is recorded.
-        #[schemars(extend("enum" = ["best_effort", "off"]))]
+        /// What happens where the record cannot keep up: `best_effort` drops it and names the gap; with `guaranteed` each
+        /// answer waits until its record is durable, and is a denial where that fails. With `off` no decision is
+        /// recorded.
+        #[schemars(extend("enum" = ["best_effort", "guaranteed", "off"]))]
         mode: Option<String>,
+        /// With `guaranteed`, how long an answer waits for its record; 2000 if not given.
+        #[schemars(range(min = 10, max = 60_000))]
+        answerWaitMillis: Option<u32>,
         /// The journal.
         journal: Option<JournalSpec>,
         /// The queue before the journal.

@@ -41,7 +41,8 @@ policies:
   allowEmpty: true
 state: {directory: data}
 events:
-  mode: best_effort
+  mode: guaranteed
+  answerWaitMillis: 500
   journal: {maxBytes: 1GiB, segmentBytes: 1048576, fsyncMillis: 10}
   ring: {records: 128, bytes: 1MiB}
   exporters: [{type: stdout}, {type: stdout, name: second}]
@@ -82,7 +83,8 @@ server: {workers: 4, drainSeconds: 0}
     assert_eq!(config.policies.poll, Duration::from_secs(5));
     assert_eq!(config.state.directory, base.join("data"));
     let events = config.events;
-    assert_eq!((events.mode, events.journal_bytes, events.segment_bytes), (EventMode::BestEffort, 1 << 30, 1 << 20));
+    assert_eq!((events.mode, events.journal_bytes, events.segment_bytes), (EventMode::Guaranteed, 1 << 30, 1 << 20));
+    assert_eq!(events.answer_wait, Duration::from_millis(500));
     assert_eq!((events.ring_records, events.ring_bytes), (128, 1 << 20));
     assert_eq!(events.fsync_interval, Duration::from_millis(10));
     let exporter = |name: &str| Exporter { name: name.to_owned(), kind: ExporterKind::Stdout };
@@ -134,7 +136,7 @@ fn what_is_wrong_is_named() {
         ("listen: {socketMode: \"999\"}", "bad-value: `999` are not permissions"),
         ("limits: {batchItems: 257}", "out-of-range: `batchItems` must be a whole number from 1 to 256"),
         ("limits: {messageBytes: 1GiB}", "out-of-range: `messageBytes` must be a number of bytes from 1KiB to 256KiB"),
-        ("events: {mode: guaranteed}", "unsupported-mode: the mode `guaranteed` is not supported by this version"),
+        ("events: {answerWaitMillis: 5}", "out-of-range: `answerWaitMillis` must be a whole number from 10 to 60000"),
         ("events: {key: hunter2}", "secret-in-file: a secret must not stand in the configuration"),
         (
             "events: {key: {env: A, file: b}}",

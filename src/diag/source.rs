@@ -1,6 +1,6 @@
 //! Named texts and byte ranges in them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Number of a source in a [`Sources`] table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +48,8 @@ pub struct Source {
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
     sources: Vec<Source>,
+    /// Where the lines of each begin, found out when a place is asked for first.
+    lines: Vec<OnceLock<Box<[u32]>>>,
 }
 
 impl Sources {
@@ -55,6 +57,7 @@ impl Sources {
     pub fn add(&mut self, name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> SourceId {
         let id = SourceId(u32::try_from(self.sources.len()).unwrap_or(u32::MAX));
         self.sources.push(Source { name: name.into(), text: text.into() });
+        self.lines.push(OnceLock::new());
         id
     }
 
@@ -74,10 +77,10 @@ impl Sources {
     pub fn position(&self, span: Span) -> Option<Position> {
         let text = &self.get(span.source)?.text;
         let offset = text.floor_char_boundary(span.start as usize);
-        let before = text.get(..offset)?;
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        let column = before.get(line_start..)?.chars().count() + 1;
+        let starts = self.lines.get(span.source.0 as usize)?.get_or_init(|| line_starts(text));
+        let line = starts.partition_point(|start| *start as usize <= offset);
+        let line_start = *starts.get(line.checked_sub(1)?)? as usize;
+        let column = text.get(line_start..offset)?.chars().count() + 1;
         Some(Position { line, column })
     }
 
@@ -86,4 +89,10 @@ impl Sources {
     pub fn excerpt(&self, span: Span) -> Option<&str> {
         self.get(span.source)?.text.get(span.start as usize..span.end as usize)
     }
+}
+
+fn line_starts(text: &str) -> Box<[u32]> {
+    let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+    // What is longer than a span can say has no places behind that.
+    std::iter::once(0).chain(newlines.map_while(|(at, _)| u32::try_from(at + 1).ok())).collect()
 }

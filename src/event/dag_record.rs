@@ -4,7 +4,7 @@ use super::plan_record::Bytes;
 use crate::model::{DagNode, DagVerification, Execution, Plan, Text, Ticket, Timestamp};
 
 /// Everything that is recorded of one audit of a DAG or of executions.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DagRecord {
     /// Its ticket.
     pub ticket: Ticket,

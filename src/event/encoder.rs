@@ -10,6 +10,7 @@ use super::gap::Gap;
 use super::json::{self, TimeFormat};
 use super::payload;
 use super::plan_payload;
+use super::plan_queue::PlanEvent;
 use super::plan_record::PlanRecord;
 use super::record::{ControlBody, ControlRecord, DecisionRecord};
 use super::rendered::Rendered;
@@ -140,6 +141,14 @@ impl Encoder {
             let mut rendered = std::mem::take(&mut self.rendered);
             self.event(out, &header, |out, times| payload::write(out, times, &mut rendered, kind, record, id));
             self.rendered = rendered;
+        }
+    }
+
+    /// Appends the event of a plan.
+    pub(super) fn plan(&mut self, out: &mut Vec<u8>, event: &PlanEvent) {
+        match event {
+            PlanEvent::Validated(record) => self.validation(out, record),
+            PlanEvent::Verified(record) => self.verification(out, record),
         }
     }
 

@@ -102,7 +102,7 @@ impl EventLog {
         stats.sequence.store(last, Relaxed);
         stats.durable_sequence.store(last, Relaxed);
         let shared = Arc::new(Shared {
-            ring: Arc::new(Ring::new(options.ring_records, options.ring_bytes, stats.clone())),
+            ring: Arc::new(Ring::new(options.ring_records, options.ring_bytes, options.guaranteed, stats.clone())),
             control: ControlQueue::default(),
             stats: stats.clone(),
             new_workers: Mutex::default(),

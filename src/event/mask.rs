@@ -53,6 +53,11 @@ impl Masker {
         Ok(Self { paths, key })
     }
 
+    /// Whether anything is masked.
+    pub(super) fn masks(&self) -> bool {
+        self.key.is_some()
+    }
+
     /// Masks the record in place, and texts of errors that quote what was masked.
     pub(super) fn mask(&self, record: &mut DecisionRecord) {
         let Some(key) = &self.key else { return };

@@ -6,6 +6,7 @@
 //! recorded and what is claimed of it.
 
 mod audit;
+mod awaited;
 mod catalogue;
 mod chain;
 mod clock;
@@ -48,6 +49,7 @@ mod trust;
 mod writer;
 
 pub use audit::{AuditFinding, AuditReport, GapSummary, audit, audit_keyed_from};
+pub use awaited::Pending;
 pub use catalogue::{EventType, Severity};
 pub use chain::ChainKey;
 pub use clock::{Machine, Surroundings};

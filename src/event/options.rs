@@ -17,6 +17,8 @@ pub struct EventOptions {
     pub producer: String,
     /// Whether decisions are recorded. Where they are not, those with the audit obligation are refused.
     pub decisions: bool,
+    /// How long an answer waits until its record is durable, after which it is a denial; `None` where answers do not wait.
+    pub guaranteed: Option<Duration>,
     /// Most bytes of all segments together.
     pub journal_bytes: u64,
     /// Most bytes of one segment.
@@ -57,6 +59,7 @@ impl EventOptions {
             state_dir: state_dir.into(),
             producer: concat!("lictor/", env!("CARGO_PKG_VERSION")).to_owned(),
             decisions: true,
+            guaranteed: None,
             journal_bytes: 256 << 20,
             segment_bytes: 16 << 20,
             fsync_interval: Duration::from_secs(1),

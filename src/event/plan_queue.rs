@@ -1,21 +1,24 @@
 //! The queue of plans on their way to the writer. Apart from the ring of decisions, so that neither can push the other out:
 //! plans are few and large.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 
 use crossbeam_queue::ArrayQueue;
 
+use super::awaited::Awaited;
 use super::dag_record::DagRecord;
 use super::plan_record::PlanRecord;
 use super::stats::DropReason;
+use crate::model::{Ticket, Timestamp};
 
 /// Most records. Below the number of missing tickets that the writer waits for at a time: those of plans and decisions are
 /// one series, and plans may come out of turn.
 const RECORDS: usize = 1_000;
 
 /// What is recorded of a plan.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum PlanEvent {
     /// It was validated.
     Validated(Box<PlanRecord>),
@@ -24,6 +27,22 @@ pub enum PlanEvent {
 }
 
 impl PlanEvent {
+    /// Its ticket, and when it happened.
+    pub(super) fn ticket_and_time(&self) -> (Ticket, Timestamp) {
+        match self {
+            Self::Validated(record) => (record.ticket, record.validated_at),
+            Self::Verified(record) => (record.ticket, record.verified_at),
+        }
+    }
+
+    /// Makes what cannot be recorded as it must be into what is answered then: a validation into a rejection. A comparison
+    /// grants nothing and stays as it is.
+    pub fn refuse_unrecorded(&mut self) {
+        if let Self::Validated(record) = self {
+            record.validation.refuse_unrecorded();
+        }
+    }
+
     fn bytes(&self) -> u64 {
         u64::try_from(match self {
             Self::Validated(record) => record.approximate_bytes(),
@@ -41,10 +60,19 @@ impl PlanEvent {
     }
 }
 
+/// What is queued.
+#[derive(Debug)]
+pub(super) enum QueuedPlan {
+    /// Nobody waits for it.
+    Plain(PlanEvent),
+    /// An answer waits for it.
+    Awaited(Arc<Awaited<PlanEvent>>),
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct PlanQueue {
-    queue: ArrayQueue<(u64, PlanEvent)>,
+    queue: ArrayQueue<(u64, QueuedPlan)>,
     bytes: AtomicU64,
     max_bytes: u64,
 }
@@ -57,6 +85,25 @@ impl PlanQueue {
 
     /// Queues a record. One eighth is kept for what is not a plain pass.
     pub(super) fn push(&self, event: PlanEvent) -> Result<(), DropReason> {
+        let bytes = self.claim(&event)?;
+        self.put(bytes, QueuedPlan::Plain(event))
+    }
+
+    /// Queues a record that an answer waits for.
+    pub(super) fn push_awaited(&self, event: PlanEvent) -> Result<Arc<Awaited<PlanEvent>>, (DropReason, PlanEvent)> {
+        let bytes = match self.claim(&event) {
+            Ok(bytes) => bytes,
+            Err(reason) => return Err((reason, event)),
+        };
+        let awaited = Arc::new(Awaited::new(event, 0));
+        match self.put(bytes, QueuedPlan::Awaited(awaited.clone())) {
+            Ok(()) => Ok(awaited),
+            Err(reason) => Err((reason, awaited.record.clone())),
+        }
+    }
+
+    /// Claims room for a record, in bytes.
+    fn claim(&self, event: &PlanEvent) -> Result<u64, DropReason> {
         let bytes = event.bytes();
         let share = |whole: u64| if event.is_plain() { whole - whole / 8 } else { whole };
         if self.queue.len() as u64 >= share(RECORDS as u64) {
@@ -66,17 +113,21 @@ impl PlanQueue {
             return Err(DropReason::RingBytes);
         }
         self.bytes.fetch_add(bytes, AcqRel);
-        self.queue.push((bytes, event)).map_err(|_| {
+        Ok(bytes)
+    }
+
+    fn put(&self, bytes: u64, plan: QueuedPlan) -> Result<(), DropReason> {
+        self.queue.push((bytes, plan)).map_err(|_| {
             self.bytes.fetch_sub(bytes, AcqRel);
             DropReason::RingFull
         })
     }
 
     /// Takes the oldest record.
-    pub(super) fn pop(&self) -> Option<PlanEvent> {
-        let (bytes, event) = self.queue.pop()?;
+    pub(super) fn pop(&self) -> Option<QueuedPlan> {
+        let (bytes, plan) = self.queue.pop()?;
         self.bytes.fetch_sub(bytes, AcqRel);
-        Some(event)
+        Some(plan)
     }
 
     pub(super) fn is_empty(&self) -> bool {

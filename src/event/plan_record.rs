@@ -4,7 +4,7 @@ use super::record::{entry_bytes, text_bytes, value_bytes};
 use crate::model::{Attributes, Origin, Plan, Step, Text, Ticket, Timestamp, Validation, ValidationStatus};
 
 /// Everything that is recorded of one validation. Serialised by the writer, never by the thread that validated.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PlanRecord {
     /// Its ticket, also inside the validation id.
     pub ticket: Ticket,
@@ -25,6 +25,11 @@ impl PlanRecord {
     #[must_use]
     pub fn is_plain_pass(&self) -> bool {
         self.validation.status == ValidationStatus::Pass && self.validation.violations.is_empty()
+    }
+
+    /// Makes a validation whose record cannot be written as it must be into a rejection.
+    pub fn refuse_unrecorded(&mut self) {
+        self.validation.refuse_unrecorded();
     }
 
     /// About how many bytes of memory the record owns.

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::model::{Decision, Effect, Request, Text, Ticket, Timestamp, Value};
+use crate::model::{Decision, Effect, Outcome, ReasonCode, Request, Text, Ticket, Timestamp, Value};
 
 /// Everything that is recorded of one decision. Serialised by the writer, never by the worker that decided.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct DecisionRecord {
     /// Its ticket, also inside the decision id.
     pub ticket: Ticket,
@@ -32,6 +32,16 @@ impl DecisionRecord {
             && decision.warned.is_empty()
             && decision.audited.is_empty()
             && decision.errors.is_empty()
+    }
+
+    /// Makes a decision whose record cannot be written as it must be into a denial.
+    pub fn refuse_unrecorded(&mut self) {
+        let decision = &mut self.decision;
+        decision.outcome = Outcome::Deny;
+        decision.effect = Effect::Deny;
+        decision.reason_code = ReasonCode::AuditUnavailable;
+        decision.matched = None;
+        decision.agreeing.clear();
     }
 
     /// About how many bytes of memory the record owns. Texts up to 24 bytes live inline and cost nothing more.

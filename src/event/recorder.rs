@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::time::Duration;
 
+use super::awaited::Pending;
 use super::plan_queue::PlanEvent;
 use super::record::DecisionRecord;
 use super::ring::Ring;
@@ -76,6 +78,38 @@ impl Recorder {
         Ticket { boot: self.boot, worker: self.worker, number }
     }
 
+    /// How long answers wait for their records (mode `guaranteed`); `None` where they do not.
+    #[must_use]
+    pub fn patience(&self) -> Option<Duration> {
+        self.ring.as_ref().and_then(|ring| ring.patience())
+    }
+
+    /// Whether the decision must not be answered without its record: it has the audit obligation, or all of them must be on
+    /// record.
+    #[must_use]
+    pub fn must_record(&self, record: &DecisionRecord) -> bool {
+        record.decision.requires_audit() || self.patience().is_some()
+    }
+
+    /// Queues a record, and where answers wait for their records gives what is to be waited for. Never blocks or
+    /// serialises.
+    ///
+    /// # Errors
+    /// As of [`Self::record`].
+    pub fn submit(
+        &self,
+        record: Box<DecisionRecord>,
+    ) -> Result<Option<Pending<DecisionRecord>>, (NotQueued, Box<DecisionRecord>)> {
+        let Some(ring) = self.ring.as_ref().filter(|ring| ring.patience().is_some()) else {
+            return self.record(record).map(|()| None);
+        };
+        if self.stats.refusing_audited.load(Relaxed) {
+            return Err(self.refused(DropReason::JournalFailing, record, false));
+        }
+        let queued = ring.push_awaited(record).map_err(|(reason, record)| self.refused(reason, record, false))?;
+        Ok(Some(Pending(queued)))
+    }
+
     /// Queues a record. Never blocks, locks or serialises.
     ///
     /// Take the ticket and record the decision without anything in between that may wait: a ticket whose record does not
@@ -114,14 +148,27 @@ impl Recorder {
         }
     }
 
+    /// Queues the record of a plan, and where answers wait for their records gives what is to be waited for.
+    ///
+    /// # Errors
+    /// Answers wait for their records, and this one cannot be queued. It comes back: the answer must grant nothing.
+    pub fn submit_plan(&self, event: PlanEvent) -> Result<Option<Pending<PlanEvent>>, PlanEvent> {
+        let Some(ring) = self.ring.as_ref().filter(|ring| ring.patience().is_some()) else {
+            self.record_plan(event);
+            return Ok(None);
+        };
+        if self.stats.refusing_audited.load(Relaxed) {
+            return Err(event);
+        }
+        let queued = ring.plans.push_awaited(event).map_err(|(_, event)| event)?;
+        ring.wake();
+        Ok(Some(Pending(queued)))
+    }
+
     fn refused(&self, reason: DropReason, record: Box<DecisionRecord>, lost: bool) -> (NotQueued, Box<DecisionRecord>) {
         if lost {
             let failing = reason == DropReason::RingFull && self.stats.refusing_audited.load(Relaxed);
-            self.stats.dropped(if failing && record.decision.requires_audit() {
-                DropReason::JournalFailing
-            } else {
-                reason
-            });
+            self.stats.dropped(if failing && self.must_record(&record) { DropReason::JournalFailing } else { reason });
         }
         self.slot.refused.fetch_add(1, Release);
         let why = if reason == DropReason::JournalFailing { NotQueued::JournalFailing } else { NotQueued::Full };

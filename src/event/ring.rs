@@ -3,11 +3,14 @@
 //! Bounded in records and in the bytes that they own. One eighth of both is kept for what is not a plain allow, so that a
 //! flood of allows cannot push out the record of a deny.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::thread::Thread;
+use std::time::Duration;
 
 use crossbeam_queue::ArrayQueue;
 
+use super::awaited::Awaited;
 use super::plan_queue::PlanQueue;
 use super::record::DecisionRecord;
 use super::stats::{DropReason, Occupancy, Stats};
@@ -26,29 +29,91 @@ const REFUSALS: usize = 1_024;
 #[derive(Debug)]
 pub(super) struct Ring {
     queue: ArrayQueue<Queued>,
+    /// Records that answers wait for; `None` where none do.
+    awaited: Option<ArrayQueue<Arc<Awaited<DecisionRecord>>>>,
+    patience: Option<Duration>,
     refusals: ArrayQueue<Box<DecisionRecord>>,
     pub(super) plans: PlanQueue,
+    /// The writer, which is woken for what is waited for.
+    writer: OnceLock<Thread>,
     max_records: u64,
     max_bytes: u64,
     stats: Arc<Stats>,
 }
 
 impl Ring {
-    /// A ring for at most `records` records that own at most `bytes` bytes.
-    pub(super) fn new(records: usize, bytes: u64, stats: Arc<Stats>) -> Self {
+    /// A ring for at most `records` records that own at most `bytes` bytes; with `patience`, answers wait so long for them.
+    pub(super) fn new(records: usize, bytes: u64, patience: Option<Duration>, stats: Arc<Stats>) -> Self {
         let max_records = u64::try_from(records).unwrap_or(u64::MAX).clamp(8, Occupancy::MAX_RECORDS);
+        let room = usize::try_from(max_records).unwrap_or(8);
         Self {
-            queue: ArrayQueue::new(usize::try_from(max_records).unwrap_or(8)),
+            queue: ArrayQueue::new(room),
+            awaited: patience.map(|_| ArrayQueue::new(room)),
+            patience,
             refusals: ArrayQueue::new(REFUSALS.min(records.max(8))),
             plans: PlanQueue::new(bytes),
+            writer: OnceLock::new(),
             max_records,
             max_bytes: bytes.clamp(1, Occupancy::MAX_BYTES),
             stats,
         }
     }
 
+    /// How long answers wait for their records; `None` where they do not.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        self.patience
+    }
+
+    /// Says who is to be woken for what is waited for.
+    pub(super) fn woken_by_need(&self, writer: Thread) {
+        // Set once: a log has one writer.
+        let _ = self.writer.set(writer);
+    }
+
+    /// Wakes the writer: somebody waits for what was queued.
+    pub(super) fn wake(&self) {
+        if let Some(writer) = self.writer.get() {
+            writer.unpark();
+        }
+    }
+
     /// Queues `record`: a load, an addition and the queue's own compare-and-swap.
     pub(super) fn push(&self, record: Box<DecisionRecord>) -> Result<(), (DropReason, Box<DecisionRecord>)> {
+        let bytes = match self.claim(&record) {
+            Ok(bytes) => bytes,
+            Err(reason) => return Err((reason, record)),
+        };
+        self.queue.push(Queued { bytes, record }).map_err(|refused| {
+            self.unclaim(bytes);
+            (DropReason::RingFull, refused.record)
+        })
+    }
+
+    /// Queues a record that an answer waits for, and wakes the writer.
+    pub(super) fn push_awaited(
+        &self,
+        record: Box<DecisionRecord>,
+    ) -> Result<Arc<Awaited<DecisionRecord>>, (DropReason, Box<DecisionRecord>)> {
+        let Some(queue) = &self.awaited else { return Err((DropReason::RingFull, record)) };
+        let bytes = match self.claim(&record) {
+            Ok(bytes) => bytes,
+            Err(reason) => return Err((reason, record)),
+        };
+        let awaited = Arc::new(Awaited::new(*record, bytes));
+        match queue.push(awaited.clone()) {
+            Ok(()) => {
+                self.wake();
+                Ok(awaited)
+            }
+            Err(_) => {
+                self.unclaim(bytes);
+                Err((DropReason::RingFull, Box::new(awaited.record.clone())))
+            }
+        }
+    }
+
+    /// Claims room for a record, in bytes.
+    fn claim(&self, record: &DecisionRecord) -> Result<u32, DropReason> {
         let bytes = u32::try_from(record.approximate_bytes()).unwrap_or(u32::MAX);
         let (records_limit, bytes_limit) = if record.is_plain_allow() {
             (self.max_records - self.max_records / 8, self.max_bytes - self.max_bytes / 8)
@@ -59,17 +124,17 @@ impl Ring {
         // the head room in the word allow for.
         let now = Occupancy(self.stats.occupancy.load(Relaxed));
         if now.records() >= records_limit {
-            return Err((DropReason::RingFull, record));
+            return Err(DropReason::RingFull);
         }
         if now.bytes().saturating_add(bytes.into()) > bytes_limit {
-            return Err((DropReason::RingBytes, record));
+            return Err(DropReason::RingBytes);
         }
-        let claim = Occupancy::of(1, bytes.into()).0;
-        self.stats.occupancy.fetch_add(claim, AcqRel);
-        self.queue.push(Queued { bytes, record }).map_err(|refused| {
-            self.stats.occupancy.fetch_sub(claim, AcqRel);
-            (DropReason::RingFull, refused.record)
-        })
+        self.stats.occupancy.fetch_add(Occupancy::of(1, bytes.into()).0, AcqRel);
+        Ok(bytes)
+    }
+
+    fn unclaim(&self, bytes: u32) {
+        self.stats.occupancy.fetch_sub(Occupancy::of(1, bytes.into()).0, AcqRel);
     }
 
     /// Queues the record of a refusal for want of an audit record.
@@ -83,6 +148,14 @@ impl Ring {
         claimed.records = claimed.records.saturating_add(1);
         claimed.bytes = claimed.bytes.saturating_add(bytes.into());
         Some(record)
+    }
+
+    /// Takes the oldest record that an answer waits for. Its claim is given back by [`Self::release`].
+    pub(super) fn pop_awaited(&self, claimed: &mut Claimed) -> Option<Arc<Awaited<DecisionRecord>>> {
+        let awaited = self.awaited.as_ref()?.pop()?;
+        claimed.records = claimed.records.saturating_add(1);
+        claimed.bytes = claimed.bytes.saturating_add(awaited.bytes.into());
+        Some(awaited)
     }
 
     /// Takes the oldest refusal.
@@ -99,7 +172,8 @@ impl Ring {
 
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.refusals.is_empty() && self.plans.is_empty()
+        let none_awaited = self.awaited.as_ref().is_none_or(ArrayQueue::is_empty);
+        self.queue.is_empty() && none_awaited && self.refusals.is_empty() && self.plans.is_empty()
     }
 }
 

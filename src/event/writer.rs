@@ -1,5 +1,7 @@
 //! The one thread that turns records into lines of the journal.
 
+mod settle;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -17,7 +19,7 @@ use super::gap::{Gap, GapReason, JournalFault};
 use super::journal::Journal;
 use super::ledger::{Ledger, Moment};
 use super::mask::Masker;
-use super::plan_queue::PlanEvent;
+use super::plan_queue::{PlanEvent, QueuedPlan};
 use super::record::DecisionRecord;
 use super::recorder::WorkerSlot;
 use super::ring::{Claimed, Ring};
@@ -25,6 +27,7 @@ use super::state::WatermarkFile;
 use super::stats::Stats;
 use super::sync::Syncer;
 use crate::model::{Ticket, Timestamp};
+use settle::Unsettled;
 
 /// Most records that are taken from the ring before they are written.
 const MAX_BATCH_RECORDS: u64 = 4_096;
@@ -90,6 +93,8 @@ pub(super) struct Progress {
     spare: Vec<u8>,
     /// Published records and their sequence numbers.
     acks: VecDeque<(u64, Ack)>,
+    /// Records that answers wait for.
+    unsettled: Unsettled,
     written: u64,
     sync_asked: u64,
     sync_asked_at: Duration,
@@ -113,6 +118,7 @@ impl Writer {
     /// # Errors
     /// What kept it from doing so.
     pub(super) fn run(mut self) -> Result<(), EventError> {
+        self.shared.ring.woken_by_need(thread::current());
         let mut pause = self.pace.poll_busy;
         loop {
             if self.shared.abandon.load(Acquire) {
@@ -166,15 +172,22 @@ impl Writer {
             };
             self.decision(record, now);
         }
+        while claimed.records < MAX_BATCH_RECORDS && self.encoded_bytes() < MAX_BATCH_BYTES {
+            let Some(awaited) = self.shared.ring.pop_awaited(&mut claimed) else { break };
+            self.awaited_decision(awaited, now);
+        }
         self.shared.stats.records.fetch_add(claimed.records, Relaxed);
         self.shared.ring.release(claimed);
         while let Some(record) = self.shared.ring.pop_refusal() {
             self.shared.stats.records.fetch_add(1, Relaxed);
             self.decision(record, now);
         }
-        while let Some(event) = self.shared.ring.plans.pop() {
+        while let Some(queued) = self.shared.ring.plans.pop() {
             self.shared.stats.records.fetch_add(1, Relaxed);
-            self.plan(event, now);
+            match queued {
+                QueuedPlan::Plain(event) => self.plan(event, now),
+                QueuedPlan::Awaited(awaited) => self.awaited_plan(awaited, now),
+            }
         }
         while let Some((record, ack)) = self.shared.control.pop() {
             self.encode(|encoder, lines| encoder.control(lines, &record));
@@ -196,18 +209,17 @@ impl Writer {
     }
 
     fn plan(&mut self, event: PlanEvent, now: Duration) {
-        match event {
-            PlanEvent::Validated(mut record) => {
-                self.arrived(record.ticket, record.validated_at, now);
-                self.masker.mask_plan(&mut record);
-                self.encode(|encoder, lines| encoder.validation(lines, &record));
-            }
-            PlanEvent::Verified(mut record) => {
-                self.arrived(record.ticket, record.verified_at, now);
-                self.masker.mask_dag(&mut record);
-                self.encode(|encoder, lines| encoder.verification(lines, &record));
-            }
+        let (ticket, at) = event.ticket_and_time();
+        self.arrived(ticket, at, now);
+        self.encode_plan(event);
+    }
+
+    fn encode_plan(&mut self, mut event: PlanEvent) {
+        match &mut event {
+            PlanEvent::Validated(record) => self.masker.mask_plan(record),
+            PlanEvent::Verified(record) => self.masker.mask_dag(record),
         }
+        self.encode(|encoder, lines| encoder.plan(lines, &event));
     }
 
     fn decision(&mut self, mut record: Box<DecisionRecord>, now: Duration) {
@@ -324,7 +336,8 @@ impl Writer {
             return;
         }
         let now = self.surroundings.monotonic();
-        let waited_for = self.progress.acks.front().is_some_and(|(sequence, _)| *sequence <= written);
+        let acked = self.progress.acks.front().is_some_and(|(sequence, _)| *sequence <= written);
+        let waited_for = acked || self.progress.unsettled.reaches(written);
         let due = now.saturating_sub(self.progress.sync_asked_at) >= self.pace.fsync_interval;
         if due || waited_for || self.shared.stop.load(Relaxed) {
             self.ask_sync(now);
@@ -341,6 +354,7 @@ impl Writer {
             while let Some((_, ack)) = self.progress.acks.pop_front_if(|(sequence, _)| *sequence <= written) {
                 ack.settle(Err(EventError::Lost { what: fault.to_string() }));
             }
+            self.settle_lost(written);
         }
         if let Some(request) = self.journal.to_sync(self.progress.written) {
             self.syncer.ask(request);
@@ -351,6 +365,7 @@ impl Writer {
 
     fn acknowledge(&mut self) {
         let durable = self.shared.stats.durable_sequence.load(Acquire);
+        self.settle(durable);
         while let Some((sequence, ack)) = self.progress.acks.pop_front() {
             if sequence > durable {
                 self.progress.acks.push_front((sequence, ack));
@@ -390,7 +405,7 @@ impl Writer {
             self.turn(last_chance);
             gaps_named |= last_chance;
             let durable = self.shared.stats.durable_sequence.load(Acquire) >= self.progress.written;
-            if gaps_named && durable && self.is_drained() {
+            if gaps_named && durable && self.is_drained() && self.progress.unsettled.is_empty() {
                 break;
             }
             thread::park_timeout(self.pace.poll_busy);
@@ -407,5 +422,6 @@ impl Writer {
         for (_, ack) in self.progress.acks.drain(..) {
             ack.settle(Err(EventError::Closed));
         }
+        self.progress.unsettled.fail();
     }
 }

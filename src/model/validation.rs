@@ -89,11 +89,13 @@ pub enum ViolationCode {
     InvalidId = 18,
     /// A plan rule of a risk policy refuses the plan, or cannot be evaluated.
     PlanRule = 19,
+    /// The validation must be on record before it is answered, and its record cannot be written.
+    AuditUnavailable = 20,
 }
 
 impl ViolationCode {
     /// All codes.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::UnknownAction,
         Self::InvalidAction,
         Self::UnknownProvider,
@@ -113,6 +115,7 @@ impl ViolationCode {
         Self::PolicyDenied,
         Self::InvalidId,
         Self::PlanRule,
+        Self::AuditUnavailable,
     ];
 
     /// The name on the wire without its prefix, and in records.
@@ -138,6 +141,7 @@ impl ViolationCode {
             Self::PolicyDenied => "POLICY_DENIED",
             Self::InvalidId => "INVALID_ID",
             Self::PlanRule => "PLAN_RULE",
+            Self::AuditUnavailable => "AUDIT_UNAVAILABLE",
         }
     }
 }
@@ -280,6 +284,24 @@ impl Validation {
             total_budget_cents: 0,
             snapshot,
         }
+    }
+
+    /// Makes a validation whose record cannot be written as it must be into a rejection.
+    pub fn refuse_unrecorded(&mut self) {
+        self.status = ValidationStatus::Reject;
+        self.requires_approval = false;
+        self.required_level = None;
+        self.violations.push(Violation {
+            code: ViolationCode::AuditUnavailable,
+            severity: ViolationSeverity::Error,
+            step_index: None,
+            step_id: Text::default(),
+            path: Text::default(),
+            message: "the validation must be recorded and its record cannot be written".to_owned(),
+            help: "try again once the journal can be written".to_owned(),
+            rule: Text::default(),
+            flow: Vec::new(),
+        });
     }
 
     /// The rule of a policy that decided `step` of this answer.

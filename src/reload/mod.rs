@@ -10,6 +10,7 @@
 
 mod archive;
 mod documents;
+mod findings;
 mod mailbox;
 mod options;
 mod reloader;

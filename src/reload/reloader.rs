@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use crate::diag::{Finding, Findings, Severity, Sources};
+use crate::diag::Severity;
 use crate::model::{SEMANTICS, Timestamp};
 use crate::policy::{self, DocumentSet, Loaded, SourceText};
 use crate::snapshot::{Holder, MAX_RESIDENTS, Snapshot};
@@ -14,10 +14,9 @@ use crate::state_dir::StateDir;
 
 use super::archive::{Archive, ArchiveError, Candidate};
 use super::documents::{self, Changes, DocumentEntry};
+use super::findings::Found;
 use super::options::ReloadOptions;
-use super::report::{
-    MAX_REPORTED, Outcome, Publication, Refusal, RefusalReason, ReloadEvents, ReportedFinding, SnapshotId, Trigger,
-};
+use super::report::{Outcome, Publication, Refusal, RefusalReason, ReloadEvents, ReportedFinding, SnapshotId, Trigger};
 use super::retired::Retired;
 use super::sources::{self, Look, SourceTexts};
 use super::status::StatusReader;
@@ -55,7 +54,8 @@ struct LastAttempt {
 /// What an attempt ends with if it does not publish.
 enum Stop {
     Unchanged(SnapshotId),
-    Refused(RefusalReason, String, Vec<ReportedFinding>),
+    /// Why, in a word and a sentence; what is wrong, as far as records keep it, and how much that is in all.
+    Refused(RefusalReason, String, Vec<ReportedFinding>, usize),
 }
 
 /// Documents that may be published.
@@ -139,8 +139,10 @@ impl Reloader {
         let outcome = match result {
             Ok(publication) => Outcome::Published(Arc::new(publication)),
             Err(Stop::Unchanged(snapshot)) => Outcome::Unchanged(snapshot),
-            Err(Stop::Refused(reason, message, findings)) => {
-                Outcome::Refused(Arc::new(self.refusal(reason, message, findings, trigger, now)))
+            Err(Stop::Refused(reason, message, findings, findings_total)) => {
+                let (kept, sources) = (self.status.live(), self.source_names());
+                let refusal = Refusal { at: now, trigger, reason, message, findings, findings_total, kept, sources };
+                Outcome::Refused(Arc::new(refusal))
             }
         };
         self.conclude(outcome, identity, is_asked_for, now)
@@ -183,11 +185,12 @@ impl Reloader {
         let Ok(Loaded { sources, documents, findings, .. }) = loaded else {
             return Err(internal("checking the documents failed; this is a defect, please report it"));
         };
-        log_findings(&sources, &read.findings, &findings);
+        let found = Found::new(&sources, &read.findings, &findings);
+        found.log();
         let is_unreadable = read.findings.iter().any(|finding| finding.severity == Severity::Error);
         if is_unreadable || findings.has_errors() {
             let reason = if is_unreadable { RefusalReason::Sources } else { RefusalReason::Documents };
-            return Err(refused_by_findings(reason, &sources, &read.findings, &findings));
+            return Err(Stop::Refused(reason, found.errors(), found.reported(), found.total()));
         }
         let digest = Snapshot::digest_of(&documents);
         if let Some(live) = self.status.live().filter(|live| live.digest == digest) {
@@ -199,7 +202,7 @@ impl Reloader {
             let message = format!(
                 "{what} no policy any more; restore the files, or set `policies.allowEmpty: true` to let it through"
             );
-            return Err(Stop::Refused(RefusalReason::NoPolicies, message, Vec::new()));
+            return Err(Stop::Refused(RefusalReason::NoPolicies, message, Vec::new(), 0));
         }
         Ok((Checked { documents, digest, entries, warnings }, read.texts))
     }
@@ -278,22 +281,6 @@ impl Reloader {
         })
     }
 
-    fn refusal(
-        &self,
-        reason: RefusalReason,
-        message: String,
-        mut findings: Vec<ReportedFinding>,
-        trigger: Trigger,
-        now: Timestamp,
-    ) -> Refusal {
-        let findings_total = findings.len();
-        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        findings.truncate(MAX_REPORTED);
-        let kept = self.status.live();
-        let sources = self.source_names();
-        Refusal { at: now, trigger, reason, message, findings, findings_total, kept, sources }
-    }
-
     fn source_names(&self) -> Vec<String> {
         let name = |source: &super::PolicySource| format!("{}:{}", source.layer.as_str(), source.path.display());
         self.options.sources.iter().map(name).collect()
@@ -361,31 +348,11 @@ fn layers_with_policies(entries: &[DocumentEntry]) -> BTreeSet<&str> {
 }
 
 fn storage(error: &ArchiveError) -> Stop {
-    Stop::Refused(RefusalReason::Storage, error.to_string(), Vec::new())
+    Stop::Refused(RefusalReason::Storage, error.to_string(), Vec::new(), 0)
 }
 
 fn internal(message: &str) -> Stop {
-    Stop::Refused(RefusalReason::Internal, message.to_owned(), Vec::new())
-}
-
-fn refused_by_findings(reason: RefusalReason, sources: &Sources, of_files: &[Finding], of_texts: &Findings) -> Stop {
-    let all = of_files.iter().chain(of_texts);
-    let reported: Vec<_> = all.map(|finding| ReportedFinding::new(sources, finding)).collect();
-    let errors = reported.iter().filter(|finding| finding.severity == Severity::Error).count();
-    let first = reported.iter().find(|finding| finding.severity == Severity::Error);
-    let first = first.map(ToString::to_string).unwrap_or_default();
-    let message = if errors == 1 { first } else { format!("{errors} errors; the first: {first}") };
-    Stop::Refused(reason, message, reported)
-}
-
-fn log_findings(sources: &Sources, of_files: &[Finding], of_texts: &Findings) {
-    for finding in of_files.iter().chain(of_texts) {
-        let ReportedFinding { code, severity, message, help, place } = ReportedFinding::new(sources, finding);
-        match severity {
-            Severity::Error => tracing::error!(code, place, help, "{message}"),
-            Severity::Warning => tracing::warn!(code, place, help, "{message}"),
-        }
-    }
+    Stop::Refused(RefusalReason::Internal, message.to_owned(), Vec::new(), 0)
 }
 
 fn log_publication(publication: &Publication) {

@@ -155,7 +155,7 @@ impl Refusal {
     }
 }
 
-/// Most findings that a [`Refusal`] keeps. The log has them all.
+/// Most findings that a [`Refusal`] keeps.
 pub const MAX_REPORTED: usize = 64;
 
 /// A finding with its place resolved, without an excerpt of the document.

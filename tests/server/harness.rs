@@ -1,6 +1,6 @@
 //! A server with a small set of policies, and clients for it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -146,15 +146,24 @@ impl Running {
     pub async fn stop_and_read_journal(self) -> Vec<serde_json::Value> {
         assert!(self.server.shutdown(Duration::from_secs(10)).await);
         self.events.close(Duration::from_secs(10)).unwrap();
-        let mut segments: Vec<PathBuf> = std::fs::read_dir(self.folder.path().join("state/journal"))
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
-            .collect();
-        segments.sort();
-        let text: String = segments.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        journal_in(self.folder.path())
     }
+
+    /// The events that stand in the journal's files.
+    pub fn read_journal(&self) -> Vec<serde_json::Value> {
+        journal_in(self.folder.path())
+    }
+}
+
+fn journal_in(folder: &Path) -> Vec<serde_json::Value> {
+    let mut segments: Vec<PathBuf> = std::fs::read_dir(folder.join("state/journal"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+        .collect();
+    segments.sort();
+    let text: String = segments.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// May an agent do `action`?

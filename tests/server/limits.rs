@@ -225,3 +225,37 @@ async fn headers_beyond_the_limit_are_refused() {
     }
     assert_eq!(raw.call(grpc("Evaluate"), message).await.grpc_status().code(), Code::Ok);
 }
+
+#[tokio::test]
+async fn a_client_that_takes_no_answer_loses_its_connection_and_an_idle_one_does_not() {
+    let running = Running::start(|options| {
+        options.connections.untaken = Duration::from_millis(200);
+        options.connections.keep_alive_interval = Duration::from_millis(50);
+    });
+    let (requests, stream) = mpsc::unbounded_channel();
+    let ask = || requests.send(EvaluateStreamRequest { request: Some(question("file.read")) }).unwrap();
+    let mut client = running.client().await;
+    ask();
+    let mut answers = client.evaluate_stream(UnboundedReceiverStream::new(stream)).await.unwrap().into_inner();
+    assert!(answers.message().await.unwrap().is_some());
+
+    // It answers to every sign of life that it is asked for, but lets nothing in.
+    let socket = tokio::net::TcpStream::connect(running.server.tcp_address().unwrap()).await.unwrap();
+    let (mut sender, connection) = hyper::client::conn::http2::Builder::new(TokioExecutor::new())
+        .initial_stream_window_size(0)
+        .handshake(TokioIo::new(socket))
+        .await
+        .unwrap();
+    let connection = tokio::spawn(connection);
+    let (body, receiver) = mpsc::unbounded_channel();
+    body.send(framed(&question("file.read").encode_to_vec()).into()).unwrap();
+    drop(body);
+    let response = sender.send_request(grpc("Evaluate").body(Open::new(receiver)).unwrap()).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let ended = tokio::time::timeout(Duration::from_secs(30), connection).await;
+    assert!(ended.is_ok(), "the connection stays although nothing is taken");
+    drop(response);
+
+    ask();
+    assert!(answers.message().await.unwrap().is_some());
+}

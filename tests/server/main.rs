@@ -5,6 +5,7 @@
 mod audits;
 mod batch;
 mod edges;
+mod guaranteed;
 mod harness;
 mod http_side;
 mod lifecycle;

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use crate::harness::{Lictor, Load, wait_for};
+use crate::harness::{Lictor, Load, question, wait_for};
 
 const POLICY: &str =
     "apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {name: p}\nspec:\n  rules:\n    - {name: r, effect: allow}\n";
@@ -42,6 +42,46 @@ async fn killed_under_load() {
         let (code, printed) = lictor.audit_verify();
         assert_eq!(code, 0, "{printed}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_with_every_answer_on_record() {
+    let mut lictor = Lictor::prepare(POLICY);
+    lictor.config = "events: {mode: guaranteed, answerWaitMillis: 30000}\n".to_owned();
+    lictor.run();
+    let client = lictor.client().await;
+    let callers: Vec<_> = (0..8)
+        .map(|_| {
+            let mut client = client.clone();
+            tokio::spawn(async move {
+                let mut answered = Vec::new();
+                while let Ok(answer) = client.evaluate(question("a")).await {
+                    answered.push(answer.into_inner());
+                }
+                answered
+            })
+        })
+        .collect();
+    wait_for("some records", || lictor.records("policy.evaluated").len() > 200);
+    lictor.signal("-KILL");
+    lictor.wait();
+    let recorded: std::collections::HashSet<String> = lictor
+        .records("policy.evaluated")
+        .iter()
+        .map(|event| event["payload"]["decision_id"].as_str().expect("an id").to_owned())
+        .collect();
+    let mut answers = 0;
+    for caller in callers {
+        for answer in caller.await.expect("a caller") {
+            assert!(answer.allowed, "{answer:?}");
+            assert!(recorded.contains(&answer.decision_id), "{} was answered and is not on record", answer.decision_id);
+            answers += 1;
+        }
+    }
+    assert!(answers > 100, "{answers} answers");
+    lictor.run();
+    let (code, printed) = lictor.audit_verify();
+    assert_eq!(code, 0, "{printed}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@ mod audit;
 mod export;
 mod failure;
 mod golden;
+mod guaranteed;
 mod mask;
 mod plans;
 mod recovery;
