@@ -132,6 +132,12 @@ impl EventType {
         }
     }
 
+    /// The type of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// `source` of the envelope.
     #[must_use]
     pub const fn source(self) -> &'static str {

@@ -3,6 +3,8 @@
 //! Nothing here reads a clock, a file or a socket, and nothing here knows how a policy is written or how a message
 //! travels. Every other room may use these types; they use none.
 
+mod approval;
+mod approval_query;
 mod attributes;
 mod dag_verification;
 mod decision;
@@ -16,6 +18,10 @@ mod ticket;
 mod timestamp;
 mod validation;
 
+pub use approval::{
+    Approval, ApprovalStatus, Progress, Redeemed, Redemption, RedemptionMode, Sha256Digest, Stage, TargetKind, Vote,
+};
+pub use approval_query::{ApprovalCursor, ApprovalQuery, HistoryCursor, HistoryQuery, HistoryRow, Page};
 pub use attributes::{Attributes, NotAnAttribute, Value};
 pub use dag_verification::{BoundTo, Compared, DagVerification, Deviation, DeviationKind, HashMismatch, MalformedNode};
 pub use decision::{Decision, Effect, Outcome, ReasonCode, Warning};

@@ -17,6 +17,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("event", &["model"]),
     ("state_dir", &[]),
     ("receipt", &["state_dir", "model"]),
+    ("store", &["event", "model"]),
     ("reload", &["policy", "snapshot", "event", "state_dir", "diag", "model"]),
     ("api", &["ir", "receipt", "decide", "snapshot", "event", "reload", "policy", "model"]),
     ("config", &["model", "diag", "yaml"]),

@@ -1,0 +1,9 @@
+//! People in the loop: the durable store, and what is built upon it. Runs over both databases: a private PostgreSQL server
+//! is started by the tests themselves, and its absence is a failure.
+
+mod harness;
+mod postgres;
+mod store;
+mod store_faults;
+mod store_lists;
+mod store_queues;
