@@ -51,7 +51,7 @@ CREATE INDEX approval_final ON approval (updated_at) WHERE status IN ('REJECTED'
 CREATE TABLE approval_target (
     approval_id TEXT NOT NULL PRIMARY KEY,
     target      BYTEA NOT NULL,
-    view        TEXT NOT NULL
+    view        BYTEA NOT NULL
 );
 
 -- Where final approvals go when they are old.

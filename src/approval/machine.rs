@@ -16,10 +16,11 @@ mod refused;
 #[cfg(test)]
 mod tests;
 
-pub use approve::{Vote, Voter, approve, reject};
-pub use close::{cancel, escalate, expire, reissue};
-pub(super) use close::required_level;
-pub use redeem::{Ask, CallCheck, Redeeming, StepCall, redeem};
+pub use approve::{Vote, Voter, is_complete};
+pub(super) use approve::{approve, reject};
+pub(super) use close::{cancel, escalate, expire, reissue, required_level};
+pub use redeem::step_id;
+pub(super) use redeem::{Ask, Redeeming, StepCall, redeem};
 pub use refused::{Refused, Verb};
 
 use crate::model::{Approval, ApprovalStatus, HistoryRow, Text, Timestamp};
@@ -64,6 +65,24 @@ pub enum Happening {
     Consumed,
 }
 
+impl Happening {
+    /// The name in metrics.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::AutoApproved => "auto_approved",
+            Self::Added => "added",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Escalated => "escalated",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Redeemed => "step_consumed",
+            Self::Consumed => "consumed",
+        }
+    }
+}
+
 /// `time`, so many seconds later.
 pub(super) fn later(time: Timestamp, seconds: u32) -> Timestamp {
     Timestamp::from_micros(time.as_micros().saturating_add(i64::from(seconds) * 1_000_000))
@@ -94,7 +113,7 @@ fn history(before: &Approval, after: &Approval, actor: &str, reason: String) -> 
 }
 
 /// The first row of history of an approval that was just made.
-pub fn first_row(approval: &Approval, reason: String) -> HistoryRow {
+pub(super) fn first_row(approval: &Approval, reason: String) -> HistoryRow {
     HistoryRow {
         approval_id: approval.id.clone(),
         tenant_id: approval.tenant_id.clone(),

@@ -6,10 +6,25 @@
 
 mod assess;
 mod body;
+mod error;
+mod export;
+mod grant;
 mod machine;
 mod payload;
+mod service;
+mod target;
 mod token;
+mod watch;
+mod workers;
 
-pub use assess::{Assessed, Assessment, NotApprovable, assess_action, assess_plan};
-pub use machine::{Ask, Happening, Refused, Transition, Verb, Voter};
+pub use assess::{Assessed, Assessment, NotApprovable};
+pub use error::ApprovalError;
+pub use export::Sheet;
+pub use machine::{Refused, Verb, is_complete, step_id};
+pub use service::{
+    Actor, Approvals, Consumed, Creation, Decided, Newly, Parts, Redemption, Vote, Voter,
+};
+pub use target::{Codec, Target};
 pub use token::Token;
+pub use watch::Watching;
+pub use workers::Round;

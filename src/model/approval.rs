@@ -128,8 +128,8 @@ pub struct Approval {
     pub target_hash: Text,
     /// The target in the encoding of the room `approval`. Empty where a list left it out.
     pub target: Vec<u8>,
-    /// What the approver sees, as JSON. Empty where a list left it out.
-    pub view: String,
+    /// What the approver sees, in the encoding of the room `approval`. Empty where a list left it out.
+    pub view: Vec<u8>,
     /// Risk tier, 0–3.
     pub tier: u8,
     /// Least level that an approver needs now, 1–5; 0 where nobody is needed.
@@ -176,10 +176,48 @@ pub struct Approval {
     pub progress: Progress,
 }
 
+/// What was settled about an approval when it was created, and never changes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Settled {
+    /// Subject of the target.
+    #[serde(default)]
+    pub subject_id: Text,
+    /// Run that the target belongs to, empty if none.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub run_id: Text,
+    /// Actions of the target, each once, at most 16.
+    #[serde(default)]
+    pub actions: Vec<Text>,
+    /// Names of the ApprovalPolicy documents that apply; none for the built-in rule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<Text>,
+    /// Webhook endpoints that are told, by the policies and by the creator, each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub webhooks: Vec<Text>,
+    /// Number of steps of a plan; 1 for an action.
+    #[serde(default)]
+    pub steps: u32,
+    /// What happens where nobody decides in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<Escalation>,
+}
+
+/// What happens where nobody decides in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escalation {
+    /// How long to wait, in seconds.
+    pub after_seconds: u32,
+    /// Least level of approvers from then on, 1–5.
+    pub level: u8,
+}
+
 /// What people have done with an approval so far. Kept as one JSON object: a member that is added needs a default and no
 /// migration.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Progress {
+    /// What was settled at its creation.
+    #[serde(default)]
+    pub settled: Settled,
     /// The stages in their order.
     #[serde(default)]
     pub stages: Vec<Stage>,

@@ -19,7 +19,8 @@ mod timestamp;
 mod validation;
 
 pub use approval::{
-    Approval, ApprovalStatus, Progress, Redeemed, Redemption, RedemptionMode, Sha256Digest, Stage, TargetKind, Vote,
+    Approval, ApprovalStatus, Escalation, Progress, Redeemed, Redemption, RedemptionMode, Settled, Sha256Digest, Stage,
+    TargetKind, Vote,
 };
 pub use approval_query::{ApprovalCursor, ApprovalQuery, HistoryCursor, HistoryQuery, HistoryRow, Page};
 pub use attributes::{Attributes, NotAnAttribute, Value};

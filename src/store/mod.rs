@@ -36,7 +36,7 @@ pub use options::{Clock, Place, StoreOptions};
 pub use outbox::{ClaimedEvent, OutboxEvent};
 pub use telemetry::{Operation, StoreMetrics};
 
-use crate::model::{Approval, ApprovalQuery, HistoryQuery, HistoryRow, Page, Sha256Digest, Timestamp};
+use crate::model::{Approval, ApprovalQuery, HistoryQuery, HistoryRow, Page, Sha256Digest, Text, Timestamp};
 use sql::Conn;
 use verbs::{approvals, deliveries, due, figures, lists, meta, outbox as outbox_verbs};
 use write::{Write, Written};
@@ -248,6 +248,14 @@ impl Store {
     /// The store cannot be read.
     pub async fn approval_by_token(&self, hash: &Sha256Digest) -> Result<Option<Approval>, StoreError> {
         read!(self, "approval_by_token", |conn| approvals::by_token(conn, hash))
+    }
+
+    /// The versions of those of these approvals that exist and are not archived, whatever their tenant.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn approval_versions(&self, ids: &[Text]) -> Result<Vec<(Text, u64)>, StoreError> {
+        read!(self, "approval_versions", |conn| approvals::versions(conn, ids))
     }
 
     /// Approvals of a tenant, newest first.

@@ -4,6 +4,7 @@
 //! `metrics` facade are made at asking time too, so that nothing on the request path looks one up. Labels come from
 //! closed sets; tenants appear only as hashes, and at most 900 of them.
 
+mod approvals;
 mod decisions;
 mod histogram;
 mod logs;
@@ -15,6 +16,7 @@ mod tenants;
 #[cfg(test)]
 mod tests;
 
+pub use approvals::ApprovalMetrics;
 pub use decisions::{DecisionMetrics, DecisionOutcome};
 pub use logs::{LogError, LogFormat, init as init_logs};
 pub use plans::PlanMetrics;
@@ -41,6 +43,7 @@ pub struct Telemetry {
     shards: Mutex<Vec<Arc<Shard>>>,
     tenants: Arc<Tenants>,
     plans: Arc<PlanMetrics>,
+    approvals: Arc<ApprovalMetrics>,
     collectors: Mutex<Vec<Collector>>,
     connections_refused: AtomicU64,
     snapshot: Mutex<Option<(u64, usize, Instant)>>,
@@ -66,6 +69,7 @@ impl Telemetry {
             shards: Mutex::default(),
             tenants: Arc::default(),
             plans: Arc::default(),
+            approvals: Arc::default(),
             collectors: Mutex::default(),
             connections_refused: AtomicU64::new(0),
             snapshot: Mutex::default(),
@@ -84,6 +88,12 @@ impl Telemetry {
     #[must_use]
     pub fn plans(&self) -> Arc<PlanMetrics> {
         self.plans.clone()
+    }
+
+    /// The counters of approvals, shared by all threads.
+    #[must_use]
+    pub fn approvals(&self) -> Arc<ApprovalMetrics> {
+        self.approvals.clone()
     }
 
     /// Lets `collector` add figures whenever the metrics are asked for.
@@ -131,6 +141,7 @@ impl Telemetry {
             counter!(names::TENANT_DECISIONS, "tenant" => tenant).absolute(total);
         }
         self.plans.collect();
+        self.approvals.collect();
         counter!(names::CONNECTIONS_REFUSED).absolute(self.connections_refused.load(Ordering::Relaxed));
         let snapshot = *lock(&self.snapshot);
         gauge!(names::SNAPSHOT_REVISION).set(snapshot.map_or(0.0, |(revision, ..)| revision as f64));

@@ -108,7 +108,7 @@ pub fn approval(now: Timestamp, epoch: u64) -> Approval {
         target_kind: TargetKind::Plan,
         target_hash: "sha256:0123".into(),
         target: format!("target {number}").into_bytes(),
-        view: format!("{{\"number\":{number}}}"),
+        view: format!("{{\"number\":{number}}}").into_bytes(),
         tier: 2,
         required_level: 3,
         snapshot: "sha256:4567".into(),

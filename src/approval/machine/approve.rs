@@ -105,7 +105,8 @@ pub fn reject(
 }
 
 /// Whether a stage has its quorum.
-pub(crate) fn is_complete(stage: &Stage) -> bool {
+#[must_use]
+pub fn is_complete(stage: &Stage) -> bool {
     let counting = stage.approvals.iter().filter(|vote| vote.level >= stage.level).count();
     counting >= usize::try_from(stage.quorum).unwrap_or(usize::MAX)
 }

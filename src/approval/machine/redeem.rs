@@ -116,7 +116,8 @@ pub fn redeem(
 }
 
 /// The id of the step at `index`: its own, else its position.
-pub(crate) fn id_of(plan: &Plan, index: usize) -> Cow<'_, str> {
+#[must_use]
+pub fn step_id(plan: &Plan, index: usize) -> Cow<'_, str> {
     match plan.steps.get(index).map(|step| step.step_id.as_str()) {
         Some("") | None => Cow::Owned(index.to_string()),
         Some(id) => Cow::Borrowed(id),
@@ -177,11 +178,11 @@ struct NextStep {
     of: usize,
 }
 
-fn find<'p>(plan: Option<&'p Plan>, step_id: &str) -> Result<(usize, &'p Step), Refused> {
+fn find<'p>(plan: Option<&'p Plan>, wanted: &str) -> Result<(usize, &'p Step), Refused> {
     let plan = plan.ok_or(Refused::NoSteps)?;
-    let position = (0..plan.steps.len()).find(|index| id_of(plan, *index) == step_id);
+    let position = (0..plan.steps.len()).find(|index| step_id(plan, *index) == wanted);
     let found = position.and_then(|index| Some((index, plan.steps.get(index)?)));
-    found.ok_or_else(|| Refused::UnknownStep { step_id: step_id.into() })
+    found.ok_or_else(|| Refused::UnknownStep { step_id: wanted.into() })
 }
 
 fn next_step(
@@ -200,7 +201,7 @@ fn next_step(
     }
     let first = match plan.ordering {
         Ordering::Sequential => {
-            (0..index).map(|earlier| id_of(plan, earlier)).find(|id| !is_redeemed(id)).map(|id| Text::from(&*id))
+            (0..index).map(|earlier| step_id(plan, earlier)).find(|id| !is_redeemed(id)).map(|id| Text::from(&*id))
         }
         Ordering::Dag => step.depends_on.iter().find(|id| !is_redeemed(id)).cloned(),
     };

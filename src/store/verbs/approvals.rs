@@ -50,7 +50,7 @@ pub(in crate::store) async fn create(conn: &mut Conn<'_>, new: &NewApproval, mom
     }
     conn.run(
         "INSERT INTO approval_target (approval_id, target, view) VALUES ($1, $2, $3)",
-        &[(&approval.id).into(), approval.target.as_slice().into(), approval.view.as_str().into()],
+        &[(&approval.id).into(), approval.target.as_slice().into(), approval.view.as_slice().into()],
     )
     .await?;
     history(conn, &new.history).await?;
@@ -187,6 +187,22 @@ pub(in crate::store) async fn change(conn: &mut Conn<'_>, change: &ApprovalChang
     Ok(Changed::Done)
 }
 
+/// The versions of approvals, whatever their tenant.
+pub(in crate::store) async fn versions(conn: &mut Conn<'_>, ids: &[Text]) -> Outcome<Vec<(Text, u64)>> {
+    /// Most parameters of one statement.
+    const CHUNK: usize = 500;
+    let mut versions = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(CHUNK) {
+        let places: Vec<String> = (1..=chunk.len()).map(|number| format!("${number}")).collect();
+        let sql = format!("SELECT id, version FROM approval WHERE id IN ({})", places.join(", "));
+        let params: Vec<Param<'_>> = chunk.iter().map(Param::from).collect();
+        for row in conn.all(&sql, &params).await? {
+            versions.push((row.text("id")?, row.number("version")?));
+        }
+    }
+    Ok(versions)
+}
+
 /// Why a change wrote nothing.
 async fn why_not(conn: &mut Conn<'_>, change: &ApprovalChange) -> Outcome<Changed> {
     let row = conn
@@ -251,7 +267,7 @@ async fn with_target(conn: &mut Conn<'_>, mut approval: Approval) -> Outcome<App
         conn.one("SELECT target, view FROM approval_target WHERE approval_id = $1", &[(&approval.id).into()]).await?;
     let Some(row) = row else { return Err(nonsense("approval_id", format!("no target for {}", approval.id))) };
     approval.target = row.bytes("target")?;
-    approval.view = row.string("view")?;
+    approval.view = row.bytes("view")?;
     Ok(approval)
 }
 
@@ -265,7 +281,7 @@ pub(super) fn read(row: &Row) -> Outcome<Approval> {
         target_kind: row.named("target_kind", TargetKind::parse)?,
         target_hash: row.text("target_hash")?,
         target: Vec::new(),
-        view: String::new(),
+        view: Vec::new(),
         tier: row.number("tier")?,
         required_level: row.number("required_level")?,
         snapshot: row.text("snapshot")?,

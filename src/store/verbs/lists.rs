@@ -48,7 +48,7 @@ pub(in crate::store) async fn approvals(conn: &mut Conn<'_>, query: &ApprovalQue
             let sql = "SELECT target, view FROM approval_target WHERE approval_id = $1";
             if let Some(row) = conn.one(sql, &[(&approval.id).into()]).await? {
                 approval.target = row.bytes("target")?;
-                approval.view = row.string("view")?;
+                approval.view = row.bytes("view")?;
             }
         }
     }
