@@ -31,6 +31,8 @@ pub mod config;
 #[cfg(feature = "server")]
 pub mod event;
 #[cfg(feature = "server")]
+pub mod identity;
+#[cfg(feature = "server")]
 pub mod receipt;
 #[cfg(feature = "server")]
 pub mod reload;

@@ -39,7 +39,7 @@ pub fn request() -> EvaluateRequest {
     let context = [("amount", number(20.0)), ("region", text("eu")), ("currency", text("EUR"))];
     EvaluateRequest {
         request_id: "req-0001".to_owned(),
-        tenant_id: "acme".to_owned(),
+        tenant_id: "default".to_owned(),
         subject: Some(Subject {
             r#type: "agent".to_owned(),
             id: "support-7".to_owned(),

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::mpsc;
 
-use super::admission::Admission;
+use super::admission::{Admission, Permit};
 use super::drain::Drain;
+use super::tls::Handshakes;
 use super::worker::Accepted;
 use crate::telemetry::Telemetry;
 
@@ -48,17 +49,51 @@ impl Dealer {
             |stream, permit| {
                 // Answers are small and are waited for.
                 stream.set_nodelay(true)?;
-                Ok(Accepted::Tcp(stream.into_std()?, permit))
+                Ok(Some(Accepted::Tcp(stream.into_std()?, permit)))
             },
         )
         .await;
+    }
+
+    /// Accepts TLS connections until the server drains. Hands are shaken beside accepting: a slow client delays nobody.
+    pub async fn accept_tls(self, listener: TcpListener, handshakes: Handshakes) {
+        self.accept(
+            || async { listener.accept().await.map(|(stream, _)| stream) },
+            |stream, permit| {
+                stream.set_nodelay(true)?;
+                match handshakes.enter() {
+                    Some(turn) => {
+                        drop(tokio::spawn(self.clone().shake_hands(stream, handshakes.clone(), turn, permit)))
+                    }
+                    None => self.telemetry.connection_refused(),
+                }
+                Ok(None)
+            },
+        )
+        .await;
+    }
+
+    async fn shake_hands(self, stream: TcpStream, handshakes: Handshakes, turn: Permit, permit: Permit) {
+        let served = async {
+            let shaken = handshakes.shake(stream).await;
+            drop(turn);
+            match shaken {
+                Ok(shaken) => self.deal(Accepted::Tls(Box::new(shaken), permit)).await,
+                Err(error) => tracing::debug!(%error, "a TLS connection ended before it was served"),
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.drain.drained() => {}
+            () = served => {}
+        }
     }
 
     /// Accepts connections to the Unix socket until the server drains.
     pub async fn accept_unix(self, listener: UnixListener) {
         self.accept(
             || async { listener.accept().await.map(|(stream, _)| stream) },
-            |stream, permit| Ok(Accepted::Unix(stream.into_std()?, permit)),
+            |stream, permit| Ok(Some(Accepted::Unix(stream.into_std()?, permit))),
         )
         .await;
     }
@@ -66,7 +101,7 @@ impl Dealer {
     async fn accept<S, F>(
         &self,
         mut accept: impl FnMut() -> F,
-        prepare: impl Fn(S, super::admission::Permit) -> io::Result<Accepted>,
+        prepare: impl Fn(S, Permit) -> io::Result<Option<Accepted>>,
     ) where
         F: Future<Output = io::Result<S>>,
     {
@@ -83,7 +118,9 @@ impl Dealer {
                 continue;
             };
             match prepare(stream, permit) {
-                Ok(accepted) => tokio::select! {
+                // Not yet to be served.
+                Ok(None) => {}
+                Ok(Some(accepted)) => tokio::select! {
                     biased;
                     () = &mut drained => return,
                     () = self.deal(accepted) => {}

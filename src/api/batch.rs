@@ -1,12 +1,11 @@
 //! `EvaluateBatch`: up to 256 questions against one snapshot.
 
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::connection::Connection;
+use super::context::CallContext;
 use super::decode::{self, Decoded};
 use super::desk::Desk;
 use super::encode::{Writer, snapshot_ref};
@@ -14,6 +13,7 @@ use super::frame::write_frame;
 use super::refusal::Refusal;
 use super::unconfirmed::{Form, Unconfirmed};
 use crate::event::{DecisionRecord, Pending};
+use crate::snapshot::Snapshot;
 
 /// A batch lets others on the worker have their turn after so long.
 const TURN: Duration = Duration::from_micros(200);
@@ -23,12 +23,8 @@ const TURN: Duration = Duration::from_micros(200);
 /// # Errors
 /// The batch itself is malformed or invalid, its pin is not resident, the deadline passed between two items, or too many
 /// bytes of answers wait to be sent.
-pub async fn answer_batch(
-    connection: Rc<Connection>,
-    message: Bytes,
-    deadline: Option<Instant>,
-) -> Result<Bytes, Refusal> {
-    let desk = &connection.worker().desk;
+pub async fn answer_batch(context: CallContext, message: Bytes, deadline: Option<Instant>) -> Result<Bytes, Refusal> {
+    let desk = &context.worker().desk;
     let batch = decode::batch_request(&message, &desk.limits).map_err(Refusal::malformed)?;
     if !batch.violations.is_empty() {
         return Err(Refusal::invalid(batch.violations));
@@ -39,13 +35,16 @@ pub async fn answer_batch(
     if let Some(snapshot) = &snapshot {
         snapshot_ref(&mut Writer::new(&mut content), 1, snapshot.label());
     }
-    let mut room = connection.worker().unsent.room();
+    let pinned = !batch.snapshot.is_empty();
+    let mut room = context.worker().unsent.room();
     let mut turn = Instant::now();
     let mut unconfirmed = Unconfirmed::default();
     for item in batch.items {
         let start = content.len();
         let mut pending = None;
-        Writer::new(&mut content).nested(2, |out| pending = answer_item(&connection, item, snapshot.as_deref(), out));
+        Writer::new(&mut content).nested(2, |out| {
+            pending = answer_item(&context, item, snapshot.as_deref(), pinned, out);
+        });
         if let Some(pending) = pending {
             unconfirmed.push(start..content.len(), pending);
         }
@@ -65,25 +64,30 @@ pub async fn answer_batch(
     }
     let mut framed = Vec::with_capacity(content.len() + super::frame::HEADER_BYTES);
     write_frame(&mut framed, |out| out.extend_from_slice(&content));
-    Ok(connection.untaken().around(room, framed))
+    Ok(context.connection().untaken().around(room, framed))
 }
 
 fn answer_item(
-    connection: &Connection,
+    context: &CallContext,
     item: Decoded,
-    snapshot: Option<&crate::snapshot::Snapshot>,
+    snapshot: Option<&Snapshot>,
+    pinned: bool,
     out: &mut Vec<u8>,
 ) -> Option<Pending<DecisionRecord>> {
-    let desk = &connection.worker().desk;
+    let desk = &context.worker().desk;
     let request_id = item.request_id_to_echo(&desk.limits);
     Writer::new(out).string(1, &request_id);
-    let mut pending = None;
-    if item.violations.is_empty() {
-        Writer::new(out).nested(2, |out| pending = desk.answer(item.request, snapshot, connection.actor(), out));
+    let admitted = if item.violations.is_empty() {
+        desk.admit(context.caller(), &item.request, pinned)
     } else {
-        let refusal = Refusal::invalid(item.violations);
-        connection.worker().refused(&refusal);
+        Err(Refusal::invalid(item.violations))
+    };
+    if let Err(refusal) = admitted {
+        context.worker().refused(&refusal);
         Writer::new(out).bytes(3, &refusal.to_rpc_status());
+        return None;
     }
+    let (actor, mut pending) = (&context.caller().principal, None);
+    Writer::new(out).nested(2, |out| pending = desk.answer(item.request, snapshot, actor, out));
     pending
 }

@@ -5,10 +5,12 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
 use hyper::rt::Executor;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -18,10 +20,12 @@ use super::authority::Mender;
 use super::options::ConnectionLimits;
 use super::refusal::Refusal;
 use super::service::Calls;
+use super::shown::{self, LastToken, Shown};
 use super::timer::{self, ConnectionTimer};
+use super::tls::TlsSocket;
 use super::untaken::{Patience, Untaken};
 use super::worker::Worker;
-use crate::model::Text;
+use crate::identity::{Caller, Identity};
 
 /// Bytes that a client has sent once it has introduced itself: the preface and the header of its settings.
 const INTRODUCTION_BYTES: usize = 24 + 9;
@@ -45,7 +49,10 @@ const SEND_BUFFER: usize = 128 * 1_024;
 #[derive(Debug)]
 pub struct Connection {
     worker: Rc<Worker>,
-    actor: Text,
+    caller: Arc<Caller>,
+    /// Whether each call must show who makes it, because the connection does not.
+    needs_credentials: bool,
+    last_token: LastToken,
     untaken: Untaken,
 }
 
@@ -68,23 +75,50 @@ impl Connection {
         self.untaken.hold(&self.worker.unsent, answer)
     }
 
-    /// Who is on the channel, for example `uid:1000` or `anonymous`.
-    pub fn actor(&self) -> &Text {
-        &self.actor
+    /// Who is on the channel.
+    pub fn caller(&self) -> &Arc<Caller> {
+        &self.caller
+    }
+
+    /// Whether each call must show who makes it, because the connection does not.
+    pub fn needs_credentials(&self) -> bool {
+        self.needs_credentials
+    }
+
+    /// Whom the call with `headers` shows.
+    ///
+    /// # Errors
+    /// What it shows is not accepted.
+    pub fn shown(&self, headers: &HeaderMap) -> Result<Shown, Refusal> {
+        shown::shown(headers, &self.worker.desk.identity, &self.last_token, &self.worker.tokens)
+    }
+
+    /// Verifies a token and remembers whom it is of.
+    ///
+    /// # Errors
+    /// It is not accepted, too many are being verified, or the deadline passed.
+    pub async fn verify(&self, token: HeaderValue, deadline: Option<Instant>) -> Result<Arc<Caller>, Refusal> {
+        let identity = self.worker.desk.identity.clone();
+        let value = token.clone();
+        let verified = self.worker.plans.compute.run(deadline, move || shown::verify(&value, &identity)).await?;
+        Ok(self.worker.tokens.remember(token, verified, &self.worker.desk.identity, &self.last_token))
     }
 }
 
 /// Serves `socket` until the client leaves, breaks the protocol, or the server drains and all calls are answered.
 pub async fn serve(worker: Rc<Worker>, socket: Socket) {
     let limits = worker.connection_limits.clone();
-    let actor = socket.actor();
+    let caller = socket.caller(&worker.desk.identity);
+    let needs_credentials = matches!(&socket, Socket::Tls(tls) if tls.needs_credentials);
+    let mut expiry = std::pin::pin!(expired(caller.valid_until));
     let received = Rc::new(Cell::new(0));
     let mender = matches!(socket, Socket::Unix(_)).then(Mender::default);
     let io = TokioIo::new(Counted { socket, received: received.clone(), turn: Turn::default(), mender });
     let mut drained = worker.drained();
     let untaken = Untaken::default();
     let mut patience = Patience::new(untaken.clone(), limits.untaken);
-    let calls = Calls::new(Rc::new(Connection { worker, actor, untaken }));
+    let last_token = LastToken::default();
+    let calls = Calls::new(Rc::new(Connection { worker, caller, needs_credentials, last_token, untaken }));
     let arrived = Arrived::default();
     let mut serving = std::pin::pin!(http2(&limits, arrived.clone()).serve_connection(io, calls));
 
@@ -111,6 +145,11 @@ pub async fn serve(worker: Rc<Worker>, socket: Socket) {
                 draining = true;
                 serving.as_mut().graceful_shutdown();
             }
+            () = &mut expiry, if !draining => {
+                tracing::debug!("a client's certificate has expired; the connection ends");
+                draining = true;
+                serving.as_mut().graceful_shutdown();
+            }
             () = &mut introduction, if !introduced => {
                 introduced = true;
                 if received.get() < INTRODUCTION_BYTES {
@@ -122,6 +161,15 @@ pub async fn serve(worker: Rc<Worker>, socket: Socket) {
     };
     if let Err(error) = outcome {
         tracing::debug!(%error, "connection ended with an error");
+    }
+}
+
+/// Ready once `until` has passed.
+async fn expired(until: Option<SystemTime>) {
+    let Some(until) = until else { return std::future::pending().await };
+    // In steps, because the clock of the day may be set.
+    while let Ok(left) = until.duration_since(SystemTime::now()).map(|left| left.min(Duration::from_secs(60))) {
+        tokio::time::sleep(left + Duration::from_millis(1)).await;
     }
 }
 
@@ -194,16 +242,20 @@ pub enum Socket {
     Tcp(TcpStream),
     /// A Unix socket.
     Unix(UnixStream),
+    /// TLS over TCP.
+    Tls(Box<TlsSocket>),
 }
 
 impl Socket {
-    /// Who is on the other end: the user of a Unix peer as the kernel knows it; over TCP nobody is known.
-    fn actor(&self) -> Text {
+    /// Who is on the other end: the user of a Unix peer as the kernel knows it, whom a certificate shows; over plain TCP
+    /// nobody is known.
+    fn caller(&self, identity: &Identity) -> Arc<Caller> {
         match self {
-            Self::Tcp(_) => Text::const_new("anonymous"),
+            Self::Tcp(_) => identity.anonymous(),
+            Self::Tls(tls) => tls.caller.clone(),
             Self::Unix(stream) => match stream.peer_cred() {
-                Ok(peer) => compact_str::format_compact!("uid:{}", peer.uid()),
-                Err(_) => Text::const_new("anonymous"),
+                Ok(peer) => identity.unix_peer(peer.uid()),
+                Err(_) => identity.anonymous(),
             },
         }
     }
@@ -251,6 +303,7 @@ impl AsyncRead for Counted {
         let before = buffer.filled().len();
         let outcome = match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Socket::Tls(tls) => Pin::new(&mut tls.stream).poll_read(cx, buffer),
             Socket::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
         };
         let more = buffer.filled().len().saturating_sub(before);
@@ -266,6 +319,7 @@ impl AsyncWrite for Counted {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Socket::Tls(tls) => Pin::new(&mut tls.stream).poll_write(cx, bytes),
             Socket::Unix(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
@@ -273,6 +327,7 @@ impl AsyncWrite for Counted {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Socket::Tls(tls) => Pin::new(&mut tls.stream).poll_flush(cx),
             Socket::Unix(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
@@ -280,6 +335,7 @@ impl AsyncWrite for Counted {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.socket {
             Socket::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Socket::Tls(tls) => Pin::new(&mut tls.stream).poll_shutdown(cx),
             Socket::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }

@@ -1,5 +1,6 @@
 //! `VerifyDag`: what was made of a plan, compared with the plan. Always on the compute pool.
 
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
@@ -11,27 +12,28 @@ use super::message::OneMessage;
 use super::plans::{PlanDesk, is_durable};
 use super::refusal::Refusal;
 use crate::event::{DagRecord, Pending, PlanEvent};
+use crate::identity::Caller;
 use crate::ir;
-use crate::model::{Attributes, Step, Text, Timestamp};
+use crate::model::{Attributes, Step, Timestamp};
 
 impl PlanDesk {
     /// Answers the `VerifyDagRequest` in `message`, as a framed `VerifyDagResponse`.
     ///
     /// # Errors
-    /// The message is not one, the plan is bound by what this server did not sign, the server is overloaded, the deadline
-    /// passed, or the comparison must be on record and cannot be.
+    /// The message is not one, the caller may not speak of its tenant, the plan is bound by what this server did not sign,
+    /// the server is overloaded, the deadline passed, or the comparison must be on record and cannot be.
     pub async fn verify(
         self,
         mut message: OneMessage,
         deadline: Option<Instant>,
-        actor: Text,
+        caller: Arc<Caller>,
     ) -> Result<Bytes, Refusal> {
         let bytes = (&mut message).await?;
         let claim = message.take_claim();
         let desk = self.clone();
         let work = move || {
             let _held = claim;
-            desk.compare(&bytes, actor)
+            desk.compare(&bytes, &caller)
         };
         let (framed, pending) = self.compute.run(deadline, work).await?;
         match pending {
@@ -41,12 +43,13 @@ impl PlanDesk {
     }
 
     /// The framed answer, and the record that it has to wait for.
-    fn compare(&self, message: &[u8], actor: Text) -> Result<(Bytes, Option<Pending<PlanEvent>>), Refusal> {
+    fn compare(&self, message: &[u8], caller: &Caller) -> Result<(Bytes, Option<Pending<PlanEvent>>), Refusal> {
         let decoded = decode::verify_dag_request(message, &self.limits).map_err(Refusal::malformed)?;
         let DecodedDag { plan, binding, nodes, executions, violations } = decoded;
         if !violations.is_empty() {
             return Err(Refusal::invalid(violations));
         }
+        caller.may_ask_in(&plan.tenant_id).map_err(Refusal::denied)?;
         let verified_at = Timestamp::from_system(SystemTime::now());
         let receipt;
         let binding = match &binding {
@@ -73,6 +76,7 @@ impl PlanDesk {
         self.metrics.verified(verification.success);
         // Where the queue is full, the ticket is named by a gap record.
         let ticket = self.recorder.ticket();
+        let actor = caller.principal.clone();
         let record = DagRecord { ticket, verified_at, plan, nodes, executions, verification, actor };
         let submitted = self.recorder.submit_plan(PlanEvent::Verified(Box::new(record)));
         let pending = submitted.map_err(|_| Refusal::unrecorded())?;

@@ -12,6 +12,7 @@ use super::encode::{Answer, Writer, evaluate_response};
 use super::refusal::Refusal;
 use crate::decide;
 use crate::event::{DecisionRecord, Pending, Recorder};
+use crate::identity::{Caller, Identity};
 use crate::model::{Decision, Limits, Outcome, Request, Text, Timestamp};
 use crate::snapshot::{Holder, Residents, Snapshot};
 use crate::telemetry::{DecisionMetrics, DecisionOutcome};
@@ -27,6 +28,8 @@ pub struct Desk {
     pub limits: Arc<Limits>,
     /// The worker's counters.
     pub metrics: DecisionMetrics,
+    /// Decides what callers may ask beyond a plain question.
+    pub identity: Arc<Identity>,
 }
 
 impl Desk {
@@ -90,11 +93,11 @@ impl Desk {
     /// Decides one question with the live or pinned snapshot, as [`Self::answer`] does.
     ///
     /// # Errors
-    /// The question is invalid, or its pin is not resident.
+    /// The question is invalid, its pin is not resident, or the caller may not ask it.
     pub fn answer_decoded(
         &self,
         decoded: Decoded,
-        actor: &Text,
+        caller: &Caller,
         out: &mut Vec<u8>,
     ) -> Result<Option<Pending<DecisionRecord>>, Refusal> {
         if !decoded.violations.is_empty() {
@@ -102,7 +105,24 @@ impl Desk {
         }
         let residents = self.holder.load();
         let snapshot = Self::select(&residents, &decoded.request.snapshot)?;
-        Ok(self.answer(decoded.request, snapshot.map(|snapshot| &**snapshot), actor, out))
+        self.admit(caller, &decoded.request, !decoded.request.snapshot.is_empty())?;
+        Ok(self.answer(decoded.request, snapshot.map(|snapshot| &**snapshot), &caller.principal, out))
+    }
+
+    /// Whether `caller` may ask this; `pinned` where it is to be decided with a snapshot that the caller chose.
+    ///
+    /// # Errors
+    /// It asserts what it may not, or lacks the right to pin or to an explanation.
+    #[inline]
+    pub fn admit(&self, caller: &Caller, request: &Request, pinned: bool) -> Result<(), Refusal> {
+        caller.may_ask(&request.tenant_id, &request.subject).map_err(Refusal::denied)?;
+        if pinned {
+            self.identity.may_pin(caller, &request.tenant_id).map_err(Refusal::denied)?;
+        }
+        if request.explain {
+            self.identity.may_explain(caller, &request.tenant_id).map_err(Refusal::denied)?;
+        }
+        Ok(())
     }
 }
 

@@ -47,10 +47,11 @@ struct Shared {
     reload: StatusReader,
     telemetry: Arc<Telemetry>,
     issuer: Option<Arc<Issuer>>,
+    dev: bool,
 }
 
 impl HttpServer {
-    /// Answers on the runtime `control`.
+    /// Answers on the runtime `control`. With `dev`, `/readyz` says that callers are believed who they say they are.
     #[must_use]
     pub fn start(
         listener: HttpListener,
@@ -58,6 +59,7 @@ impl HttpServer {
         reload: StatusReader,
         telemetry: Arc<Telemetry>,
         issuer: Option<Arc<Issuer>>,
+        dev: bool,
         control: &Handle,
     ) -> Self {
         let (phase, drain) = Drain::new();
@@ -66,7 +68,7 @@ impl HttpServer {
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics))
             .route("/.well-known/jwks.json", get(jwks))
-            .with_state(Shared { readiness, reload, telemetry, issuer });
+            .with_state(Shared { readiness, reload, telemetry, issuer, dev });
         let acceptor = control.spawn(accept(listener.listener, router, drain));
         Self { address: listener.address, phase, acceptor }
     }
@@ -162,19 +164,23 @@ struct Ready<'a> {
     snapshot: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<u64>,
+    /// Whether callers are believed who they say they are.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    dev: bool,
 }
 
 async fn ready(State(shared): State<Shared>) -> Result<Response, Infallible> {
     let checked = shared.readiness.check();
     let reload = shared.reload.status();
     let reload_failed = reload.failure.as_ref().map(|failure| failure.refusal.message.as_str());
+    let dev = shared.dev;
     let (status, body) = match &checked {
         Ok(label) => {
             let (digest, revision) = (Some(label.digest.as_str()), Some(label.revision));
-            (StatusCode::OK, Ready { ready: true, reason: None, reload_failed, snapshot: digest, revision })
+            (StatusCode::OK, Ready { ready: true, reason: None, reload_failed, snapshot: digest, revision, dev })
         }
         Err(reason) => {
-            let body = Ready { ready: false, reason: Some(reason), reload_failed, snapshot: None, revision: None };
+            let body = Ready { ready: false, reason: Some(reason), reload_failed, snapshot: None, revision: None, dev };
             (StatusCode::SERVICE_UNAVAILABLE, body)
         }
     };

@@ -24,13 +24,18 @@ impl Listeners {
     /// Binds the address and the socket of `options`, to be served on the runtime `control`.
     ///
     /// # Errors
-    /// There is none, the address is not a loopback address, or one of them cannot be listened on.
+    /// There is none, the address is not a loopback address and callers would not have to prove who they are, or one of
+    /// them cannot be listened on.
     pub fn bind(options: &ServerOptions, control: &Handle) -> Result<Self, ServerError> {
         if options.tcp.is_none() && options.socket.is_none() {
             return Err(ServerError::NowhereToListen);
         }
         if let Some(address) = options.tcp.filter(|address| !address.ip().to_canonical().is_loopback()) {
-            return Err(ServerError::NotLoopback { address });
+            match &options.tls {
+                None => return Err(ServerError::NotLoopback { address }),
+                Some(tls) if !tls.knows_callers() => return Err(ServerError::NobodyKnown { address }),
+                Some(_) => {}
+            }
         }
         let tcp = options.tcp.map(|address| bind_tcp(address, "--listen", control)).transpose()?;
         let unix = options.socket.as_deref().map(|path| bind_unix(path, options.socket_mode, control)).transpose()?;

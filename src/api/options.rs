@@ -2,15 +2,19 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::identity::TlsFiles;
 use crate::model::Limits;
 
 /// Where to listen, and within which limits.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
-    /// Address of the TCP listener, a loopback address; port 0 takes a free one.
+    /// Address of the TCP listener, a loopback address unless callers prove who they are over TLS; port 0 takes a free one.
     pub tcp: Option<SocketAddr>,
+    /// TLS on the TCP listener; `None` for plain TCP.
+    pub tls: Option<Arc<TlsFiles>>,
     /// Path of the Unix socket.
     pub socket: Option<PathBuf>,
     /// Permissions of the Unix socket.
@@ -27,6 +31,7 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             tcp: None,
+            tls: None,
             socket: None,
             socket_mode: 0o600,
             limits: Limits::default(),
@@ -55,8 +60,10 @@ pub struct ConnectionLimits {
     pub pending_reset_streams: usize,
     /// Most calls that a client may make the server reset by breaking the protocol.
     pub error_reset_streams: usize,
-    /// Time within which a new connection must have introduced itself as HTTP/2.
+    /// Time within which a new connection must have introduced itself as HTTP/2, and before that shaken hands.
     pub handshake: Duration,
+    /// Most TLS handshakes at once; further connections are closed at once.
+    pub handshakes: usize,
     /// Time within which a request's message must have arrived, where the caller's deadline is not shorter.
     pub request: Duration,
     /// Time within which a client that answers wait for must take at least one of them; where it is silent, it is looked at
@@ -79,6 +86,7 @@ impl Default for ConnectionLimits {
             pending_reset_streams: 64,
             error_reset_streams: 256,
             handshake: Duration::from_secs(5),
+            handshakes: 512,
             request: Duration::from_secs(10),
             untaken: Duration::from_secs(30),
             keep_alive_interval: Duration::from_secs(30),

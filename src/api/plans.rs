@@ -17,8 +17,9 @@ use super::frame::write_frame;
 use super::message::OneMessage;
 use super::refusal::Refusal;
 use crate::event::{Pending, PlanEvent, PlanRecord, Recorder};
+use crate::identity::{Caller, Identity};
 use crate::ir;
-use crate::model::{Limits, Text, Timestamp};
+use crate::model::{Limits, Timestamp};
 use crate::receipt::{Issuer, ReceiptContent};
 use crate::snapshot::Holder;
 use crate::telemetry::PlanMetrics;
@@ -41,6 +42,8 @@ pub struct PlanDesk {
     pub compute: Compute,
     /// Signs receipts; without it answers have none.
     pub issuer: Option<Arc<Issuer>>,
+    /// Decides who may pin a snapshot.
+    pub identity: Arc<Identity>,
 }
 
 impl PlanDesk {
@@ -53,17 +56,17 @@ impl PlanDesk {
         self,
         mut message: OneMessage,
         deadline: Option<Instant>,
-        actor: Text,
+        caller: Arc<Caller>,
     ) -> Result<Bytes, Refusal> {
         let bytes = (&mut message).await?;
         let (framed, pending) = if bytes.len() <= INLINE_BYTES {
-            self.answer(&bytes, &actor)?
+            self.answer(&bytes, &caller)?
         } else {
             let claim = message.take_claim();
             let desk = self.clone();
             let work = move || {
                 let _held = claim;
-                desk.answer(&bytes, &actor)
+                desk.answer(&bytes, &caller)
             };
             self.compute.run(deadline, work).await?
         };
@@ -81,7 +84,7 @@ impl PlanDesk {
     }
 
     /// The framed answer, and the record that it has to wait for.
-    fn answer(&self, message: &[u8], actor: &Text) -> Result<(Bytes, Option<Pending<PlanEvent>>), Refusal> {
+    fn answer(&self, message: &[u8], caller: &Caller) -> Result<(Bytes, Option<Pending<PlanEvent>>), Refusal> {
         let DecodedPlan { plan, violations } =
             decode::validate_ir_request(message, &self.limits).map_err(Refusal::malformed)?;
         if !violations.is_empty() {
@@ -89,12 +92,16 @@ impl PlanDesk {
         }
         let residents = self.holder.load();
         let snapshot = Desk::select(&residents, &plan.snapshot)?.map(|snapshot| &**snapshot);
+        caller.may_ask(&plan.tenant_id, &plan.subject).map_err(Refusal::denied)?;
+        if !plan.snapshot.is_empty() {
+            self.identity.may_pin(caller, &plan.tenant_id).map_err(Refusal::denied)?;
+        }
         let validated_at = Timestamp::from_system(SystemTime::now());
         let begin = Instant::now();
         let validation = ir::validate(snapshot, &plan, validated_at, &self.limits);
         let validation_nanos = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
 
-        let (ticket, actor) = (self.recorder.ticket(), actor.clone());
+        let (ticket, actor) = (self.recorder.ticket(), caller.principal.clone());
         let record = Box::new(PlanRecord { ticket, validated_at, validation_nanos, plan, validation, actor });
         let framed = self.write(&record);
         if self.recorder.patience().is_none() {

@@ -9,6 +9,7 @@ use tonic::Code;
 
 use super::decode::{Fault, Malformed, Violation};
 use super::proto::rpc;
+use crate::identity::{BadAssertion, BadToken, Denied};
 
 /// Whose reasons they are.
 const DOMAIN: &str = "lictor.dev";
@@ -22,11 +23,13 @@ pub struct Refusal {
     reason: &'static str,
     message: String,
     violations: Vec<Violation>,
+    /// Path of the field that is too much for the caller; empty where it is no field.
+    field: String,
 }
 
 impl Refusal {
     fn new(code: Code, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), violations: Vec::new() }
+        Self { code, reason, message: message.into(), violations: Vec::new(), field: String::new() }
     }
 
     /// The bytes are not the message that they should be.
@@ -42,7 +45,43 @@ impl Refusal {
             [only] => format!("`{}`: {}", only.field, only.description),
             [first, rest @ ..] => format!("`{}`: {} (and {} more)", first.field, first.description, rest.len()),
         };
-        Self { code: Code::InvalidArgument, reason, message, violations }
+        Self { violations, ..Self::new(Code::InvalidArgument, reason, message) }
+    }
+
+    /// The caller may not ask or do this.
+    pub fn denied(denied: Denied) -> Self {
+        let Denied { reason, field, message } = denied;
+        Self { field, ..Self::new(Code::PermissionDenied, reason.as_str(), message) }
+    }
+
+    /// The call's token is not accepted.
+    pub fn bad_token(bad: &BadToken) -> Self {
+        Self::new(Code::Unauthenticated, bad.reason(), format!("the token in `authorization` is not accepted: {bad}"))
+    }
+
+    /// The call shows a token, and none is accepted.
+    pub fn tokens_not_accepted() -> Self {
+        let message = "this server accepts no tokens; leave `authorization` out, or have an operator configure \
+                       `identity.jwt` in lictor.yaml";
+        Self::new(Code::Unauthenticated, "TOKENS_NOT_ACCEPTED", message)
+    }
+
+    /// The call shows nobody, where somebody must be shown.
+    pub fn credentials_required() -> Self {
+        let message = "this listener serves known callers only; connect with a client certificate, or send a token as \
+                       `authorization: Bearer …` where the server accepts tokens";
+        Self::new(Code::Unauthenticated, "CREDENTIALS_REQUIRED", message)
+    }
+
+    /// The call says to be from somebody who cannot be.
+    pub fn bad_assertion(bad: BadAssertion) -> Self {
+        Self::new(Code::Unauthenticated, "ASSERTION_INVALID", bad.to_string())
+    }
+
+    /// What the caller is known by has expired in the middle of the call.
+    pub fn credentials_expired() -> Self {
+        let message = "the token or certificate of the call has expired; call again with a new one";
+        Self::new(Code::Unauthenticated, "TOKEN_EXPIRED", message)
     }
 
     /// The message is larger than allowed.
@@ -142,7 +181,9 @@ impl Refusal {
 
     /// The refusal as a `google.rpc.Status`, encoded.
     pub fn to_rpc_status(&self) -> Vec<u8> {
-        let info = rpc::ErrorInfo { reason: self.reason.into(), domain: DOMAIN.into(), metadata: [].into() };
+        let field = (!self.field.is_empty()).then(|| ("field".to_owned(), self.field.clone()));
+        let metadata = field.into_iter().collect();
+        let info = rpc::ErrorInfo { reason: self.reason.into(), domain: DOMAIN.into(), metadata };
         let mut details = vec![any("google.rpc.ErrorInfo", &info)];
         if !self.violations.is_empty() {
             let field_violations = self

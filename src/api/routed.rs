@@ -3,27 +3,33 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
+use tokio::time::Sleep;
 
 use super::admission::Permit;
 use super::drain::Drained;
 use super::refusal::Refusal;
 use super::reply::{BodyError, refusal_trailers};
 
-/// The body of a reply by a tonic service; ends with UNAVAILABLE where the server drains and the service is silent.
+/// The body of a reply by a tonic service. While the service is silent it ends with UNAVAILABLE where the server drains, and
+/// with UNAUTHENTICATED where what the caller is known by expires.
 pub struct RoutedBody {
     body: tonic::body::Body,
     drained: Drained,
+    /// Until what the caller is known by expires.
+    expiry: Option<Pin<Box<Sleep>>>,
     ended: bool,
     _permit: Permit,
 }
 
 impl RoutedBody {
-    /// Passes on `body` until `drained`.
-    pub fn new(body: tonic::body::Body, drained: Drained, permit: Permit) -> Self {
-        Self { body, drained, ended: false, _permit: permit }
+    /// Passes on `body` until `drained`, or until `expiry`.
+    pub fn new(body: tonic::body::Body, drained: Drained, expiry: Option<Instant>, permit: Permit) -> Self {
+        let expiry = expiry.map(|expiry| Box::pin(tokio::time::sleep_until(expiry.into())));
+        Self { body, drained, expiry, ended: false, _permit: permit }
     }
 
     /// The next frame.
@@ -33,11 +39,21 @@ impl RoutedBody {
         }
         match Pin::new(&mut self.body).poll_frame(cx) {
             Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
-            Poll::Pending => Pin::new(&mut self.drained).poll(cx).map(|()| {
+            Poll::Pending => self.poll_end(cx).map(|refusal| {
                 self.ended = true;
-                Some(Ok(Frame::trailers(refusal_trailers(&Refusal::shutting_down()))))
+                Some(Ok(Frame::trailers(refusal_trailers(&refusal))))
             }),
         }
+    }
+
+    /// What ends the reply while the service is silent.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Refusal> {
+        if let Some(expiry) = &mut self.expiry
+            && expiry.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Refusal::credentials_expired());
+        }
+        Pin::new(&mut self.drained).poll(cx).map(|()| Refusal::shutting_down())
     }
 
     /// Whether nothing more comes.

@@ -20,10 +20,13 @@ use super::listeners::Listeners;
 use super::options::ServerOptions;
 use super::plans::PlanDesk;
 use super::routes;
+use super::shown::TokenCache;
 use super::socket::BoundSocket;
+use super::tls::Handshakes;
 use super::unsent::Unsent;
 use super::worker::{self, Worker};
 use crate::event::Recorder;
+use crate::identity::Identity;
 use crate::receipt::Issuer;
 use crate::snapshot::Holder;
 use crate::telemetry::{Telemetry, names};
@@ -39,6 +42,8 @@ pub struct State {
     pub telemetry: Arc<Telemetry>,
     /// Signs receipts; without it answers have none.
     pub issuer: Option<Arc<Issuer>>,
+    /// Knows callers, and decides what they may ask and administer.
+    pub identity: Arc<Identity>,
 }
 
 /// Why a server does not start. Each names what it is about and what to do.
@@ -53,9 +58,20 @@ pub enum ServerError {
     /// Other machines could reach the port, and over plain TCP nobody knows who asks.
     #[error(
         "{address} is not a loopback address, and calls over plain TCP are neither private nor authenticated; \
-             choose a loopback address such as 127.0.0.1:50151 with `--listen`, or a Unix socket with `--socket`"
+             configure TLS with client certificates or tokens (`listen.tls` and `identity.jwt` in lictor.yaml), choose a \
+             loopback address such as 127.0.0.1:50151 with `--listen`, or a Unix socket with `--socket`"
     )]
     NotLoopback {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// Other machines could reach the port, and no caller would have to prove who it is.
+    #[error(
+        "{address} is not a loopback address, and anybody who reaches it could ask anything; \
+             let callers prove who they are: name the roots of their certificates in `listen.tls.clientCa` of \
+             lictor.yaml, or the issuer of their tokens in `identity.jwt`"
+    )]
+    NobodyKnown {
         /// The address.
         address: SocketAddr,
     },
@@ -178,12 +194,14 @@ impl Server {
                 metrics: state.telemetry.plans(),
                 compute: compute.clone(),
                 issuer: state.issuer.clone(),
+                identity: state.identity.clone(),
             };
             let desk = Desk {
                 holder: state.holder.clone(),
                 recorder,
                 limits: limits.clone(),
                 metrics: state.telemetry.worker(),
+                identity: state.identity.clone(),
             };
             let worker = Worker {
                 desk,
@@ -191,6 +209,7 @@ impl Server {
                 connection_limits: options.connections.clone(),
                 admission: calls.clone(),
                 unsent: unsent.clone(),
+                tokens: TokenCache::default(),
                 routes: routes.clone(),
                 telemetry: state.telemetry.clone(),
                 drain: drain.clone(),
@@ -206,11 +225,18 @@ impl Server {
             metrics::gauge!(names::CONNECTIONS).set(of_connections.in_flight() as f64);
         }));
         let dealer = Dealer::new(inboxes, connections.clone(), drain, state.telemetry);
+        let limits = &options.connections;
         let mut acceptors = Vec::new();
         let mut address = None;
         if let Some((listener, bound)) = listeners.tcp {
             address = Some(bound);
-            acceptors.push(control.spawn(dealer.clone().accept_tcp(listener)));
+            acceptors.push(match &options.tls {
+                Some(tls) => {
+                    let handshakes = Handshakes::new(tls.clone(), state.identity, limits.handshakes, limits.handshake);
+                    control.spawn(dealer.clone().accept_tls(listener, handshakes))
+                }
+                None => control.spawn(dealer.clone().accept_tcp(listener)),
+            });
         }
         let mut socket = None;
         if let Some((listener, bound)) = listeners.unix {

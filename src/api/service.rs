@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -17,6 +18,7 @@ use tower::Service as _;
 use super::admission::Permit;
 use super::batch::answer_batch;
 use super::connection::Connection;
+use super::context::CallContext;
 use super::deadline;
 use super::decode;
 use super::frame::write_frame;
@@ -24,9 +26,11 @@ use super::message::{OneMessage, UNCLAIMED_BYTES};
 use super::refusal::Refusal;
 use super::reply::Reply;
 use super::routed::RoutedBody;
+use super::shown::Shown;
 use super::stream::DecisionStream;
 use super::unconfirmed::{Form, Settling, Unconfirmed};
 use crate::event::{DecisionRecord, Pending};
+use crate::identity::Caller;
 use crate::model::Limits;
 
 /// Bytes set aside for an answer; most are smaller.
@@ -44,52 +48,68 @@ impl Calls {
         Self { connection }
     }
 
-    fn start(&self, request: Request<Incoming>) -> Result<Call, Refusal> {
+    /// Begins a call, once it is known who makes it.
+    fn begin(&self, request: Request<Incoming>) -> Result<Call, Refusal> {
+        match self.connection.shown(request.headers())? {
+            Shown::Nobody if self.connection.needs_credentials() && !is_health(request.uri().path()) => {
+                Err(Refusal::credentials_required())
+            }
+            Shown::Nobody => self.start(request, None),
+            Shown::Known(caller) => self.start(request, Some(caller)),
+            Shown::Token(token) => {
+                let calls = Self::new(self.connection.clone());
+                let deadline = deadline::of_headers(request.headers())?;
+                Ok(Call::later(async move {
+                    let caller = calls.connection.verify(token, deadline).await?;
+                    let mut call = calls.start(request, Some(caller))?;
+                    std::future::poll_fn(|cx| call.poll(cx)).await
+                }))
+            }
+        }
+    }
+
+    /// Begins a call by whoever is on the connection, or by `shown`.
+    fn start(&self, request: Request<Incoming>, shown: Option<Arc<Caller>>) -> Result<Call, Refusal> {
+        let context = CallContext::new(self.connection.clone(), shown);
         let worker = self.connection.worker();
         let deadline = deadline::of_headers(request.headers())?;
         let permit = worker.admission.enter().ok_or_else(Refusal::overloaded)?;
         Ok(match request.uri().path() {
             "/lictor.v1.DecisionService/Evaluate" => {
                 let message = self.message(request, deadline);
-                Call::Evaluate(Evaluate {
-                    connection: self.connection.clone(),
-                    message,
-                    settling: None,
-                    _permit: permit,
-                })
+                Call::Evaluate(Evaluate { context, message, settling: None, _permit: permit })
             }
             "/lictor.v1.DecisionService/EvaluateBatch" => {
                 let message = self.message(request, deadline);
-                let connection = self.connection.clone();
                 Call::later(async move {
                     let _permit = permit;
-                    let framed = answer_batch(connection.clone(), message.await?, deadline).await?;
+                    let framed = answer_batch(context, message.await?, deadline).await?;
                     Ok(Reply::message(framed))
                 })
             }
             "/lictor.v1.DecisionService/ValidateIR" => {
                 let message = self.plan_message(request, deadline);
-                let (plans, actor) = (worker.plans.clone(), self.connection.actor().clone());
-                let connection = self.connection.clone();
+                let plans = worker.plans.clone();
                 Call::later(async move {
                     let _permit = permit;
-                    connection.hold(plans.validate(message, deadline, actor).await?).map(Reply::message)
+                    let answer = plans.validate(message, deadline, context.shared_caller().clone()).await?;
+                    context.connection().hold(answer).map(Reply::message)
                 })
             }
             "/lictor.v1.DecisionService/VerifyDag" => {
                 let message = self.plan_message(request, deadline);
-                let (plans, actor) = (worker.plans.clone(), self.connection.actor().clone());
-                let connection = self.connection.clone();
+                let plans = worker.plans.clone();
                 Call::later(async move {
                     let _permit = permit;
-                    connection.hold(plans.verify(message, deadline, actor).await?).map(Reply::message)
+                    let answer = plans.verify(message, deadline, context.shared_caller().clone()).await?;
+                    context.connection().hold(answer).map(Reply::message)
                 })
             }
             "/lictor.v1.DecisionService/EvaluateStream" => {
-                let stream = DecisionStream::new(self.connection.clone(), request.into_body(), deadline, permit);
+                let stream = DecisionStream::new(context, request.into_body(), deadline, permit);
                 Call::Ready(Some(Reply::stream(stream)))
             }
-            _ => self.route(request, deadline, permit),
+            _ => self.route(request, &context, deadline, permit),
         })
     }
 
@@ -108,8 +128,16 @@ impl Calls {
             .with_claims(worker.plans.compute.clone(), UNCLAIMED_BYTES)
     }
 
-    /// Everything that tonic serves.
-    fn route(&self, request: Request<Incoming>, deadline: Option<Instant>, permit: Permit) -> Call {
+    /// Everything that tonic serves. The services find who calls among the request's extensions, as an `Arc<Caller>`.
+    fn route(
+        &self,
+        mut request: Request<Incoming>,
+        context: &CallContext,
+        deadline: Option<Instant>,
+        permit: Permit,
+    ) -> Call {
+        request.extensions_mut().insert(context.shared_caller().clone());
+        let expiry = context.expiry();
         let worker = self.connection.worker();
         let mut routes = worker.routes.clone();
         let drained = worker.drained();
@@ -125,7 +153,7 @@ impl Calls {
             if is_unknown_method(response.headers()) {
                 return Err(Refusal::unknown_method(&path));
             }
-            Ok(response.map(|body| Reply::Routed(Box::new(RoutedBody::new(body, drained, permit)))))
+            Ok(response.map(|body| Reply::Routed(Box::new(RoutedBody::new(body, drained, expiry, permit)))))
         })
     }
 }
@@ -141,7 +169,7 @@ impl hyper::service::Service<Request<Incoming>> for Calls {
         } else if !is_grpc(request.headers()) {
             Call::Ready(Some(Reply::not_grpc(StatusCode::UNSUPPORTED_MEDIA_TYPE)))
         } else {
-            self.start(request).unwrap_or_else(|refusal| Call::Refused(Some(refusal)))
+            self.begin(request).unwrap_or_else(|refusal| Call::Refused(Some(refusal)))
         };
         Answered { connection: self.connection.clone(), call }
     }
@@ -151,6 +179,11 @@ impl hyper::service::Service<Request<Incoming>> for Calls {
 fn is_unknown_method(headers: &HeaderMap) -> bool {
     let unimplemented = headers.get(tonic::Status::GRPC_STATUS).is_some_and(|code| code == "12");
     unimplemented && !headers.contains_key(tonic::Status::GRPC_MESSAGE)
+}
+
+/// Whether anybody may call: probes have no credentials.
+fn is_health(path: &str) -> bool {
+    path.starts_with("/grpc.health.v1.Health/")
 }
 
 fn is_grpc(headers: &HeaderMap) -> bool {
@@ -182,6 +215,17 @@ impl Call {
     }
 }
 
+impl Call {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response<Reply>, Refusal>> {
+        match self {
+            Self::Evaluate(call) => call.poll(cx),
+            Self::Later(future) => future.as_mut().poll(cx),
+            Self::Ready(response) => Poll::Ready(Ok(response.take().unwrap_or_default())),
+            Self::Refused(refusal) => Poll::Ready(Err(refusal.take().unwrap_or_else(Refusal::cancelled))),
+        }
+    }
+}
+
 impl std::fmt::Debug for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -197,13 +241,7 @@ impl Future for Answered {
     type Output = Result<Response<Reply>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let answer = match &mut self.call {
-            Call::Evaluate(call) => call.poll(cx),
-            Call::Later(future) => future.as_mut().poll(cx),
-            Call::Ready(response) => Poll::Ready(Ok(response.take().unwrap_or_default())),
-            Call::Refused(refusal) => Poll::Ready(Err(refusal.take().unwrap_or_else(Refusal::cancelled))),
-        };
-        answer.map(|answer| {
+        self.call.poll(cx).map(|answer| {
             Ok(answer.unwrap_or_else(|refusal| {
                 self.connection.worker().refused(&refusal);
                 Reply::refusal(&refusal)
@@ -215,7 +253,7 @@ impl Future for Answered {
 /// A unary `Evaluate`.
 #[derive(Debug)]
 struct Evaluate {
-    connection: Rc<Connection>,
+    context: CallContext,
     message: OneMessage,
     /// The answer on its way to be on record, where it waits for that.
     settling: Option<Settling>,
@@ -230,7 +268,7 @@ impl Evaluate {
             let Some(pending) = pending else { return Poll::Ready(self.reply(framed)) };
             let mut unconfirmed = Unconfirmed::default();
             unconfirmed.push(0..framed.len(), pending);
-            self.settling = Some(Settling::new(self.connection.clone(), unconfirmed, framed, Form::Unary));
+            self.settling = Some(Settling::new(self.context.connection().clone(), unconfirmed, framed, Form::Unary));
         }
         let Some(settling) = &mut self.settling else { return Poll::Pending };
         let Poll::Ready(framed) = settling.poll(cx) else { return Poll::Pending };
@@ -238,16 +276,16 @@ impl Evaluate {
     }
 
     fn reply(&self, framed: Vec<u8>) -> Result<Response<Reply>, Refusal> {
-        self.connection.hold(framed).map(Reply::message)
+        self.context.connection().hold(framed).map(Reply::message)
     }
 
     /// The framed answer, and what it has to wait for.
     fn answer(&self, message: &[u8]) -> Result<(Vec<u8>, Option<Pending<DecisionRecord>>), Refusal> {
-        let desk = &self.connection.worker().desk;
+        let desk = &self.context.worker().desk;
         let decoded = decode::evaluate_request(message, None, &desk.limits).map_err(Refusal::malformed)?;
         let mut framed = Vec::with_capacity(ANSWER_BYTES);
         let mut outcome = Ok(None);
-        write_frame(&mut framed, |out| outcome = desk.answer_decoded(decoded, self.connection.actor(), out));
+        write_frame(&mut framed, |out| outcome = desk.answer_decoded(decoded, self.context.caller(), out));
         Ok((framed, outcome?))
     }
 }

@@ -5,7 +5,6 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -15,7 +14,7 @@ use tokio::time::Sleep;
 
 use super::admission::Permit;
 use super::compute::BytesPermit;
-use super::connection::Connection;
+use super::context::CallContext;
 use super::decode;
 use super::drain::Drained;
 use super::encode::Writer;
@@ -28,10 +27,13 @@ use super::unconfirmed::{Form, Settling, Unconfirmed};
 /// Answers are sent when there are this many bytes of them, even if there is more to read.
 const CHUNK_BYTES: usize = 16 * 1_024;
 
+const REFUSE_LATE: fn() -> Refusal = Refusal::deadline_exceeded;
+const REFUSE_EXPIRED: fn() -> Refusal = Refusal::credentials_expired;
+
 /// The body of an `EvaluateStream` reply: reads requests and gives answers.
 #[derive(Debug)]
 pub struct DecisionStream {
-    connection: Rc<Connection>,
+    context: CallContext,
     requests: Incoming,
     frames: Frames,
     answers: Vec<u8>,
@@ -40,6 +42,8 @@ pub struct DecisionStream {
     /// Answers on their way to be on record; nothing is read meanwhile.
     settling: Option<Settling>,
     deadline: Option<Instant>,
+    /// Why the stream ends at the deadline.
+    at_deadline: fn() -> Refusal,
     timer: Option<Pin<Box<Sleep>>>,
     /// Until when the rest of a message that has begun must have arrived, and the memory that it needs.
     patience: Option<Pin<Box<Sleep>>>,
@@ -58,19 +62,25 @@ enum State {
 }
 
 impl DecisionStream {
-    /// Answers `requests` until they end, the deadline passes or the server drains.
-    pub fn new(connection: Rc<Connection>, requests: Incoming, deadline: Option<Instant>, permit: Permit) -> Self {
-        let frames = Frames::new(connection.worker().desk.limits.message_bytes);
+    /// Answers `requests` until they end, the deadline passes, what the caller is known by expires, or the server drains.
+    pub fn new(context: CallContext, requests: Incoming, deadline: Option<Instant>, permit: Permit) -> Self {
+        let frames = Frames::new(context.worker().desk.limits.message_bytes);
+        let (deadline, at_deadline) = match (deadline, context.expiry()) {
+            (Some(deadline), Some(expiry)) if expiry < deadline => (Some(expiry), REFUSE_EXPIRED),
+            (None, Some(expiry)) => (Some(expiry), REFUSE_EXPIRED),
+            (deadline, _) => (deadline, REFUSE_LATE),
+        };
         let timer = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline.into())));
-        let drained = connection.worker().drained();
+        let drained = context.worker().drained();
         Self {
-            connection,
+            context,
             requests,
             frames,
             answers: Vec::new(),
             unconfirmed: Unconfirmed::default(),
             settling: None,
             deadline,
+            at_deadline,
             timer,
             patience: None,
             claimed: None,
@@ -99,7 +109,7 @@ impl DecisionStream {
                     let trailers = match status {
                         Ok(()) => ok_trailers(),
                         Err(refusal) => {
-                            self.connection.worker().refused(refusal);
+                            self.context.worker().refused(refusal);
                             refusal_trailers(refusal)
                         }
                     };
@@ -108,7 +118,7 @@ impl DecisionStream {
                 }
             }
             if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                self.state = State::Ending(Err(Refusal::deadline_exceeded()));
+                self.state = State::Ending(Err((self.at_deadline)()));
                 continue;
             }
             if self.answer_arrived()
@@ -175,7 +185,7 @@ impl DecisionStream {
     /// Claims the memory for a large message that has begun; ends the stream where there is none.
     fn claim(&mut self) {
         let size = self.frames.announced().filter(|size| *size > UNCLAIMED_BYTES && self.claimed.is_none());
-        match size.map(|size| self.connection.worker().plans.compute.claim(size)) {
+        match size.map(|size| self.context.worker().plans.compute.claim(size)) {
             Some(Ok(claimed)) => self.claimed = Some(claimed),
             Some(Err(refusal)) => self.state = State::Ending(Err(refusal)),
             None => {}
@@ -183,7 +193,7 @@ impl DecisionStream {
     }
 
     fn answer(&mut self, message: &[u8]) {
-        let desk = &self.connection.worker().desk;
+        let desk = &self.context.worker().desk;
         let decoded = match decode::stream_request(message, &desk.limits) {
             Ok(decoded) => decoded,
             Err(why) => return self.answer_refusal("", &Refusal::malformed(why)),
@@ -194,7 +204,7 @@ impl DecisionStream {
         write_frame(&mut self.answers, |out| {
             let mut out = Writer::new(out);
             out.string(1, &request_id);
-            out.nested(2, |out| outcome = desk.answer_decoded(decoded, self.connection.actor(), out));
+            out.nested(2, |out| outcome = desk.answer_decoded(decoded, self.context.caller(), out));
         });
         match outcome {
             Ok(None) => {}
@@ -207,7 +217,7 @@ impl DecisionStream {
     }
 
     fn answer_refusal(&mut self, request_id: &str, refusal: &Refusal) {
-        self.connection.worker().refused(refusal);
+        self.context.worker().refused(refusal);
         write_frame(&mut self.answers, |out| {
             let mut out = Writer::new(out);
             out.string(1, request_id);
@@ -220,10 +230,10 @@ impl DecisionStream {
         if let Some(timer) = &mut self.timer
             && timer.as_mut().poll(cx).is_ready()
         {
-            return Poll::Ready(Refusal::deadline_exceeded());
+            return Poll::Ready((self.at_deadline)());
         }
         if self.frames.is_amid_message() {
-            let limit = self.connection.worker().connection_limits.request;
+            let limit = self.context.worker().connection_limits.request;
             let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
             if patience.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Refusal::request_timeout());
@@ -237,13 +247,14 @@ impl DecisionStream {
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
         if !self.unconfirmed.is_empty() {
             let (unconfirmed, answers) = (std::mem::take(&mut self.unconfirmed), std::mem::take(&mut self.answers));
-            self.settling = Some(Settling::new(self.connection.clone(), unconfirmed, answers, Form::Streamed));
+            self.settling =
+                Some(Settling::new(self.context.connection().clone(), unconfirmed, answers, Form::Streamed));
         }
         if let Some(settling) = &mut self.settling {
             self.answers = ready!(settling.poll(cx));
             self.settling = None;
         }
-        Poll::Ready(match self.connection.hold(std::mem::take(&mut self.answers)) {
+        Poll::Ready(match self.context.connection().hold(std::mem::take(&mut self.answers)) {
             Ok(answers) => Some(Frame::data(answers)),
             Err(refusal) => {
                 self.state = State::Ending(Err(refusal));

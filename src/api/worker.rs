@@ -14,6 +14,8 @@ use super::drain::{Drain, Drained};
 use super::options::ConnectionLimits;
 use super::plans::PlanDesk;
 use super::refusal::Refusal;
+use super::shown::TokenCache;
+use super::tls::{Handshaken, TlsSocket};
 use super::unsent::Unsent;
 use crate::telemetry::Telemetry;
 
@@ -24,6 +26,8 @@ pub enum Accepted {
     Tcp(TcpStream, Permit),
     /// A Unix socket.
     Unix(UnixStream, Permit),
+    /// TLS over TCP, shaken hands on.
+    Tls(Box<Handshaken>, Permit),
 }
 
 /// What the connections of one worker share. Never leaves its thread.
@@ -39,6 +43,8 @@ pub struct Worker {
     pub admission: Admission,
     /// Bytes of answers that wait to be sent, of all workers.
     pub unsent: Unsent,
+    /// Tokens that have been verified.
+    pub tokens: TokenCache,
     /// The services that tonic serves.
     pub routes: tonic::service::Routes,
     /// Where refusals are counted.
@@ -100,6 +106,9 @@ async fn serve(worker: Rc<Worker>, mut inbox: mpsc::Receiver<Accepted>) {
 async fn serve_accepted(worker: Rc<Worker>, accepted: Accepted) {
     let (socket, _permit) = match accepted {
         Accepted::Tcp(stream, permit) => (tokio::net::TcpStream::from_std(stream).map(Socket::Tcp), permit),
+        Accepted::Tls(shaken, permit) => {
+            (TlsSocket::settle(*shaken).map(|socket| Socket::Tls(Box::new(socket))), permit)
+        }
         Accepted::Unix(stream, permit) => (tokio::net::UnixStream::from_std(stream).map(Socket::Unix), permit),
     };
     match socket {

@@ -3,6 +3,7 @@
 //! Starting: state directory, listeners bound, event log, first load, listeners served, watching. Stopping, on SIGTERM or SIGINT: stop accepting
 //! and answer what is in flight, stop reloading, flush the events. SIGHUP asks for a reload.
 
+mod identity;
 mod keys;
 mod memory;
 mod observe;
@@ -18,6 +19,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::api::{HttpListener, HttpServer, Listeners, Server, ServerError, State};
 use crate::event::{EventError, EventLog, EventOptions};
+use crate::identity::{IdentityError, TlsError};
 use crate::receipt::{Issuer, KeyError};
 use crate::reload::{ArchiveError, ReloadHandle, Reloader};
 use crate::snapshot::Holder;
@@ -43,6 +45,21 @@ pub enum AppError {
     /// The durable snapshots cannot be read.
     #[error(transparent)]
     Snapshots(#[from] ArchiveError),
+    /// Callers cannot be told apart as configured.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// TLS cannot be served as configured.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Asserted identities would be believed from other machines.
+    #[error(
+        "`--dev` believes callers who they say they are, and {address} is not a loopback address; leave `--dev` out, or \
+         choose a loopback address such as 127.0.0.1:50151 with `--listen`"
+    )]
+    DevNotLoopback {
+        /// The address.
+        address: std::net::SocketAddr,
+    },
     /// A listener or worker cannot be started.
     #[error(transparent)]
     Server(#[from] ServerError),
@@ -105,13 +122,16 @@ impl App {
     fn start(mut options: AppOptions, control: &Runtime) -> Result<Self, AppError> {
         let connections = &mut options.server.connections.connections;
         *connections = open_files::room_for(*connections);
+        let dev = options.identity.dev;
+        let (identity, tls) = identity::open(options.identity, options.tls, options.server.tcp)?;
+        options.server.tls.clone_from(&tls);
         let state_dir = StateDir::open(&options.state)?;
         // What most often keeps a server from starting comes before anything that leaves a trace.
         let listeners = Listeners::bind(&options.server, control.handle())?;
         let http = options.http.map(|address| HttpListener::bind(address, control.handle())).transpose()?;
         let telemetry = Arc::new(Telemetry::new());
         let producer = format!("{}/{}", options.events.producer, state_dir.instance_id());
-        let events = Arc::new(EventLog::open(EventOptions { producer, ..options.events })?);
+        let events = Arc::new(EventLog::open(EventOptions { producer, dev, ..options.events })?);
         telemetry.collect_from(observe::event_metrics(events.stats()));
         let holder = Arc::new(Holder::default());
         let listener = observe::ReloadRecorder::new(events.clone(), telemetry.clone(), holder.clone());
@@ -123,16 +143,18 @@ impl App {
         let recorders = (0..options.workers).map(|worker| events.recorder(worker)).collect();
         let issuer = keys::issuer(options.receipts, &state_dir)?;
         control.spawn(keys::keep_fresh(Arc::downgrade(&issuer)));
-        let state = State { holder, recorders, telemetry: telemetry.clone(), issuer: Some(issuer.clone()) };
+        control.spawn(identity::keep_fresh(Arc::downgrade(&identity), tls.as_ref().map(Arc::downgrade)));
+        let state = State { holder, recorders, telemetry: telemetry.clone(), issuer: Some(issuer.clone()), identity };
         let server = Server::start(listeners, &options.server, state, control.handle())?;
         let http = http.map(|listener| {
             let keys = Some(issuer.clone());
-            HttpServer::start(listener, server.readiness(), reloader.status(), telemetry, keys, control.handle())
+            HttpServer::start(listener, server.readiness(), reloader.status(), telemetry, keys, dev, control.handle())
         });
         let reload = reloader.spawn().map_err(|source| AppError::System { what: "the reload thread", source })?;
         tracing::info!(
             socket = server.socket_path().map(|path| path.display().to_string()),
             tcp = server.tcp_address().map(|address| address.to_string()),
+            tls = tls.is_some(),
             http = http.as_ref().map(|http| http.address().to_string()),
             state = %state_dir.path().display(),
             "serving decisions"

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::api::{ConnectionLimits, ServerOptions};
-use crate::config::{Config, EventMode, ExporterKind, Receipts, Secret, SecretError};
+use crate::config::{Config, EventMode, ExporterKind, Receipts, Secret, SecretError, Tls};
 use crate::event::{ChainKey, EventError, EventOptions, NamedExporter, StdoutExporter};
+use crate::identity::IdentityOptions;
 use crate::reload::{PolicySource, ReloadOptions};
 
 /// What the server is built from, all of it checked.
@@ -25,6 +26,10 @@ pub struct AppOptions {
     pub events: EventOptions,
     /// How receipts are made.
     pub receipts: Receipts,
+    /// Who is who.
+    pub identity: IdentityOptions,
+    /// TLS on the TCP listener.
+    pub tls: Option<Tls>,
     /// Grace period of a shutdown.
     pub drain: Duration,
 }
@@ -54,6 +59,8 @@ impl AppOptions {
             reload: reload(config),
             events: events(config)?,
             receipts: config.receipts.clone(),
+            identity: identity(config),
+            tls: config.listen.tls.clone(),
             drain: config.server.drain,
         })
     }
@@ -67,12 +74,22 @@ fn server(config: &Config) -> ServerOptions {
     connections.streams_per_connection = limits.streams_per_connection.unwrap_or(connections.streams_per_connection);
     ServerOptions {
         tcp: config.listen.tcp,
+        // Its files are read when the server starts.
+        tls: None,
         socket: config.state.socket(&config.listen),
         socket_mode: config.listen.socket_mode,
         limits: limits.requests.clone(),
         connections,
         reflection: config.listen.reflection,
     }
+}
+
+/// Without the documents over administration, which are read with all their errors before.
+fn identity(config: &Config) -> IdentityOptions {
+    let mut options = IdentityOptions::default();
+    options.principals.clone_from(&config.identity.principals);
+    options.jwt.clone_from(&config.identity.jwt);
+    options
 }
 
 fn reload(config: &Config) -> ReloadOptions {

@@ -5,6 +5,7 @@
 mod audit;
 mod catalog;
 mod check;
+mod client;
 mod documents;
 mod eval;
 pub mod exit;

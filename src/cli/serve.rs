@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::documents::CommandError;
+use super::documents::{CommandError, Files};
 use super::exit;
 use crate::app::{self, AppOptions};
 use crate::config::{Config, LogFormat, Source};
 use crate::model::Layer;
+use crate::policy::DocumentSet;
 use crate::telemetry;
 
 /// Arguments of `lictor serve`. Each overrides the configuration file and the environment.
@@ -33,8 +34,11 @@ pub struct ServeArgs {
     /// HTTP address for metrics, health and readiness, or `off` [default: 127.0.0.1:9151]
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     http: Option<Switch<SocketAddr>>,
-    /// Development mode: callers may assert identities for administration. Administration is not served by this version,
-    /// so that the flag only puts a line into the log.
+    /// Directory or file of the policies that decide over administration, in place of those that come with lictor
+    #[arg(long, value_name = "PATH")]
+    system_policies: Option<PathBuf>,
+    /// Development mode: callers are believed who they say they are (metadata `x-lictor-principal`, `x-lictor-roles`,
+    /// `x-lictor-level`), also for administration. The log, `/readyz` and every record say so.
     #[arg(long)]
     dev: bool,
 }
@@ -88,10 +92,9 @@ fn serve(args: &ServeArgs) -> Result<ExitCode, CommandError> {
     };
     telemetry::init_logs(config.logs.level.as_str(), format)
         .map_err(|error| CommandError::environment(error.to_string()))?;
-    if args.dev {
-        tracing::warn!("development mode: asserted identities would be accepted for administration");
-    }
-    let options = AppOptions::from_config(&config).map_err(|error| CommandError::environment(error.to_string()))?;
+    let mut options = AppOptions::from_config(&config).map_err(|error| CommandError::environment(error.to_string()))?;
+    options.identity.dev = args.dev;
+    options.identity.system_policies = config.identity.system_policies.map(system_policies).transpose()?;
     match app::run(options) {
         Ok(()) => Ok(ExitCode::from(exit::OK)),
         Err(error) if error.is_about_stopping() => {
@@ -100,6 +103,11 @@ fn serve(args: &ServeArgs) -> Result<ExitCode, CommandError> {
         }
         Err(error) => Err(CommandError::environment(error.to_string())),
     }
+}
+
+/// The documents over administration.
+fn system_policies(path: PathBuf) -> Result<DocumentSet, CommandError> {
+    Ok(Files::read([(Layer::System, &vec![path])])?.load()?.documents)
 }
 
 /// The configuration with the arguments laid over it. Paths of arguments are relative to the working directory.
@@ -121,6 +129,9 @@ fn configured(args: &ServeArgs) -> Result<Config, CommandError> {
     }
     if let Some(socket) = &args.socket {
         config.listen.socket = socket.get().as_deref().map(absolute).transpose()?;
+    }
+    if let Some(path) = &args.system_policies {
+        config.identity.system_policies = Some(path.clone());
     }
     if let Some(http) = &args.http {
         config.http.address = http.get();

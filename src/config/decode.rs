@@ -9,12 +9,12 @@ use crate::yaml::{Field, Fields, Node};
 
 use super::fields::{address, bytes, duration, mode, number, path, path_or_off, secret};
 use super::spec::{
-    ConfigSpec, EventsSpec, ExporterSpec, HttpSpec, JournalSpec, LimitsSpec, ListenSpec, LogsSpec, PoliciesSpec,
-    ReceiptsSpec, RingSpec, ServerSpec, SourceSpec, StateSpec,
+    ConfigSpec, EventsSpec, ExporterSpec, HttpSpec, IdentitySpec, JournalSpec, LimitsSpec, ListenSpec, LogsSpec,
+    PoliciesSpec, ReceiptsSpec, RingSpec, ServerSpec, SourceSpec, StateSpec, TlsSpec,
 };
 use super::{
     Config, EventMode, Events, Exporter, ExporterKind, Http, Listen, LogFormat, LogLevel, Logs, Policies, Server,
-    ServerLimits, Source, State,
+    ServerLimits, Source, State, Tls,
 };
 
 const LAYERS: [(&str, Layer); 3] = [
@@ -61,7 +61,7 @@ pub(super) fn config(root: &Node, base: &Path, sources: &Sources, out: &mut Find
         fields.get(name).and_then(|field| field.fields(what, keys, out))
     };
     if let Some(fields) = section("listen", "`listen`", ListenSpec::FIELDS, out) {
-        config.listen = listen(&fields, out);
+        config.listen = listen(&fields, &base_of, out);
     }
     if let Some(fields) = section("http", "`http`", HttpSpec::FIELDS, out) {
         let default = Http::default();
@@ -80,6 +80,9 @@ pub(super) fn config(root: &Node, base: &Path, sources: &Sources, out: &mut Find
     }
     if let Some(fields) = section("receipts", "`receipts`", ReceiptsSpec::FIELDS, out) {
         config.receipts = super::receipts::receipts(&fields, &base_of, out);
+    }
+    if let Some(fields) = section("identity", "`identity`", IdentitySpec::FIELDS, out) {
+        config.identity = super::identity::identity(&fields, &base_of, out);
     }
     if let Some(fields) = section("limits", "`limits`", LimitsSpec::FIELDS, out) {
         config.limits = limits(&fields, out);
@@ -100,13 +103,14 @@ pub(super) fn config(root: &Node, base: &Path, sources: &Sources, out: &mut Find
     config
 }
 
-fn listen(fields: &Fields<'_>, out: &mut Findings) -> Listen {
+fn listen<'n>(fields: &Fields<'n>, base_of: &dyn Fn(&Field<'n>) -> &'n Path, out: &mut Findings) -> Listen {
     let default = Listen::default();
     let listen = Listen {
         tcp: fields.get("tcp").and_then(|field| address(field, out)).unwrap_or(default.tcp),
         socket: fields.get("socket").and_then(|field| path_or_off(field, out)).unwrap_or(default.socket),
         socket_mode: fields.get("socketMode").and_then(|field| mode(field, out)).unwrap_or(default.socket_mode),
         reflection: fields.get("reflection").and_then(|field| field.boolean(out)).unwrap_or(default.reflection),
+        tls: fields.get("tls").and_then(|field| tls(field, base_of, out)),
     };
     if listen.tcp.is_none() && listen.socket.is_none() {
         out.push(
@@ -116,6 +120,14 @@ fn listen(fields: &Fields<'_>, out: &mut Findings) -> Listen {
         );
     }
     listen
+}
+
+fn tls<'n>(field: Field<'n>, base_of: &dyn Fn(&Field<'n>) -> &'n Path, out: &mut Findings) -> Option<Tls> {
+    let fields = field.fields("`tls`", TlsSpec::FIELDS, out)?;
+    let certificate = fields.require("certificate", out).and_then(|field| path(field, base_of(&field), out));
+    let key = fields.require("key", out).and_then(|field| path(field, base_of(&field), out));
+    let client_ca = fields.get("clientCa").and_then(|field| path(field, base_of(&field), out));
+    Some(Tls { certificate: certificate?, key: key?, client_ca })
 }
 
 fn policies<'n>(fields: &Fields<'n>, base_of: &dyn Fn(&Field<'n>) -> &'n Path, out: &mut Findings) -> Policies {

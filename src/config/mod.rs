@@ -9,6 +9,7 @@
 mod decode;
 mod environment;
 mod fields;
+mod identity;
 mod load;
 mod receipts;
 mod secret;
@@ -21,6 +22,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use identity::{Algorithm, Claims, Identity, Jwt, Principal, PrincipalAsserts};
 pub use load::{DEFAULT_FILE, json_schema};
 pub use secret::{Secret, SecretError};
 
@@ -41,6 +43,8 @@ pub struct Config {
     pub events: Events,
     /// Signed answers to plans.
     pub receipts: Receipts,
+    /// Who is who, and what they may assert and administer.
+    pub identity: Identity,
     /// Limits on questions and connections.
     pub limits: ServerLimits,
     /// What the program says of itself.
@@ -60,6 +64,19 @@ pub struct Listen {
     pub socket_mode: u32,
     /// Whether the server answers `grpc.reflection`.
     pub reflection: bool,
+    /// What the TCP listener proves itself with, and asks of clients; `None` for plain TCP.
+    pub tls: Option<Tls>,
+}
+
+/// Files of the TLS listener. They are read again when their content changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The server's certificate and those that lead to its root, in PEM.
+    pub certificate: PathBuf,
+    /// The key of the certificate, in PEM.
+    pub key: PathBuf,
+    /// Roots of clients' certificates, in PEM; `None` asks clients for none.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// Metrics and health.
@@ -253,6 +270,7 @@ impl Default for Listen {
             socket: Some(PathBuf::from("lictor.sock")),
             socket_mode: 0o600,
             reflection: true,
+            tls: None,
         }
     }
 }

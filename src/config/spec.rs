@@ -1,5 +1,6 @@
 //! The sections and keys of the file.
 
+use crate::policy::PatternText;
 use crate::yaml::spec;
 
 spec! {
@@ -17,6 +18,8 @@ spec! {
         events: Option<EventsSpec>,
         /// Signed answers to plans.
         receipts: Option<ReceiptsSpec>,
+        /// Who is who, and what they may assert and administer.
+        identity: Option<IdentitySpec>,
         /// Limits on questions and connections.
         limits: Option<LimitsSpec>,
         /// What the program says of itself.
@@ -38,6 +41,20 @@ spec! {
         socketMode: Option<String>,
         /// Whether the server answers `grpc.reflection`; `true` if not given.
         reflection: Option<bool>,
+        /// TLS on the TCP listener; plain TCP, and only on a loopback address, if not given.
+        tls: Option<TlsSpec>,
+    }
+}
+
+spec! {
+    /// TLS. The files are read again when their content changes; paths are relative to the file that says so.
+    pub(super) struct TlsSpec {
+        /// The server's certificate and those that lead to its root, in PEM.
+        certificate: String,
+        /// The key of the certificate, in PEM.
+        key: String,
+        /// Roots of clients' certificates, in PEM. Clients must show a certificate then, unless tokens are accepted too.
+        clientCa: Option<String>,
     }
 }
 
@@ -177,6 +194,120 @@ spec! {
 }
 
 spec! {
+    /// Who is who, and what they may assert and administer.
+    pub(super) struct IdentitySpec {
+        /// Who is who. The first entry that matches counts.
+        principals: Option<Vec<PrincipalSpec>>,
+        /// Tokens that callers may show.
+        jwt: Option<JwtSpec>,
+        /// Directory or file of the policies that decide over administration, in place of those that come with Lictor.
+        systemPolicies: Option<String>,
+    }
+}
+
+spec! {
+    /// Whom a channel shows.
+    pub(super) struct PrincipalSpec {
+        /// Whom the entry is about, as a pattern over `uid:…`, `spiffe://…`, `cn:…`, `jwt:<issuer>#<subject>` and
+        /// `anonymous`.
+        r#match: PatternText,
+        /// The one name of this person or service; what the channel shows if not given.
+        #[schemars(length(min = 1, max = 256))]
+        name: Option<String>,
+        /// Roles for administration.
+        roles: Option<Vec<String>>,
+        /// Level of approver, 1 to 5 or by name. Not for Unix peers and `anonymous`.
+        level: Option<LevelField>,
+        /// Tenants that it may act in, as patterns; `default` if not given.
+        #[schemars(length(min = 1))]
+        tenants: Option<Vec<PatternText>>,
+        /// Whom and what it may speak of in questions.
+        mayAssert: Option<MayAssertSpec>,
+    }
+}
+
+spec! {
+    /// Whom and what a caller may speak of in questions, as patterns. What is not given is the caller itself; for the
+    /// server's own user and `anonymous` it is anything in their tenants.
+    pub(super) struct MayAssertSpec {
+        /// Ids of subjects.
+        #[schemars(length(min = 1))]
+        subjects: Option<Vec<PatternText>>,
+        /// Roles of subjects; the caller's own if not given.
+        #[schemars(length(min = 1))]
+        roles: Option<Vec<PatternText>>,
+        /// Tenants; the caller's own if not given.
+        #[schemars(length(min = 1))]
+        tenants: Option<Vec<PatternText>>,
+        /// Whom subjects may act for.
+        #[schemars(length(min = 1))]
+        onBehalfOf: Option<Vec<PatternText>>,
+    }
+}
+
+spec! {
+    /// Tokens that callers may show, in the metadata `authorization: Bearer …`.
+    pub(super) struct JwtSpec {
+        /// What `iss` must be.
+        #[schemars(length(min = 1, max = 256))]
+        issuer: String,
+        /// What `aud` must be or hold.
+        #[schemars(length(min = 1, max = 256))]
+        audience: String,
+        /// File with the issuer's public keys, a JSON Web Key Set; relative to the file that says so. Read again when its
+        /// content changes.
+        jwks: String,
+        /// Algorithms that are accepted.
+        #[schemars(length(min = 1))]
+        algorithms: Vec<AlgorithmName>,
+        /// How far clocks may differ; 30 if not given.
+        #[schemars(range(min = 0, max = 300))]
+        leewaySeconds: Option<u32>,
+        /// Claims that say more than who it is.
+        claims: Option<ClaimsSpec>,
+    }
+}
+
+spec! {
+    /// Claims by name, or by JSON Pointer: `/realm_access/roles`.
+    pub(super) struct ClaimsSpec {
+        /// Roles: a list of texts, or texts separated by blanks.
+        roles: Option<String>,
+        /// Tenants that the caller may act in, the same way.
+        tenants: Option<String>,
+        /// Level of approver: a number from 1 to 5, or a name.
+        level: Option<String>,
+    }
+}
+
+/// An algorithm of signatures.
+#[derive(schemars::JsonSchema)]
+#[allow(
+    dead_code,
+    clippy::upper_case_acronyms,
+    reason = "read by the schema generator only; names are those of the file"
+)]
+pub(super) enum AlgorithmName {
+    /// RSA with SHA-256.
+    RS256,
+    /// ECDSA over P-256 with SHA-256.
+    ES256,
+    /// Ed25519.
+    EdDSA,
+}
+
+/// A level of approver: 1 to 5, or a name.
+#[derive(schemars::JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code, reason = "read by the schema generator only")]
+pub(super) enum LevelField {
+    /// As a number.
+    Number(#[schemars(range(min = 1, max = 5))] u8),
+    /// By name, for example `manager`.
+    Name(String),
+}
+
+spec! {
     /// Limits. Those on questions can only be lowered.
     pub(super) struct LimitsSpec {
         /// Largest request message.
@@ -250,6 +381,7 @@ pub(super) fn keys_of(path: &[&str]) -> Option<&'static [&'static str]> {
     Some(match path {
         [] => ConfigSpec::FIELDS,
         ["listen"] => ListenSpec::FIELDS,
+        ["listen", "tls"] => TlsSpec::FIELDS,
         ["http"] => HttpSpec::FIELDS,
         ["policies"] => PoliciesSpec::FIELDS,
         ["state"] => StateSpec::FIELDS,
@@ -259,6 +391,9 @@ pub(super) fn keys_of(path: &[&str]) -> Option<&'static [&'static str]> {
         ["events", "key" | "maskKey"] => SecretSpec::FIELDS,
         ["receipts"] => ReceiptsSpec::FIELDS,
         ["receipts", "key"] => SecretSpec::FIELDS,
+        ["identity"] => IdentitySpec::FIELDS,
+        ["identity", "jwt"] => JwtSpec::FIELDS,
+        ["identity", "jwt", "claims"] => ClaimsSpec::FIELDS,
         ["limits"] => LimitsSpec::FIELDS,
         ["logs"] => LogsSpec::FIELDS,
         ["server"] => ServerSpec::FIELDS,

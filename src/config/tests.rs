@@ -5,7 +5,10 @@ use std::time::Duration;
 use crate::diag::{Findings, Sources, render_text};
 use crate::model::Layer;
 
-use super::{Config, EventMode, Exporter, ExporterKind, LogFormat, LogLevel, Receipts, Secret, Source, json_schema};
+use super::{
+    Algorithm, Config, EventMode, Exporter, ExporterKind, Identity, LogFormat, LogLevel, Receipts, Secret, Source, Tls,
+    json_schema,
+};
 
 fn load(text: &str, variables: &[(&str, &str)]) -> Result<(Config, PathBuf), (Sources, Findings)> {
     let directory = tempfile::tempdir().unwrap();
@@ -221,6 +224,12 @@ fn every_allowed_key_is_read() {
         ("LimitsSpec", "limits: {KEY}"),
         ("LogsSpec", "logs: {KEY}"),
         ("ServerSpec", "server: {KEY}"),
+        ("TlsSpec", "listen: {tls: {KEY}}"),
+        ("IdentitySpec", "identity: {KEY}"),
+        ("PrincipalSpec", "identity: {principals: [{KEY}]}"),
+        ("MayAssertSpec", "identity: {principals: [{mayAssert: {KEY}}]}"),
+        ("JwtSpec", "identity: {jwt: {KEY}}"),
+        ("ClaimsSpec", "identity: {jwt: {claims: {KEY}}}"),
     ] {
         checked += 1;
         for key in keys(&schema["$defs"][definition]) {
@@ -250,4 +259,96 @@ fn receipts_are_within_bounds() {
     let (config, _) = load("", &[("LICTOR_RECEIPTS__TTL_SECONDS", "20"), ("LICTOR_RECEIPTS__KEY__ENV", "K")]).unwrap();
     assert_eq!(config.receipts.ttl, Duration::from_secs(20));
     assert_eq!(config.receipts.key, Some(Secret::Env("K".to_owned())));
+}
+
+#[test]
+fn who_is_who_is_read() {
+    let text = r#"
+listen: {tls: {certificate: tls/server.pem, key: tls/server.key, clientCa: /etc/ca.pem}}
+identity:
+  systemPolicies: system
+  principals:
+    - match: spiffe://example.org/ns/*/runtime
+      mayAssert: {subjects: ["agent-*"], roles: [support], tenants: ["**"], onBehalfOf: ["user:*"]}
+    - {match: "jwt:https://idp.example#**", name: alice, roles: [admin], level: manager, tenants: [acme]}
+    - {match: "cn:bob", level: 2}
+  jwt:
+    issuer: https://idp.example
+    audience: lictor
+    jwks: jwks.json
+    algorithms: [ES256, EdDSA]
+    claims: {roles: groups, tenants: /x/tenant, level: level}
+"#;
+    let (config, base) = load(text, &[]).unwrap();
+    let tls = Tls {
+        certificate: base.join("tls/server.pem"),
+        key: base.join("tls/server.key"),
+        client_ca: Some("/etc/ca.pem".into()),
+    };
+    assert_eq!(config.listen.tls, Some(tls));
+    let Identity { principals, jwt, system_policies } = config.identity;
+    assert_eq!(system_policies, Some(base.join("system")));
+    let [runtime, alice, bob] = &principals[..] else { panic!("{principals:?}") };
+    assert_eq!(runtime.matches.as_str(), "spiffe://example.org/ns/*/runtime");
+    let written = |patterns: &Option<Box<[crate::policy::Pattern]>>| {
+        patterns.as_ref().map(|patterns| patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect::<Vec<_>>())
+    };
+    let may = &runtime.may_assert;
+    for (patterns, expected) in
+        [(&may.subjects, "agent-*"), (&may.roles, "support"), (&may.tenants, "**"), (&may.on_behalf_of, "user:*")]
+    {
+        assert_eq!(written(patterns).unwrap(), [expected]);
+    }
+    assert_eq!(
+        (alice.name.as_deref(), alice.level, written(&alice.tenants)),
+        (Some("alice"), Some(4), Some(vec!["acme".to_owned()]))
+    );
+    assert_eq!(alice.roles, ["admin"]);
+    assert_eq!((bob.name.as_deref(), bob.level), (None, Some(2)));
+    let jwt = jwt.unwrap();
+    assert_eq!(
+        (jwt.issuer.as_str(), jwt.audience.as_str(), jwt.jwks),
+        ("https://idp.example", "lictor", base.join("jwks.json"))
+    );
+    assert_eq!(jwt.algorithms, [Algorithm::Es256, Algorithm::EdDsa]);
+    assert_eq!(jwt.leeway, Duration::from_secs(30));
+    let claims = jwt.claims;
+    assert_eq!(
+        (claims.roles.as_deref(), claims.tenants.as_deref(), claims.level.as_deref()),
+        (Some("groups"), Some("/x/tenant"), Some("level"))
+    );
+}
+
+#[test]
+fn what_cannot_be_anybody_is_named() {
+    for (principal, expected) in [
+        ("{name: a}", "missing-field: a principal has no `match`"),
+        ("{match: 'a[b]'}", "bad-pattern: `[` is not a wildcard in patterns"),
+        ("{match: 'cn:a', level: 6}", "out-of-range: `level` must be a whole number from 1 to 5"),
+        ("{match: 'cn:a', level: boss}", "unknown-value: `boss` is not a level"),
+        ("{match: 'uid:*', level: 3}", "bad-value: Unix peers and anonymous callers never have a level"),
+        ("{match: anonymous, roles: [admin]}", "bad-value: anonymous callers have no roles"),
+        ("{match: 'cn:a', name: 'uid:0'}", "bad-name: a name cannot be `uid:0`, which a channel might show"),
+        ("{match: 'cn:a', name: anonymous}", "bad-name: a name cannot be `anonymous`, which a channel might show"),
+        ("{match: 'cn:a', tenants: []}", "empty-list: `tenants` is empty, which would match nothing"),
+    ] {
+        let found = errors(&format!("identity: {{principals: [{principal}]}}"), &[]);
+        assert!(found.iter().any(|error| error == expected), "{principal}: {found:?}");
+    }
+    for (jwt, expected) in [
+        ("{audience: a, jwks: f, algorithms: [ES256]}", "missing-field: `jwt` has no `issuer`"),
+        (
+            "{issuer: i, audience: a, jwks: f, algorithms: [HS256]}",
+            "unknown-value: `HS256` is not an algorithm that is accepted",
+        ),
+        (
+            "{issuer: i, audience: a, jwks: f, algorithms: [none]}",
+            "unknown-value: `none` is not an algorithm that is accepted",
+        ),
+        ("{issuer: i, audience: a, jwks: f, algorithms: []}", "empty-list: no algorithm would be accepted"),
+        ("{issuer: 'i#j', audience: a, jwks: f, algorithms: [ES256]}", "bad-value: an issuer holds no `#`"),
+    ] {
+        let found = errors(&format!("identity: {{jwt: {jwt}}}"), &[]);
+        assert!(found.iter().any(|error| error == expected), "{jwt}: {found:?}");
+    }
 }

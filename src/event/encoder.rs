@@ -14,7 +14,7 @@ use super::plan_queue::PlanEvent;
 use super::plan_record::PlanRecord;
 use super::record::{ControlBody, ControlRecord, DecisionRecord};
 use super::rendered::Rendered;
-use crate::model::{SEMANTICS, Ticket, Timestamp};
+use crate::model::{SEMANTICS, Ticket, Timestamp, is_asserted};
 
 /// Version of the envelope.
 pub const SCHEMA_VERSION: &str = "1.0";
@@ -48,7 +48,7 @@ struct Frame {
 }
 
 impl Frame {
-    fn new(kind: EventType, producer: &str) -> Self {
+    fn new(kind: EventType, producer: &str, dev: bool) -> Self {
         let mut frame = Self { before_timestamp: b"\"".to_vec(), before_tenant: b",\"meta\":{".to_vec() };
         json::string_member(&mut frame.before_timestamp, "type", kind.as_str());
         json::string_member(&mut frame.before_timestamp, "source", kind.source());
@@ -56,6 +56,9 @@ impl Frame {
         json::string_member(&mut frame.before_tenant, "schema_version", SCHEMA_VERSION);
         json::string_member(&mut frame.before_tenant, "producer", producer);
         json::string_member(&mut frame.before_tenant, "source_module", kind.source_module());
+        if dev {
+            frame.before_tenant.extend_from_slice(b",\"dev\":true");
+        }
         json::key(&mut frame.before_tenant, "tenant_id");
         frame
     }
@@ -78,12 +81,20 @@ struct Header<'a> {
 const ID_MASK: u128 = (1 << 74) - 1;
 
 impl Encoder {
-    pub(super) fn new(producer: &str, key: Option<ChainKey>, head: Hash, next_sequence: u64, id_base: u128) -> Self {
+    /// With `dev` every line says that callers are believed what they say of themselves.
+    pub(super) fn new(
+        producer: &str,
+        dev: bool,
+        key: Option<ChainKey>,
+        head: Hash,
+        next_sequence: u64,
+        id_base: u128,
+    ) -> Self {
         let mut frames = Vec::new();
         for kind in EventType::ALL {
             frames.resize_with(frames.len().max((kind as usize).saturating_add(1)), Frame::default);
             if let Some(frame) = frames.get_mut(kind as usize) {
-                *frame = Frame::new(kind, producer);
+                *frame = Frame::new(kind, producer, dev);
             }
         }
         let mut before_prev = Vec::new();
@@ -248,6 +259,9 @@ impl Encoder {
         json::string(out, if header.correlation.is_empty() { id } else { header.correlation });
         out.extend_from_slice(b",\"actor\":");
         json::string(out, header.actor);
+        if is_asserted(header.actor) {
+            out.extend_from_slice(b",\"asserted\":true");
+        }
         out.extend_from_slice(b",\"severity\":\"");
         out.extend_from_slice(header.severity.as_str().as_bytes());
         out.extend_from_slice(b"\",\"ticket\":");

@@ -123,6 +123,7 @@ impl EventLog {
         let key = options.key.clone();
         let encoder = Encoder::new(
             &options.producer,
+            options.dev,
             options.key,
             recovered.head,
             recovered.next_sequence,

@@ -15,6 +15,8 @@ pub struct EventOptions {
     pub state_dir: PathBuf,
     /// `meta.producer`: program, version and, where there is one, the instance's id.
     pub producer: String,
+    /// Whether the server believes what callers say of themselves, which every record tells then.
+    pub dev: bool,
     /// Whether decisions are recorded. Where they are not, those with the audit obligation are refused.
     pub decisions: bool,
     /// How long an answer waits until its record is durable, after which it is a denial; `None` where answers do not wait.
@@ -58,6 +60,7 @@ impl EventOptions {
         Self {
             state_dir: state_dir.into(),
             producer: concat!("lictor/", env!("CARGO_PKG_VERSION")).to_owned(),
+            dev: false,
             decisions: true,
             guaranteed: None,
             journal_bytes: 256 << 20,

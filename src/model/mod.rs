@@ -5,10 +5,12 @@
 
 mod approval;
 mod approval_query;
+mod actor;
 mod attributes;
 mod dag_verification;
 mod decision;
 mod explanation;
+mod level;
 mod limits;
 mod plan;
 mod request;
@@ -23,10 +25,12 @@ pub use approval::{
     TargetKind, Vote,
 };
 pub use approval_query::{ApprovalCursor, ApprovalQuery, HistoryCursor, HistoryQuery, HistoryRow, Page};
+pub use actor::{ANONYMOUS, DEV_PREFIX, is_asserted};
 pub use attributes::{Attributes, NotAnAttribute, Value};
 pub use dag_verification::{BoundTo, Compared, DagVerification, Deviation, DeviationKind, HashMismatch, MalformedNode};
 pub use decision::{Decision, Effect, Outcome, ReasonCode, Warning};
 pub use explanation::{ExplainedValue, Explanation, RuleExplanation, RuleOutcome};
+pub use level::{LEVEL_NAMES, level_of};
 pub use limits::Limits;
 pub use plan::{DagNode, Execution, ExecutionOutcome, Input, Observation, Ordering, Origin, Plan, Step};
 pub use request::{Action, Request, Resource, Subject, default_tenant};

@@ -20,6 +20,7 @@ mod schema;
 mod tests;
 
 pub use approvals::{ApprovalPolicy, ApprovalScope, EscalationRule, StageRule, TtlRule};
+pub(crate) use decode::{PatternText, patterns};
 pub use document::{
     CanonicalDocument, DocumentSet, Expectation, PlanExpectation, Policy, PolicySet, Question, Rule, Target, TestCase,
     Tests,

@@ -5,6 +5,7 @@ use std::hint::black_box;
 use allocation_counter::measure;
 use lictor::api::{evaluate_message, to_request};
 use lictor::decide;
+use lictor::identity::{Identity, IdentityOptions};
 use lictor::model::{BootId, Limits, Ticket};
 use lictor::snapshot::Holder;
 use prost::Message;
@@ -38,6 +39,19 @@ fn the_worst_cases_allocate_for_what_they_say() {
         let allocated = measure(|| drop(black_box(decide::evaluate(Some(&snapshot), &request, NOW, &limits))));
         assert!(allocated.count_total <= 32, "{}: {}", shape.name(), allocated.count_total);
     }
+}
+
+/// Whether a caller may ask is known without allocating.
+#[test]
+fn asking_who_calls_allocates_nothing() {
+    let identity = Identity::new(IdentityOptions::default()).expect("the system policies that come with the program");
+    let own = identity.unix_peer(rustix::process::geteuid().as_raw());
+    let request = workload::request(Shape::Role, 7);
+    let allocated = measure(|| {
+        assert!(black_box(&own).may_ask("", &request.subject).is_ok());
+        assert!(black_box(&own).may_ask("default", &request.subject).is_ok());
+    });
+    assert_eq!(allocated.count_total, 0);
 }
 
 /// So does denying by default.

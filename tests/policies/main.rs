@@ -66,3 +66,10 @@ fn every_pack_passes_its_tests_at_full_rule_coverage() {
         packs.iter().filter_map(|pack| failure(&[&pack.display().to_string(), "--min-coverage", "100"])).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
+
+#[test]
+fn administration_is_decided_as_its_cases_say() {
+    let system = root().join("policies/system").display().to_string();
+    let failure = failure(&["--system", &system, "--min-coverage", "100"]);
+    assert!(failure.is_none(), "{}", failure.unwrap_or_default());
+}

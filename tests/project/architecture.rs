@@ -19,8 +19,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("receipt", &["state_dir", "model"]),
     ("store", &["event", "model"]),
     ("reload", &["policy", "snapshot", "event", "state_dir", "diag", "model"]),
-    ("api", &["ir", "receipt", "decide", "snapshot", "event", "reload", "policy", "model"]),
-    ("config", &["model", "diag", "yaml"]),
+    ("identity", &["decide", "snapshot", "policy", "model"]),
+    ("api", &["identity", "ir", "receipt", "decide", "snapshot", "event", "reload", "policy", "model"]),
+    ("config", &["model", "diag", "yaml", "policy"]),
     ("telemetry", &["model"]),
 ];
 

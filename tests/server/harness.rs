@@ -9,9 +9,11 @@ use lictor::api::proto::rpc;
 use lictor::api::proto::v1::decision_service_client::DecisionServiceClient;
 use lictor::api::proto::v1::{Action, EvaluateRequest, Subject};
 use lictor::api::{Listeners, Server, ServerOptions, State};
+use lictor::config::{Principal, PrincipalAsserts};
 use lictor::event::{EventLog, EventOptions};
+use lictor::identity::{Identity, IdentityOptions};
 use lictor::model::{Layer, Timestamp};
-use lictor::policy::{self, SourceText};
+use lictor::policy::{self, Pattern, SourceText};
 use lictor::receipt::{Issuer, IssuerOptions};
 use lictor::snapshot::{Holder, Snapshot};
 use lictor::telemetry::Telemetry;
@@ -59,8 +61,23 @@ impl Running {
         Self::start_with_events(change, |_| {})
     }
 
+    /// Starts with the policies, knowing callers by `identity`.
+    pub fn start_as(identity: Arc<Identity>, change: impl FnOnce(&mut ServerOptions)) -> Self {
+        let running = Self::launch(identity, change, |_| {});
+        running.publish(POLICIES, 1);
+        running
+    }
+
     /// Starts without policies, with `change_events` applied to the options of the event log.
     pub fn start_with_events(
+        change: impl FnOnce(&mut ServerOptions),
+        change_events: impl FnOnce(&mut EventOptions),
+    ) -> Self {
+        Self::launch(identity(), change, change_events)
+    }
+
+    fn launch(
+        identity: Arc<Identity>,
         change: impl FnOnce(&mut ServerOptions),
         change_events: impl FnOnce(&mut EventOptions),
     ) -> Self {
@@ -95,6 +112,7 @@ impl Running {
             recorders: vec![events.recorder(0)],
             telemetry: telemetry.clone(),
             issuer: Some(issuer.clone()),
+            identity,
         };
         let listeners = Listeners::bind(&options, &Handle::current()).unwrap();
         let server = Server::start(listeners, &options, state, &Handle::current()).unwrap();
@@ -164,6 +182,22 @@ fn journal_in(folder: &Path) -> Vec<serde_json::Value> {
     segments.sort();
     let text: String = segments.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Callers that may ask in every tenant.
+pub fn identity() -> Arc<Identity> {
+    let any: Box<[Pattern]> = [Pattern::parse("**").unwrap()].into();
+    let anybody = Principal {
+        matches: Pattern::parse("**").unwrap(),
+        name: None,
+        roles: Vec::new(),
+        level: None,
+        tenants: Some(any),
+        may_assert: PrincipalAsserts::default(),
+    };
+    let mut options = IdentityOptions::default();
+    options.principals.push(anybody);
+    Arc::new(Identity::new(options).unwrap())
 }
 
 /// May an agent do `action`?

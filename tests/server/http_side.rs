@@ -29,6 +29,7 @@ async fn tells_life_readiness_and_figures() {
         StatusReader::default(),
         running.telemetry.clone(),
         Some(running.issuer.clone()),
+        false,
         &Handle::current(),
     );
     let address = http.address();
@@ -70,4 +71,22 @@ async fn tells_life_readiness_and_figures() {
     assert_eq!(get(address, "/readyz").await.0, "HTTP/1.1 503 Service Unavailable");
     http.shutdown().await;
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn readiness_tells_that_callers_are_believed() {
+    let running = Running::start(|_| {});
+    let http = HttpServer::start(
+        HttpListener::bind("127.0.0.1:0".parse().unwrap(), &Handle::current()).unwrap(),
+        running.server.readiness(),
+        StatusReader::default(),
+        running.telemetry.clone(),
+        None,
+        true,
+        &Handle::current(),
+    );
+    let (_, body) = get(http.address(), "/readyz").await;
+    let ready: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((&ready["ready"], &ready["dev"]), (&true.into(), &true.into()));
+    http.shutdown().await;
 }

@@ -15,15 +15,20 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Code;
 
-use crate::harness::{Running, question, reason};
+use crate::harness::{Running, identity, question, reason};
 use crate::raw::{Raw, framed, grpc};
 
 /// Starts without policies; the event log goes away at once, which recorders survive.
 fn start(options: &ServerOptions) -> Result<Server, Box<ServerError>> {
     let folder = tempfile::tempdir().unwrap();
     let events = EventLog::open(EventOptions::new(folder.path())).unwrap();
-    let state =
-        State { holder: Arc::default(), recorders: vec![events.recorder(0)], telemetry: Arc::default(), issuer: None };
+    let state = State {
+        holder: Arc::default(),
+        recorders: vec![events.recorder(0)],
+        telemetry: Arc::default(),
+        issuer: None,
+        identity: identity(),
+    };
     let listeners = Listeners::bind(options, &Handle::current())?;
     Ok(Server::start(listeners, options, state, &Handle::current())?)
 }

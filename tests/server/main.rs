@@ -8,6 +8,7 @@ mod edges;
 mod guaranteed;
 mod harness;
 mod http_side;
+mod identity;
 mod lifecycle;
 mod limits;
 mod plans;

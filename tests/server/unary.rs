@@ -93,7 +93,7 @@ async fn a_resident_snapshot_can_be_pinned() {
     let running = Running::start_empty(|_| {});
     let old = running.publish(POLICIES, 1);
     let new = running.publish(&POLICIES.replace("effect: allow", "effect: deny"), 2);
-    let mut client = running.client().await;
+    let mut client = DecisionServiceClient::new(running.unix().await);
     for (pin, decision) in [("", Decision::Deny), (&*new, Decision::Deny), (&*old, Decision::Allow)] {
         let request = EvaluateRequest { snapshot: pin.into(), ..question("file.read") };
         let answer = client.evaluate(request).await.unwrap().into_inner();

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+#[path = "../server/identity/authority.rs"]
+mod authority;
 mod crash;
 mod harness;
 mod hostile;
 mod python;
 mod reload;
 mod shutdown;
+mod tls;

@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use crate::api::proto::v1::EvaluateResponse;
 use crate::api::{check_request, to_request, to_response};
+use crate::cli::client::describe;
 use crate::cli::documents::CommandError;
-use crate::cli::target::{TargetArgs, describe};
+use crate::cli::target::TargetArgs;
 use crate::decide;
 use crate::model::{Limits, Request};
 

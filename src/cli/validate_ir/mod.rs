@@ -14,8 +14,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use super::client::describe;
 use super::documents::CommandError;
-use super::target::{Format, TargetArgs, describe};
+use super::target::{Format, TargetArgs};
 use super::{exit, input, output};
 use crate::api::proto::v1::{ValidateIrResponse, ValidationStatus};
 use crate::api::{check_plan, to_plan_request, to_plan_response};

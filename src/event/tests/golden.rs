@@ -12,7 +12,7 @@ use crate::event::*;
 use crate::model::*;
 
 fn encoder() -> Encoder {
-    Encoder::new("lictor/0.1.0", None, crate::event::chain::GENESIS, 1, 0x2aa_5555_aaaa_5555_aaaa)
+    Encoder::new("lictor/0.1.0", false, None, crate::event::chain::GENESIS, 1, 0x2aa_5555_aaaa_5555_aaaa)
 }
 
 const BOOT: BootId = BootId::from_bits(0x123_4567);
@@ -222,7 +222,7 @@ fn what_is_rendered_once_is_what_is_rendered_anew() {
             let record = record(Ticket { boot: BOOT, worker: 3, number }, decision);
             let (mut remembered, mut anew) = (Vec::new(), Vec::new());
             let mut fresh =
-                Encoder::new("lictor/0.1.0", None, head, remembering.next_sequence(), 0x2aa_5555_aaaa_5555_aaaa);
+                Encoder::new("lictor/0.1.0", false, None, head, remembering.next_sequence(), 0x2aa_5555_aaaa_5555_aaaa);
             remembering.decision(&mut remembered, &record);
             fresh.decision(&mut anew, &record);
             assert_eq!(String::from_utf8(remembered), String::from_utf8(anew));

@@ -10,7 +10,7 @@ pub(super) use canonical::value as json_of;
 pub(super) use condition::{ClauseSpec, condition, plan_condition};
 pub(super) use envelope::{DOCUMENT_FIELDS, Head, MetadataSpec, document};
 pub(super) use names::{Name, OneLine, legal_name, level, name, short_text};
-pub(super) use patterns::{PatternText, patterns};
+pub(crate) use patterns::{PatternText, patterns};
 
 use crate::model::{Effect, Layer};
 

@@ -1,0 +1,155 @@
+//! TLS on the listener: the server's certificate, and the roots that clients' certificates lead to.
+//!
+//! The files are read again when their content changes. Connections that are open stay; new ones use what was read last.
+
+mod certificate;
+mod error;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig};
+use sha2::{Digest, Sha256};
+
+pub use certificate::BadCertificate;
+pub(super) use certificate::shown_by;
+pub use error::TlsError;
+
+use crate::config::Tls;
+
+/// Largest file, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// What the listener proves itself with, and asks of clients.
+#[derive(Debug)]
+pub struct TlsFiles {
+    files: Tls,
+    /// Whether a client may do without a certificate, because it may show a token.
+    certificate_optional: bool,
+    config: ArcSwap<ServerConfig>,
+    digest: Mutex<[u8; 32]>,
+}
+
+impl TlsFiles {
+    /// Reads the files. With `certificate_optional` clients may do without a certificate.
+    ///
+    /// # Errors
+    /// A file cannot be read or used.
+    pub fn open(files: Tls, certificate_optional: bool) -> Result<Self, TlsError> {
+        let content = Content::read(&files)?;
+        let config = content.config(&files, certificate_optional)?;
+        Ok(Self {
+            files,
+            certificate_optional,
+            config: ArcSwap::from_pointee(config),
+            digest: Mutex::new(content.digest()),
+        })
+    }
+
+    /// What a new connection is served with.
+    #[must_use]
+    pub fn config(&self) -> Arc<ServerConfig> {
+        self.config.load_full()
+    }
+
+    /// Whether every caller must prove who it is, by a certificate or a token.
+    #[must_use]
+    pub const fn knows_callers(&self) -> bool {
+        self.files.client_ca.is_some() || self.certificate_optional
+    }
+
+    /// Reads the files again and takes up what has changed; gives whether something has.
+    ///
+    /// # Errors
+    /// A file cannot be read or used; everything stays as it is then. While files are replaced one by one they need not
+    /// fit each other for a moment.
+    pub fn refresh(&self) -> Result<bool, TlsError> {
+        let content = Content::read(&self.files)?;
+        let digest = content.digest();
+        let mut known = self.digest.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known == digest {
+            return Ok(false);
+        }
+        self.config.store(Arc::new(content.config(&self.files, self.certificate_optional)?));
+        *known = digest;
+        Ok(true)
+    }
+}
+
+/// The content of the files.
+struct Content {
+    certificate: Vec<u8>,
+    key: Vec<u8>,
+    client_ca: Option<Vec<u8>>,
+}
+
+impl Content {
+    fn read(files: &Tls) -> Result<Self, TlsError> {
+        Ok(Self {
+            certificate: read(&files.certificate)?,
+            key: read(&files.key)?,
+            client_ca: files.client_ca.as_deref().map(read).transpose()?,
+        })
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for part in [Some(&self.certificate), Some(&self.key), self.client_ca.as_ref()] {
+            let part = part.map_or(&[][..], Vec::as_slice);
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        hash.finalize().into()
+    }
+
+    fn config(&self, files: &Tls, certificate_optional: bool) -> Result<ServerConfig, TlsError> {
+        let chain = certificates(&files.certificate, &self.certificate)?;
+        let key = PrivateKeyDer::from_pem_slice(&self.key)
+            .map_err(|error| TlsError::unusable(&files.key, format!("it holds no private key in PEM: {error}")))?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
+        let builder = builder.map_err(|error| TlsError::unusable(&files.certificate, error.to_string()))?;
+        let builder = match (&files.client_ca, &self.client_ca) {
+            (Some(path), Some(content)) => {
+                let mut roots = RootCertStore::empty();
+                for root in certificates(path, content)? {
+                    roots.add(root).map_err(|error| TlsError::unusable(path, error.to_string()))?;
+                }
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                let verifier = if certificate_optional { verifier.allow_unauthenticated() } else { verifier };
+                let verifier = verifier.build().map_err(|error| TlsError::unusable(path, error.to_string()))?;
+                builder.with_client_cert_verifier(verifier)
+            }
+            _ => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_single_cert(chain, key).map_err(|error| {
+            TlsError::unusable(&files.certificate, format!("with the key `{}`: {error}", files.key.display()))
+        })?;
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        // A resumed session would bring a client's certificate that is not checked again. Connections of gRPC last.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        Ok(config)
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    let unreadable = |source| TlsError::Unreadable { path: path.to_owned(), source };
+    if std::fs::metadata(path).map_err(unreadable)?.len() > MAX_BYTES {
+        return Err(TlsError::unusable(path, format!("it has more than {MAX_BYTES} bytes")));
+    }
+    std::fs::read(path).map_err(unreadable)
+}
+
+fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match certificates {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        Ok(_) => Err(TlsError::unusable(path, "it holds no certificate in PEM".to_owned())),
+        Err(error) => Err(TlsError::unusable(path, error.to_string())),
+    }
+}

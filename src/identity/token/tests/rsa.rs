@@ -1,0 +1,28 @@
+//! An RSA key for tests, which protects nothing.
+
+/// PKCS#1 in Base64.
+pub(super) const PRIVATE: &str = "\
+    MIIEogIBAAKCAQEAqnuyyYDhUA8+QBLF22gl0r9PvbubRYvRaxiBjcNUaPpUYIDWKBjHx5Cegk9l/mMkHkliwvbWi6iIrGwJk5hj644k65lVtj\
+    a+AN4YrBpS5a9mvcgHh7PYys2pVjKqeCpeOUhtBXzpKUhbXa1bp6uhF7H7nzTOM/9UPuX0d4l3WeF9nkg7aHOA6mVCNcbPoLD/egG+wz/2G2/t\
+    LmRUN7Q/TRXvcK4lcb/PYyMFwD2Y1xjAXU1slBOeqv4FM2vKy6giHCNu3Dxj2G3yka1V+SR+Wn+KrAbZzWqesWR3LMjxMjgCAGf8AwmIFqTGE3\
+    bXQuO5AZFxqDAVHKBG+XoO5xwlMwIDAQABAoIBAAxyMGi+lHRkUH6cAD7W2SAMIHWxCxJmNTk01kxzrKdnUx6ieT//IyKiH7hStJcARORDJkcm\
+    fx4+BRBVaNOSJgVN4MskbBn74B4vGK0D1PZ4ui7zuf0Bt7uCjTDCTSitqyhSbccfSeReKHFr1QumH4Ib18tVLxKjutJGtnS9n+17Rs99M4UD8P\
+    S4ZUAzAblU7Q1zda5lIcrxzkUEqNBYtocvef2aLFu+HXOqfWWPJb0RIRFHp/PivtycJTJ3I2+YSv8iuIPhCP2MxkmW5hIgHpMjmHix7Wm00/7q\
+    sI+oIeQO/lWOC7u5KSgGfVrQi/C4l8KPi0pQxOhK8DNpvN/SXSECgYEA041cjRDTmKx3dX+4ngJVidQKINIRcTSxWShJb91SNEogvG7ToENbSi\
+    DEbzi9oOkm4NSBBLsrXv92H3ml4rSDeHr5kyxJN1KlGarHeSI02+kluI1W6B4WtcOnppuiVIFTroLecw89nfHzmDHen0FOHLArvRex99+HfaqG\
+    12pbxCECgYEAzk1hxL/v2Mv4BVehUCAujCChHgRLG61vIw4bpmtepu8NpGHqQM4OazanntjM0GdbddaBDn1msnmi0j5X4GZYxc3o5McrOoKIg8\
+    7IjzpJaDbcDHq//XnPCxsgqIagY7Jel+U2NeV9RF8WEkhU5PolMf47hhM7TMaJGJXt4KTJvtMCgYBd3ClE+UM4SMTTn/A0Qsra1PYNa8aLWJqa\
+    +RHkDOkNBBqUIAPK5jeZowIkaqNPwkIanI4FoFl005kADAP6mqZ+DOmwT4TIg+V2htvrta6IJ2AyCpuVbswapw06EXErVxneone5yvhGnHO8gd\
+    vJArt6ZPty8RFn7Yf6zG75IlpGoQKBgEFcywknNrqdhStMJFPanmTPQbzc518RiBC3O5NymT6SpuPaEfoOTwsw+dKeJeYxmQywtZr9qDgLycaK\
+    8hSq2J1zK8KwR8X17YK1VV3rva5DE1zw1ztcCHkgUyyR2uc7cDT37kENQK8U4U1RlXQmvPol7n4AQd2FWZJsjj2KeFD5AoGAWg0sR/7psndk3e\
+    Zr1Vz/IHY/tRVDFHs5TcwJ0SovB01TDCUMXx5/qGREzyBg0QpgH63D6UGqlUbuVyF43q4Ex//d3E22HMHy4ZdjkHjRW3AKyMWMAyqdlSG8CH/d\
+    NkGuFUDr6HGYgZBSQCi89eFiS3lqOl9v5WjKDABVxfonlxg=\
+";
+
+/// The modulus in Base64url; the exponent is 65537.
+pub(super) const MODULUS: &str = "\
+    qnuyyYDhUA8-QBLF22gl0r9PvbubRYvRaxiBjcNUaPpUYIDWKBjHx5Cegk9l_mMkHkliwvbWi6iIrGwJk5hj644k65lVtja-AN4YrBpS5a9mvc\
+    gHh7PYys2pVjKqeCpeOUhtBXzpKUhbXa1bp6uhF7H7nzTOM_9UPuX0d4l3WeF9nkg7aHOA6mVCNcbPoLD_egG-wz_2G2_tLmRUN7Q_TRXvcK4l\
+    cb_PYyMFwD2Y1xjAXU1slBOeqv4FM2vKy6giHCNu3Dxj2G3yka1V-SR-Wn-KrAbZzWqesWR3LMjxMjgCAGf8AwmIFqTGE3bXQuO5AZFxqDAVHK\
+    BG-XoO5xwlMw\
+";

@@ -1,0 +1,8 @@
+//! Who calls, and what they may ask.
+
+mod asserting;
+mod authority;
+mod credentials;
+mod handshakes;
+mod tls;
+mod tokens;

@@ -1,0 +1,60 @@
+//! TLS as an operator sees it: certificates on disk, the command line as the client.
+
+use crate::authority::{Authority, Certificate};
+use crate::harness::{Lictor, wait_for};
+
+const POLICY: &str = "apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {name: p}\nspec:\n  rules:\n    \
+                      - {name: a, effect: allow, actions: [a]}\n";
+
+const CONFIG: &str = "
+listen: {tls: {certificate: server.pem, key: server.key, clientCa: clients.pem}}
+identity:
+  principals:
+    - {match: 'cn:alice', name: alice, mayAssert: {subjects: [agent-*]}}
+";
+
+/// Writes a file as rotation does: beside it, then renamed.
+fn put(lictor: &Lictor, name: &str, text: &str) {
+    let beside = lictor.path(&format!("{name}.tmp"));
+    std::fs::write(&beside, text).expect("write");
+    std::fs::rename(beside, lictor.path(name)).expect("rename");
+}
+
+fn put_pair(lictor: &Lictor, name: &str, certificate: &Certificate) {
+    put(lictor, &format!("{name}.key"), &certificate.key);
+    put(lictor, &format!("{name}.pem"), &certificate.chain);
+}
+
+/// Asks over TLS, trusting the roots in `ca`.
+fn ask(lictor: &Lictor, subject: &str, ca: &str) -> (i32, String) {
+    let server = format!("https://localhost:{}", lictor.tcp.port());
+    let shown = ["--tls-certificate", "alice.pem", "--tls-key", "alice.key", "--tls-ca", ca];
+    let question = ["eval", "--subject", subject, "--action", "a", "--server", &server, "--timeout-ms", "30000"];
+    lictor.command(&[&question[..], &shown].concat())
+}
+
+#[test]
+fn certificates_are_replaced_while_the_program_runs() {
+    let mut lictor = Lictor::prepare(POLICY);
+    lictor.config = CONFIG.to_owned();
+    let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
+    put_pair(&lictor, "server", &servers.server());
+    put_pair(&lictor, "alice", &clients.issue("alice", |_| {}));
+    put(&lictor, "clients.pem", &clients.pem);
+    put(&lictor, "first-ca.pem", &servers.pem);
+    lictor.run();
+
+    let (code, printed) = ask(&lictor, "agent/agent-7", "first-ca.pem");
+    assert_eq!(code, 0, "{printed}");
+    let (code, printed) = ask(&lictor, "agent/root", "first-ca.pem");
+    assert_eq!(code, 2, "{printed}");
+    assert!(printed.contains("the caller `alice` may not assert `root`"), "{printed}");
+
+    let servers = Authority::new("servers");
+    put(&lictor, "second-ca.pem", &servers.pem);
+    put_pair(&lictor, "server", &servers.server());
+    wait_for("new certificate", || ask(&lictor, "agent/agent-7", "second-ca.pem").0 == 0);
+    assert_eq!(ask(&lictor, "agent/agent-7", "first-ca.pem").0, 2, "the old one is not shown any more");
+    wait_for("records", || lictor.records("policy.evaluated").len() > 1);
+    assert!(lictor.records("policy.evaluated").iter().all(|event| event["meta"]["actor"] == "alice"));
+}
