@@ -101,7 +101,6 @@ CREATE TABLE approval_history (
 );
 CREATE INDEX approval_history_newest ON approval_history (tenant_id, at, approval_id, version);
 CREATE INDEX approval_history_actor ON approval_history (tenant_id, actor, at);
-CREATE INDEX approval_history_at ON approval_history (at);
 
 -- Who approved or rejected what.
 CREATE TABLE approval_voter (
@@ -147,4 +146,4 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_due ON delivery (endpoint, next_at) WHERE state = 'PENDING';
 CREATE INDEX delivery_done ON delivery (attempted_at) WHERE state = 'DELIVERED';
 CREATE INDEX delivery_dead ON delivery (id) WHERE state = 'DEAD';
-CREATE INDEX delivery_approval ON delivery (approval_id);
+CREATE INDEX delivery_approval ON delivery (approval_id, endpoint, state);

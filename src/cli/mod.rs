@@ -3,6 +3,7 @@
 //! Human output goes to a terminal in colour, `--output json` is for machines. Exit codes are in [`exit`].
 
 mod audit;
+mod backup;
 mod catalog;
 mod check;
 mod client;
@@ -38,6 +39,10 @@ struct Cli {
 enum Command {
     /// Verify or read the journal of events.
     Audit(audit::AuditArgs),
+    /// Copy the store to a new file, beside the running server.
+    Backup(backup::BackupArgs),
+    /// Put a backup of the store in its place, and expire what was approved before.
+    Restore(backup::RestoreArgs),
     /// Serve decisions over gRPC until told to stop.
     Serve(serve::ServeArgs),
     /// Check policy documents and say what is wrong with them.
@@ -67,6 +72,8 @@ pub fn main() -> ExitCode {
     // Clap exits with 2 on wrong usage and with 0 after --help.
     match Cli::parse().command {
         Command::Audit(args) => audit::run(&args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -16,6 +16,8 @@ spec! {
         state: Option<StateSpec>,
         /// The record of decisions.
         events: Option<EventsSpec>,
+        /// Approvals, and what is to be told of them.
+        store: Option<StoreSpec>,
         /// Signed answers to plans.
         receipts: Option<ReceiptsSpec>,
         /// Who is who, and what they may assert and administer.
@@ -168,6 +170,25 @@ spec! {
         file: Option<String>,
         /// Name of the environment variable.
         env: Option<String>,
+    }
+}
+
+spec! {
+    /// Approvals, and what is to be told of them.
+    pub(super) struct StoreSpec {
+        /// `sqlite:PATH`, relative to the state directory, or `postgres://USER@HOST/DATABASE`; `sqlite:lictor.db` if not
+        /// given.
+        url: Option<String>,
+        /// Password of the PostgreSQL user.
+        password: Option<SecretSpec>,
+        /// Most connections to PostgreSQL; 16 if not given.
+        #[schemars(range(min = 1, max = 1_000))]
+        connections: Option<u32>,
+        /// Longest time that a call waits for its turn, and again for its answer; 5000 if not given.
+        #[schemars(range(min = 100, max = 60_000))]
+        timeoutMillis: Option<u32>,
+        /// Most bytes of the embedded database; as many as the disk has if not given.
+        maxBytes: Option<BytesField>,
     }
 }
 
@@ -389,6 +410,8 @@ pub(super) fn keys_of(path: &[&str]) -> Option<&'static [&'static str]> {
         ["events", "journal"] => JournalSpec::FIELDS,
         ["events", "ring"] => RingSpec::FIELDS,
         ["events", "key" | "maskKey"] => SecretSpec::FIELDS,
+        ["store"] => StoreSpec::FIELDS,
+        ["store", "password"] => SecretSpec::FIELDS,
         ["receipts"] => ReceiptsSpec::FIELDS,
         ["receipts", "key"] => SecretSpec::FIELDS,
         ["identity"] => IdentitySpec::FIELDS,

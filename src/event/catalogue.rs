@@ -247,6 +247,7 @@ pub(super) const fn type_of_validation(status: ValidationStatus) -> EventType {
 /// The type of a control record.
 pub(super) const fn type_of_control(body: &ControlBody) -> EventType {
     match body {
+        ControlBody::Ready(event) => event.kind,
         ControlBody::SnapshotPublished(_) => EventType::PolicySnapshotPublished,
         ControlBody::ReloadFailed(_) => EventType::PolicyReloadFailed,
     }

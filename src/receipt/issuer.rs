@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Release};
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
@@ -38,6 +40,7 @@ pub struct IssuerOptions {
 #[derive(Debug)]
 pub struct Issuer {
     options: IssuerOptions,
+    epoch: AtomicU64,
     ring: ArcSwap<KeyRing>,
 }
 
@@ -48,7 +51,7 @@ impl Issuer {
     /// Where a key cannot be had, or is none.
     pub fn new(options: IssuerOptions, now: Timestamp) -> Result<Self, KeyError> {
         let ring = ring(&options, now)?;
-        Ok(Self { options, ring: ArcSwap::from_pointee(ring) })
+        Ok(Self { epoch: AtomicU64::new(options.epoch), options, ring: ArcSwap::from_pointee(ring) })
     }
 
     /// Reads the keys again, so that a new one signs and those whose grace is over no longer verify. On an error the keys
@@ -59,6 +62,11 @@ impl Issuer {
     pub fn refresh(&self, now: Timestamp) -> Result<(), KeyError> {
         self.ring.store(Arc::new(ring(&self.options, now)?));
         Ok(())
+    }
+
+    /// Raises the epoch: receipts of earlier ones are no longer valid. It never goes back.
+    pub fn raise_epoch(&self, epoch: u64) {
+        self.epoch.fetch_max(epoch, Release);
     }
 
     /// The receipt of `content`, issued at `now`.
@@ -80,7 +88,7 @@ impl Issuer {
             snapshot: content.snapshot,
             approval_id: "",
             step_id: "",
-            epoch: options.epoch,
+            epoch: self.epoch.load(Acquire),
         };
         self.sign_claims(&claims)
     }
@@ -105,7 +113,7 @@ impl Issuer {
             snapshot: content.snapshot,
             approval_id: content.approval_id,
             step_id: content.step_id,
-            epoch: options.epoch,
+            epoch: self.epoch.load(Acquire),
         };
         self.sign_claims(&claims)
     }
@@ -150,7 +158,7 @@ impl Issuer {
         let verifier = Verifier::new(self.ring.load().verifying().to_vec())
             .issuer(&self.options.issuer)
             .audience(audience)
-            .epoch(self.options.epoch);
+            .epoch(self.epoch.load(Acquire));
         verifier.verify(token, now)
     }
 }

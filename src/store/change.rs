@@ -1,6 +1,6 @@
 //! What is asked of the store about approvals, and what comes of it.
 
-use crate::model::{Approval, HistoryRow, Text};
+use crate::model::{Approval, HistoryRow, Text, Timestamp};
 
 use super::delivery::NewDelivery;
 use super::outbox::OutboxEvent;
@@ -10,9 +10,11 @@ use super::outbox::OutboxEvent;
 pub struct NewApproval {
     /// The approval, with version 1 and the store's present epoch.
     pub approval: Approval,
-    /// Most approvals of this tenant and creator that may wait for people at the same time, this one included. Not looked at where the
-    /// new one does not wait.
+    /// Most approvals of this tenant and creator that may wait for people at the same time, this one included. Not looked at
+    /// where the new one does not wait.
     pub max_open: u32,
+    /// Most approvals of this tenant that may, whoever created them.
+    pub max_open_of_tenant: u32,
     /// Its first row of history.
     pub history: HistoryRow,
     /// What the journal will hear of it.
@@ -32,6 +34,8 @@ pub enum Created {
     TooManyOpen {
         /// Number of those that wait.
         open: u64,
+        /// Whether those of the whole tenant were counted, and not only the creator's.
+        of_tenant: bool,
     },
     /// A restore has raised the epoch since it was read. Nothing was changed; read it again.
     OtherEpoch {
@@ -48,6 +52,9 @@ pub struct ApprovalChange {
     /// Whether it may only happen while the approval is neither past its `expires_at`, by the store's clock inside the
     /// transaction, nor of an older epoch. What expires it sets this to `false`.
     pub only_while_live: bool,
+    /// The time before which it may not happen, by the store's clock inside the transaction: what expires or escalates an
+    /// approval says when that is due.
+    pub only_after: Option<Timestamp>,
     /// The approval as it shall be, with `version` one above the expected one. Members that never change after the creation
     /// (identity, target, snapshot, times of creation and expiry, keys, epoch) are not written.
     pub approval: Approval,
@@ -70,6 +77,8 @@ pub enum Changed {
     Conflict,
     /// It should only happen to a live approval, and this one's time or epoch is over.
     Expired,
+    /// It should not happen yet.
+    TooEarly,
     /// There is no such approval, or it has been archived.
     Missing,
 }

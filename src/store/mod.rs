@@ -27,6 +27,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::time::Instant;
 
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use change::{ApprovalChange, Changed, Created, Due, NewApproval};
@@ -56,6 +57,57 @@ pub struct Figures {
     pub dead_deliveries: u64,
 }
 
+/// What a backup holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    /// The epoch in which it was made.
+    pub epoch: u64,
+    /// Approvals that wait for people.
+    pub open_approvals: u64,
+    /// Events that wait for the journal.
+    pub outbox: u64,
+}
+
+/// What a restore did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// The epoch that begins with it.
+    pub epoch: u64,
+    /// Approvals that waited for people and are expired.
+    pub open_approvals: u64,
+    /// Where the file is that was in place before.
+    pub kept: Option<std::path::PathBuf>,
+}
+
+/// Copies an embedded store to the new file `to`, as it is committed at one moment. A server may use it meanwhile.
+///
+/// # Errors
+/// There is no store, `to` exists or cannot be written, or the store is damaged. `to` is then not there.
+#[cfg(feature = "sqlite")]
+pub async fn backup(path: &std::path::Path, to: &std::path::Path) -> Result<Backup, StoreError> {
+    sqlite::backup::backup(path, to).await
+}
+
+/// Puts the backup `from` in the place of the embedded store of `options`, which nobody may use meanwhile, and begins an
+/// epoch above `floor` and above all that either has seen, as [`Store::raise_epoch`] says. The file that was there is kept.
+///
+/// # Errors
+/// `from` is not a backup, is damaged or newer than this program, or a file cannot be written. The store is then as before.
+#[cfg(feature = "sqlite")]
+pub async fn restore(
+    options: &StoreOptions,
+    from: &std::path::Path,
+    floor: u64,
+    owner: &str,
+) -> Result<Restored, StoreError> {
+    match &options.place {
+        Place::Sqlite(path) => sqlite::backup::restore(path, from, floor, owner, options).await,
+        Place::Postgres { .. } => {
+            Err(StoreError::Url { reason: "a PostgreSQL database is restored by its own tools".to_owned() })
+        }
+    }
+}
+
 /// The durable store. Cheap to clone; all clones are the same store.
 #[derive(Debug, Clone)]
 pub struct Store(Arc<Inner>);
@@ -67,6 +119,8 @@ struct Inner {
     /// The epoch as last read, 0 before the first time.
     epoch: AtomicU64,
     wait: std::time::Duration,
+    /// Told when events were added here.
+    added: Notify,
 }
 
 #[derive(Debug)]
@@ -135,7 +189,7 @@ impl Store {
                 return Err(StoreError::Url { reason });
             }
         };
-        Ok(Self(Arc::new(Inner { backend, metrics, epoch: AtomicU64::new(epoch), wait })))
+        Ok(Self(Arc::new(Inner { backend, metrics, epoch: AtomicU64::new(epoch), wait, added: Notify::new() })))
     }
 
     /// What it counts of itself.
@@ -195,12 +249,14 @@ impl Store {
         Ok(epoch)
     }
 
-    /// Raises the epoch above what it is and above `floor`: everything that was created before is expired from now on.
+    /// Ends the epoch, because the store was restored from a backup: raises it above what it is and above `floor`, so that
+    /// everything that was created before is expired; takes back deliveries that wait, because they tell of a state that is
+    /// no longer; and gives the events that wait to the instance `owner`, whose journal may hold them. Gives the new epoch.
     ///
     /// # Errors
     /// The store cannot be reached.
-    pub async fn raise_epoch(&self, floor: u64) -> Result<u64, StoreError> {
-        let epoch = self.count_of(Write::RaiseEpoch { floor }).await?;
+    pub async fn raise_epoch(&self, floor: u64, owner: &str) -> Result<u64, StoreError> {
+        let epoch = self.count_of(Write::RaiseEpoch { floor, owner: owner.into() }).await?;
         self.note_epoch(epoch);
         Ok(epoch)
     }
@@ -250,12 +306,12 @@ impl Store {
         read!(self, "approval_by_token", |conn| approvals::by_token(conn, hash))
     }
 
-    /// The versions of those of these approvals that exist and are not archived, whatever their tenant.
+    /// The versions of approvals, of any tenant: who waits for a change compares them. Those that are gone are left out.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn approval_versions(&self, ids: &[Text]) -> Result<Vec<(Text, u64)>, StoreError> {
-        read!(self, "approval_versions", |conn| approvals::versions(conn, ids))
+    pub async fn versions(&self, ids: &[Text]) -> Result<Vec<(Text, u64)>, StoreError> {
+        read!(self, "versions", |conn| approvals::versions(conn, ids))
     }
 
     /// Approvals of a tenant, newest first.
@@ -303,6 +359,12 @@ impl Store {
     }
 
     // Events.
+
+    /// Waits until events were added by this process, at once if some were since it was last waited for. Of several that
+    /// wait one is told.
+    pub async fn events_added(&self) {
+        self.0.added.notified().await;
+    }
 
     /// Adds events that no change comes with, for example of a refused attempt.
     ///
@@ -358,7 +420,8 @@ impl Store {
         self.write(Write::AddDeliveries(new)).await.map(drop)
     }
 
-    /// Claims deliveries whose time has come, the longest overdue first.
+    /// Claims deliveries whose time has come, the longest overdue first; of those about one approval to one endpoint only
+    /// the oldest that waits.
     ///
     /// # Errors
     /// The store cannot be written.
@@ -416,12 +479,28 @@ impl Store {
         read!(self, "next_delivery", |conn| deliveries::next(conn))
     }
 
+    /// Gives claimed deliveries back without counting an attempt, so that others need not wait for the lease to end.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn release_deliveries(&self, ids: Vec<Text>) -> Result<u64, StoreError> {
+        self.count_of(Write::ReleaseDeliveries(ids)).await
+    }
+
     /// Forgets deliveries that the endpoint took before `before`. Gives their number, at most `limit`.
     ///
     /// # Errors
     /// The store cannot be written.
     pub async fn prune_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-        self.count_of(Write::PruneDeliveries { before, limit }).await
+        self.count_of(Write::PruneDeliveries { state: DeliveryState::Delivered, before, limit }).await
+    }
+
+    /// Forgets deliveries that failed for good before `before`. Gives their number, at most `limit`.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    pub async fn prune_dead_deliveries(&self, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+        self.count_of(Write::PruneDeliveries { state: DeliveryState::Dead, before, limit }).await
     }
 
     /// Counts what waits.
@@ -433,13 +512,16 @@ impl Store {
     }
 
     async fn write(&self, write: Write) -> Result<Written, StoreError> {
-        let (name, start) = (write.name(), Instant::now());
+        let (name, start, adds_events) = (write.name(), Instant::now(), write.adds_events());
         let outcome = match &self.0.backend {
             #[cfg(feature = "sqlite")]
             Backend::Sqlite(database) => database.write(write).await,
             #[cfg(feature = "postgres")]
             Backend::Postgres(database) => database.write(write).await,
         };
+        if adds_events {
+            self.0.added.notify_one();
+        }
         self.count(name, start, outcome)
     }
 

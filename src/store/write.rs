@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::change::{ApprovalChange, Changed, Created, Due, NewApproval};
-use super::delivery::{AttemptOutcome, Delivery, DeliveryClaim, NewDelivery};
+use super::delivery::{AttemptOutcome, Delivery, DeliveryClaim, DeliveryState, NewDelivery};
 use super::outbox::{ClaimedEvent, OutboxEvent};
 use super::sql::Conn;
 use super::verbs::{Moment, approvals, deliveries, due, meta, outbox};
@@ -24,8 +24,9 @@ pub(super) enum Write {
     ClaimDeliveries(DeliveryClaim),
     FinishDelivery { id: Text, attempts: u32, outcome: AttemptOutcome },
     Redeliver { tenant: Text, id: Text },
-    PruneDeliveries { before: Timestamp, limit: u32 },
-    RaiseEpoch { floor: u64 },
+    ReleaseDeliveries(Vec<Text>),
+    PruneDeliveries { state: DeliveryState, before: Timestamp, limit: u32 },
+    RaiseEpoch { floor: u64, owner: Text },
 }
 
 /// What came of it.
@@ -58,8 +59,19 @@ impl Write {
             Self::ClaimDeliveries(_) => "claim_deliveries",
             Self::FinishDelivery { .. } => "finish_delivery",
             Self::Redeliver { .. } => "redeliver",
+            Self::ReleaseDeliveries(_) => "release_deliveries",
             Self::PruneDeliveries { .. } => "prune_deliveries",
             Self::RaiseEpoch { .. } => "raise_epoch",
+        }
+    }
+
+    /// Whether it adds events to the outbox.
+    pub(super) fn adds_events(&self) -> bool {
+        match self {
+            Self::Create(new) => !new.events.is_empty(),
+            Self::Change(change) => !change.events.is_empty(),
+            Self::AddEvents(events) => !events.is_empty(),
+            _ => false,
         }
     }
 
@@ -88,6 +100,7 @@ impl Write {
             Self::Archive { .. }
             | Self::AddEvents(_)
             | Self::MarkEvents { .. }
+            | Self::ReleaseDeliveries(_)
             | Self::PruneDeliveries { .. }
             | Self::RaiseEpoch { .. } => false,
         }
@@ -123,8 +136,11 @@ impl Write {
             Self::Redeliver { tenant, id } => {
                 Written::Delivery(deliveries::redeliver(conn, tenant, id, moment).await?.map(Box::new))
             }
-            Self::PruneDeliveries { before, limit } => Written::Count(deliveries::prune(conn, *before, *limit).await?),
-            Self::RaiseEpoch { floor } => Written::Count(meta::raise_epoch(conn, *floor).await?),
+            Self::ReleaseDeliveries(ids) => Written::Count(deliveries::release(conn, ids).await?),
+            Self::PruneDeliveries { state, before, limit } => {
+                Written::Count(deliveries::prune(conn, *state, *before, *limit).await?)
+            }
+            Self::RaiseEpoch { floor, owner } => Written::Count(meta::raise_epoch(conn, *floor, owner).await?),
         })
     }
 }

@@ -78,6 +78,29 @@ pub const EXPORTER_FAILURES: &str = "lictor_exporter_failures_total";
 /// Events that the journal's cap deleted before the exporter read them, by `exporter`.
 pub const EXPORTER_LOST: &str = "lictor_exporter_lost_total";
 
+/// 1 while the store answers.
+pub const STORE_UP: &str = "lictor_store_up";
+/// Operations of the store, by `operation` and `outcome`: `ok` or what went wrong.
+pub const STORE_OPERATIONS: &str = "lictor_store_operations_total";
+/// Time that those operations took, all together, by `operation` and `outcome`.
+pub const STORE_OPERATION_SECONDS: &str = "lictor_store_operation_seconds_total";
+/// Transactions that the embedded store has committed.
+pub const STORE_COMMITS: &str = "lictor_store_commits_total";
+/// Writes that those transactions held.
+pub const STORE_COMMITTED_WRITES: &str = "lictor_store_committed_writes_total";
+/// Most writes that one of those transactions has held.
+pub const STORE_LARGEST_COMMIT: &str = "lictor_store_largest_commit_writes";
+/// Approvals that wait for people.
+pub const APPROVALS_OPEN: &str = "lictor_approvals_open";
+/// Committed events that wait for the journal.
+pub const OUTBOX_EVENTS: &str = "lictor_store_outbox_events";
+/// Age of the oldest of them, 0 if there is none.
+pub const OUTBOX_AGE: &str = "lictor_store_outbox_age_seconds";
+/// Webhook deliveries that wait for an attempt.
+pub const DELIVERIES_PENDING: &str = "lictor_webhook_deliveries_pending";
+/// Webhook deliveries that failed for good.
+pub const DELIVERIES_DEAD: &str = "lictor_webhook_deliveries_dead";
+
 /// Kind of a metric that goes through the `metrics` facade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -88,7 +111,7 @@ pub enum Kind {
 }
 
 /// Every metric that goes through the `metrics` facade, with its help text. The histograms are our own.
-pub const DESCRIBED: [(&str, Kind, &str); 34] = [
+pub const DESCRIBED: [(&str, Kind, &str); 45] = [
     (DECISIONS, Kind::Counter, "Decisions by outcome, effect and reason"),
     (TENANT_DECISIONS, Kind::Counter, "Decisions by tenant, as 8 hexadecimal digits of the SHA-256 of its id"),
     (VALIDATIONS, Kind::Counter, "Validated plans by status and tier"),
@@ -124,6 +147,17 @@ pub const DESCRIBED: [(&str, Kind, &str); 34] = [
     (EXPORTER_LAG, Kind::Gauge, "Events that an exporter has yet to deliver"),
     (EXPORTER_FAILURES, Kind::Counter, "Deliveries that failed and are tried again, by exporter"),
     (EXPORTER_LOST, Kind::Counter, "Events deleted by the journal's cap before the exporter read them"),
+    (STORE_UP, Kind::Gauge, "1 while the store answers"),
+    (STORE_OPERATIONS, Kind::Counter, "Operations of the store by operation and outcome"),
+    (STORE_OPERATION_SECONDS, Kind::Gauge, "Seconds that operations of the store took, all together"),
+    (STORE_COMMITS, Kind::Counter, "Transactions that the embedded store has committed"),
+    (STORE_COMMITTED_WRITES, Kind::Counter, "Writes that the embedded store's transactions held"),
+    (STORE_LARGEST_COMMIT, Kind::Gauge, "Most writes that one transaction of the embedded store has held"),
+    (APPROVALS_OPEN, Kind::Gauge, "Approvals that wait for people"),
+    (OUTBOX_EVENTS, Kind::Gauge, "Committed events that wait for the journal"),
+    (OUTBOX_AGE, Kind::Gauge, "Seconds since the oldest event that waits for the journal happened"),
+    (DELIVERIES_PENDING, Kind::Gauge, "Webhook deliveries that wait for an attempt"),
+    (DELIVERIES_DEAD, Kind::Gauge, "Webhook deliveries that failed for good"),
     (BUILD_INFO, Kind::Gauge, "1, with the version as a label"),
     (UPTIME, Kind::Gauge, "Seconds since the server was started"),
     (PROCESS_RESIDENT, Kind::Gauge, "Resident memory in bytes"),

@@ -108,7 +108,7 @@ pub fn approval(now: Timestamp, epoch: u64) -> Approval {
         target_kind: TargetKind::Plan,
         target_hash: "sha256:0123".into(),
         target: format!("target {number}").into_bytes(),
-        view: format!("{{\"number\":{number}}}").into_bytes(),
+        view: format!("view {number}").into_bytes(),
         tier: 2,
         required_level: 3,
         snapshot: "sha256:4567".into(),
@@ -155,7 +155,14 @@ pub fn new(approval: Approval) -> NewApproval {
         at: approval.created_at,
     };
     let events = vec![event(&approval, "created")];
-    NewApproval { approval, max_open: 1_000_000, history, events, deliveries: Vec::new() }
+    NewApproval {
+        approval,
+        max_open: 1_000_000,
+        max_open_of_tenant: 1_000_000,
+        history,
+        events,
+        deliveries: Vec::new(),
+    }
 }
 
 /// An event about `approval`.
@@ -196,6 +203,7 @@ pub fn to(approval: &Approval, status: ApprovalStatus, actor: &str, at: Timestam
     ApprovalChange {
         expected_version: approval.version,
         only_while_live: !matches!(status, ApprovalStatus::Expired),
+        only_after: None,
         approval: after,
         history: Some(history),
         voter: matches!(status, ApprovalStatus::Approved | ApprovalStatus::Rejected).then(|| actor.into()),

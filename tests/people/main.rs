@@ -4,6 +4,12 @@
 mod harness;
 mod postgres;
 mod store;
+mod store_backup;
+mod store_crash;
 mod store_faults;
 mod store_lists;
 mod store_queues;
+mod store_served;
+#[allow(dead_code, reason = "shared with tests/system, which uses all of it")]
+#[path = "../system/harness.rs"]
+mod system;

@@ -113,7 +113,10 @@ async fn those_that_wait_are_limited(fixture: Fixture) {
     }
     let outcomes = tasks.join_all().await;
     assert_eq!(outcomes.iter().filter(|created| **created == Created::New).count(), 5, "{outcomes:?}");
-    assert_eq!(outcomes.iter().filter(|created| **created == Created::TooManyOpen { open: 5 }).count(), 7);
+    assert_eq!(
+        outcomes.iter().filter(|created| **created == Created::TooManyOpen { open: 5, of_tenant: false }).count(),
+        7
+    );
     let mut granted = new(fixture.approval().await);
     granted.approval.status = ApprovalStatus::AutoApproved;
     granted.max_open = 5;
@@ -122,6 +125,13 @@ async fn those_that_wait_are_limited(fixture: Fixture) {
     other.approval.created_by = "uid:2".into();
     other.max_open = 5;
     assert_eq!(store.create_approval(other).await.unwrap(), Created::New, "of another creator");
+    let mut of_tenant = new(fixture.approval().await);
+    of_tenant.approval.created_by = "uid:3".into();
+    of_tenant.max_open_of_tenant = 6;
+    let refused = Created::TooManyOpen { open: 6, of_tenant: true };
+    assert_eq!(store.create_approval(of_tenant.clone()).await.unwrap(), refused);
+    of_tenant.approval.tenant_id = "beta".into();
+    assert_eq!(store.create_approval(of_tenant).await.unwrap(), Created::New, "of another tenant");
 }
 
 async fn changes_follow_the_version(fixture: Fixture) {
@@ -143,6 +153,7 @@ async fn changes_follow_the_version(fixture: Fixture) {
     let steps: Vec<_> = history.items.iter().map(|row| (row.version, row.from_status, row.to_status)).collect();
     let expected = [(2, Some(ApprovalStatus::Pending), ApprovalStatus::Approved), (1, None, ApprovalStatus::Pending)];
     assert_eq!(steps, expected);
+    assert_eq!(store.versions(&[first.id.clone(), "gone".into()]).await.unwrap(), [(first.id.clone(), 2)]);
     // A new token voids the old one.
     let mut retoken = to(&after, ApprovalStatus::Approved, "uid:1000", now);
     retoken.approval.token_hash = [7; 32];
@@ -187,7 +198,11 @@ async fn the_dead_do_not_change(fixture: Fixture) {
     let approve = to(&dead, ApprovalStatus::Approved, "jwt:iss#ann", now);
     assert_eq!(store.change_approval(approve).await.unwrap(), Changed::Expired);
     assert_eq!(loaded(&fixture, &dead).await, dead);
-    let expire = to(&dead, ApprovalStatus::Expired, "system", now);
+    let mut early = to(&dead, ApprovalStatus::Expired, "system", now);
+    early.only_after = Some(later(now, 3_600));
+    assert_eq!(store.change_approval(early).await.unwrap(), Changed::TooEarly);
+    let mut expire = to(&dead, ApprovalStatus::Expired, "system", now);
+    expire.only_after = Some(dead.expires_at);
     assert_eq!(store.change_approval(expire).await.unwrap(), Changed::Done);
 }
 
@@ -216,7 +231,7 @@ async fn a_restore_ends_what_was_before(fixture: Fixture) {
     let store = &fixture.store;
     let old = fixture.created(|_| {}).await;
     let stale = fixture.approval().await;
-    let epoch = store.raise_epoch(0).await.unwrap();
+    let epoch = store.raise_epoch(0, "me").await.unwrap();
     assert_eq!((epoch, store.epoch(), store.read_epoch().await.unwrap()), (old.epoch + 1, Some(epoch), epoch));
     let now = store.now().await.unwrap();
     let approve = to(&old, ApprovalStatus::Approved, "jwt:iss#ann", now);
@@ -224,14 +239,14 @@ async fn a_restore_ends_what_was_before(fixture: Fixture) {
     assert_eq!(store.create_approval(new(stale)).await.unwrap(), Created::OtherEpoch { epoch });
     let due = store.due_approvals(lictor::store::Due::Expiry, 10).await.unwrap();
     assert_eq!(due.iter().map(|approval| &approval.id).collect::<Vec<_>>(), [&old.id]);
-    assert_eq!(store.raise_epoch(41).await.unwrap(), 42);
+    assert_eq!(store.raise_epoch(41, "me").await.unwrap(), 42);
     let fresh = fixture.created(|_| {}).await;
     assert_eq!(fresh.epoch, 42);
 }
 
 async fn all_survives_closing(mut fixture: Fixture) {
     let first = fixture.created(|_| {}).await;
-    fixture.store.raise_epoch(0).await.unwrap();
+    fixture.store.raise_epoch(0, "me").await.unwrap();
     fixture.reopen().await;
     assert_eq!(loaded(&fixture, &first).await, first);
     assert_eq!(fixture.store.epoch(), Some(2));

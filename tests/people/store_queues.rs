@@ -14,6 +14,7 @@ on_both!(
     events_are_claimed_in_order_and_once,
     claims_outlive_a_restart,
     deliveries_are_claimed_fairly,
+    deliveries_about_one_approval_keep_their_order,
     attempts_end_in_one_way,
     what_was_delivered_is_forgotten_in_time,
 );
@@ -131,14 +132,17 @@ fn claim(limit: u32, per_endpoint: u32, busy: &[&str]) -> DeliveryClaim {
 async fn deliveries_are_claimed_fairly(fixture: Fixture) {
     let store = &fixture.store;
     let now = store.now().await.unwrap();
-    let mut creation = new(fixture.approval().await);
+    let mut messages = Vec::new();
     for number in 0..5 {
-        creation.deliveries.push(delivery(&creation.approval, "slow", later(now, -20 + number)));
+        let about = fixture.created(|_| {}).await;
+        messages.push(delivery(&about, "slow", later(now, -20 + number)));
     }
+    let mut creation = new(fixture.approval().await);
     creation.deliveries.push(delivery(&creation.approval, "quick", later(now, -1)));
-    creation.deliveries.push(delivery(&creation.approval, "quick", later(now, 900)));
-    let messages = creation.deliveries.clone();
+    creation.deliveries.push(delivery(&creation.approval, "late", later(now, 900)));
+    messages.extend(creation.deliveries.clone());
     store.create_approval(creation).await.unwrap();
+    store.add_deliveries(messages[..5].to_vec()).await.unwrap();
     assert_eq!(store.next_delivery().await.unwrap(), Some(messages[0].not_before));
     let first = store.claim_deliveries(claim(10, 2, &[])).await.unwrap();
     let sent: Vec<_> = first.iter().map(|delivery| delivery.message.clone()).collect();
@@ -149,6 +153,29 @@ async fn deliveries_are_claimed_fairly(fixture: Fixture) {
     assert_eq!(next[0].message, messages[2]);
     assert_eq!(store.claim_deliveries(claim(10, 9, &[])).await.unwrap().len(), 2);
     assert!(store.claim_deliveries(claim(10, 9, &[])).await.unwrap().is_empty(), "claimed, or not yet due");
+    assert_eq!(store.release_deliveries(vec![messages[3].id.clone(), "gone".into()]).await.unwrap(), 1);
+    let again = store.claim_deliveries(claim(10, 9, &[])).await.unwrap();
+    let again: Vec<_> = again.iter().map(|delivery| (&delivery.message.id, delivery.attempts)).collect();
+    assert_eq!(again, [(&messages[3].id, 0)]);
+}
+
+async fn deliveries_about_one_approval_keep_their_order(fixture: Fixture) {
+    let store = &fixture.store;
+    let now = store.now().await.unwrap();
+    let approval = fixture.created(|_| {}).await;
+    let first = delivery(&approval, "ops", later(now, -1));
+    let second = delivery(&approval, "ops", later(now, -9));
+    let elsewhere = delivery(&approval, "audit", later(now, -5));
+    store.add_deliveries(vec![second.clone(), first.clone(), elsewhere.clone()]).await.unwrap();
+    let ids = |claimed: Vec<lictor::store::Delivery>| claimed.into_iter().map(|d| d.message.id).collect::<Vec<_>>();
+    let claimed = ids(store.claim_deliveries(claim(9, 9, &[])).await.unwrap());
+    assert_eq!(claimed, [elsewhere.id, first.id.clone()], "the second waits for the first");
+    let retry = AttemptOutcome::Retry { at: later(now, 900), status: None, error: "refused".to_owned() };
+    assert!(store.finish_delivery(&first.id, 0, retry).await.unwrap());
+    assert!(store.claim_deliveries(claim(9, 9, &[])).await.unwrap().is_empty(), "also while the first is tried again");
+    let dead = AttemptOutcome::Dead { status: Some(410), error: "gone".to_owned() };
+    assert!(store.finish_delivery(&first.id, 1, dead).await.unwrap());
+    assert_eq!(ids(store.claim_deliveries(claim(9, 9, &[])).await.unwrap()), [second.id]);
 }
 
 async fn attempts_end_in_one_way(fixture: Fixture) {
@@ -192,15 +219,24 @@ async fn what_was_delivered_is_forgotten_in_time(fixture: Fixture) {
     let store = &fixture.store;
     let now = store.now().await.unwrap();
     let approval = fixture.created(|_| {}).await;
-    let messages: Vec<_> = (0..3).map(|_| delivery(&approval, "ops", later(now, -1))).collect();
+    let messages: Vec<_> = ["a", "b", "c", "d"].map(|endpoint| delivery(&approval, endpoint, later(now, -1))).into();
     store.add_deliveries(messages.clone()).await.unwrap();
-    store.claim_deliveries(claim(9, 9, &[])).await.unwrap();
+    assert_eq!(store.claim_deliveries(claim(9, 9, &[])).await.unwrap().len(), 4);
     for message in &messages[..2] {
         assert!(store.finish_delivery(&message.id, 0, AttemptOutcome::Delivered { status: 200 }).await.unwrap());
     }
+    let dead = AttemptOutcome::Dead { status: None, error: "no".to_owned() };
+    assert!(store.finish_delivery(&messages[2].id, 0, dead).await.unwrap());
     assert_eq!(store.prune_deliveries(later(now, -60), 9).await.unwrap(), 0);
     assert_eq!(store.prune_deliveries(later(now, 3_600), 9).await.unwrap(), 2);
-    let query = DeliveryQuery { approval_id: approval.id.clone(), limit: 1, ..DeliveryQuery::default() };
+    let left = |items: Vec<lictor::store::Delivery>| items.into_iter().map(|d| d.message.id).collect::<Vec<_>>();
+    let query = DeliveryQuery { approval_id: approval.id.clone(), limit: 9, ..DeliveryQuery::default() };
     let page = store.list_deliveries(&query).await.unwrap();
-    assert_eq!(page.items.iter().map(|delivery| &delivery.message.id).collect::<Vec<_>>(), [&messages[2].id]);
+    assert_eq!(left(page.items), [messages[3].id.clone(), messages[2].id.clone()]);
+    assert_eq!(store.prune_dead_deliveries(later(now, 3_600), 9).await.unwrap(), 1);
+    assert_eq!(
+        left(store.list_deliveries(&query).await.unwrap().items),
+        std::slice::from_ref(&messages[3].id),
+        "it waits"
+    );
 }

@@ -1,5 +1,6 @@
 //! The embedded back end: one file, one writer that commits what waits together, readers beside it.
 
+pub(super) mod backup;
 mod errors;
 mod open;
 mod writer;

@@ -53,12 +53,7 @@ pub(super) async fn prepare(path: &Path, options: &StoreOptions) -> Result<Sqlit
     let bytes = create_private(path)?;
     let mut conn = writer(path, options).await?;
     if bytes > 0 && bytes <= CHECKED_BYTES {
-        let check: Result<(String,), sqlx::Error> = sqlx::query_as("PRAGMA quick_check(1)").fetch_one(&mut conn).await;
-        match check {
-            Ok((verdict,)) if verdict == "ok" => {}
-            Ok((verdict,)) => return Err(StoreError::Corrupt { path: path.to_owned(), reason: verdict }),
-            Err(error) => return Err(errors::classify(path, &error)),
-        }
+        check(path, &mut conn).await?;
     }
     let migrator = migrate::sqlite();
     let known = migrate::known(&migrator);
@@ -68,6 +63,21 @@ pub(super) async fn prepare(path: &Path, options: &StoreOptions) -> Result<Sqlit
         .await
         .map_err(|error| migrate::failed(error, known, &place, |error| errors::classify(path, &error)))?;
     Ok(conn)
+}
+
+/// A connection to a file that is there, as it is.
+pub(super) async fn plain(path: &Path) -> Result<SqliteConnection, StoreError> {
+    settings(path).connect().await.map_err(|error| errors::classify(path, &error))
+}
+
+/// Looks for damage.
+pub(super) async fn check(path: &Path, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    let verdict: Result<(String,), sqlx::Error> = sqlx::query_as("PRAGMA quick_check(1)").fetch_one(conn).await;
+    match verdict {
+        Ok((verdict,)) if verdict == "ok" => Ok(()),
+        Ok((reason,)) => Err(StoreError::Corrupt { path: path.to_owned(), reason }),
+        Err(error) => Err(errors::classify(path, &error)),
+    }
 }
 
 /// Makes the file where there is none, for its owner only. Gives its size.

@@ -1,7 +1,7 @@
 //! One approval: creating, loading, changing.
 
 use super::{Conn, Moment, Outcome, deliveries, meta, outbox};
-use crate::model::{Approval, ApprovalStatus, HistoryRow, Progress, Sha256Digest, TargetKind, Text};
+use crate::model::{Approval, ApprovalStatus, HistoryRow, Progress, Sha256Digest, TargetKind, Text, Timestamp};
 use crate::store::change::{ApprovalChange, Changed, Created, NewApproval};
 use crate::store::sql::{Param, Row, nonsense};
 
@@ -30,15 +30,18 @@ pub(in crate::store) async fn create(conn: &mut Conn<'_>, new: &NewApproval, mom
         return Ok(Created::Existing(Box::new(existing)));
     }
     if approval.status.is_open() {
+        let limits = (u64::from(new.max_open), u64::from(new.max_open_of_tenant));
         let mut open = open_of(conn, approval).await?;
-        if open.saturating_add(IN_FLIGHT) >= u64::from(new.max_open) && conn.is_postgres() {
-            let creator = format!("{}\u{0}{}", approval.tenant_id, approval.created_by);
-            let key = key_of(&creator);
-            conn.run("SELECT pg_advisory_xact_lock($1)", &[Param::Int(key)]).await?;
+        let is_near = open.0.saturating_add(IN_FLIGHT) >= limits.0 || open.1.saturating_add(IN_FLIGHT) >= limits.1;
+        if is_near && conn.is_postgres() {
+            conn.run("SELECT pg_advisory_xact_lock($1)", &[Param::Int(key_of(&approval.tenant_id))]).await?;
             open = open_of(conn, approval).await?;
         }
-        if open >= u64::from(new.max_open) {
-            return Ok(Created::TooManyOpen { open });
+        if open.0 >= limits.0 {
+            return Ok(Created::TooManyOpen { open: open.0, of_tenant: false });
+        }
+        if open.1 >= limits.1 {
+            return Ok(Created::TooManyOpen { open: open.1, of_tenant: true });
         }
     }
     if insert(conn, approval).await? == 0 {
@@ -66,15 +69,16 @@ fn key_of(text: &str) -> i64 {
     digest.first_chunk::<8>().map_or(0, |bytes| i64::from_be_bytes(*bytes))
 }
 
-async fn open_of(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<u64> {
+/// How many approvals of the creator, and of the whole tenant, wait for people.
+async fn open_of(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<(u64, u64)> {
     let row = conn
         .one(
-            "SELECT COUNT(*) AS n FROM approval \
-             WHERE tenant_id = $1 AND created_by = $2 AND status IN ('PENDING', 'ESCALATED')",
+            "SELECT COUNT(CASE WHEN created_by = $2 THEN 1 END) AS own, COUNT(*) AS every FROM approval \
+             WHERE tenant_id = $1 AND status IN ('PENDING', 'ESCALATED')",
             &[(&approval.tenant_id).into(), (&approval.created_by).into()],
         )
         .await?;
-    row.map_or(Ok(0), |row| row.number("n"))
+    row.map_or(Ok((0, 0)), |row| Ok((row.number("own")?, row.number("every")?)))
 }
 
 async fn by_key(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<Option<Approval>> {
@@ -140,7 +144,8 @@ pub(in crate::store) async fn change(conn: &mut Conn<'_>, change: &ApprovalChang
                  claimed_until = 0 \
                  WHERE id = $1 AND tenant_id = $2 AND version = $3 - 1 AND ($12 = 0 OR (expires_at > ",
                 $now,
-                " AND epoch = (SELECT value FROM store_meta WHERE name = 'epoch')))"
+                " AND epoch = (SELECT value FROM store_meta WHERE name = 'epoch'))) AND $13 <= ",
+                $now
             )
         };
     }
@@ -162,15 +167,16 @@ pub(in crate::store) async fn change(conn: &mut Conn<'_>, change: &ApprovalChang
         (&approval.token_hash).into(),
         progress.as_str().into(),
         Param::Int(change.only_while_live.into()),
+        Param::Int(change.only_after.map_or(i64::MIN, Timestamp::as_micros)),
     ];
     let written = if conn.is_postgres() {
         conn.run(update!("(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"), &params).await?
     } else {
         params.push(moment.now.into());
-        conn.run(update!("$13"), &params).await?
+        conn.run(update!("$14"), &params).await?
     };
     if written == 0 {
-        return why_not(conn, change).await;
+        return why_not(conn, change, moment).await;
     }
     if let Some(row) = &change.history {
         history(conn, row).await?;
@@ -187,35 +193,23 @@ pub(in crate::store) async fn change(conn: &mut Conn<'_>, change: &ApprovalChang
     Ok(Changed::Done)
 }
 
-/// The versions of approvals, whatever their tenant.
-pub(in crate::store) async fn versions(conn: &mut Conn<'_>, ids: &[Text]) -> Outcome<Vec<(Text, u64)>> {
-    /// Most parameters of one statement.
-    const CHUNK: usize = 500;
-    let mut versions = Vec::with_capacity(ids.len());
-    for chunk in ids.chunks(CHUNK) {
-        let places: Vec<String> = (1..=chunk.len()).map(|number| format!("${number}")).collect();
-        let sql = format!("SELECT id, version FROM approval WHERE id IN ({})", places.join(", "));
-        let params: Vec<Param<'_>> = chunk.iter().map(Param::from).collect();
-        for row in conn.all(&sql, &params).await? {
-            versions.push((row.text("id")?, row.number("version")?));
-        }
-    }
-    Ok(versions)
-}
-
 /// Why a change wrote nothing.
-async fn why_not(conn: &mut Conn<'_>, change: &ApprovalChange) -> Outcome<Changed> {
+async fn why_not(conn: &mut Conn<'_>, change: &ApprovalChange, moment: Moment) -> Outcome<Changed> {
     let row = conn
         .one(
-            "SELECT version FROM approval WHERE id = $1 AND tenant_id = $2",
+            "SELECT version, expires_at, epoch, (SELECT value FROM store_meta WHERE name = 'epoch') AS current FROM approval WHERE id = $1 AND tenant_id = $2",
             &[(&change.approval.id).into(), (&change.approval.tenant_id).into()],
         )
         .await?;
     Ok(match row {
         None => Changed::Missing,
         Some(row) if row.number::<u64>("version")? != change.expected_version => Changed::Conflict,
-        Some(_) if change.only_while_live => Changed::Expired,
-        Some(_) => Changed::Conflict,
+        Some(row) if change.only_while_live => {
+            let now = if conn.is_postgres() { meta::clock(conn).await? } else { moment.now };
+            let is_dead = row.time("expires_at")? <= now || row.int("epoch")? < row.int("current")?;
+            if is_dead { Changed::Expired } else { Changed::TooEarly }
+        }
+        Some(_) => Changed::TooEarly,
     })
 }
 
@@ -314,4 +308,16 @@ fn json(value: &impl serde::Serialize) -> Outcome<String> {
 /// A number that the databases hold as a signed one.
 pub(super) fn signed(name: &str, number: u64) -> Outcome<Param<'static>> {
     i64::try_from(number).map(Param::Int).map_err(|_| nonsense(name, number))
+}
+
+/// The versions of approvals that have not been archived.
+pub(in crate::store) async fn versions(conn: &mut Conn<'_>, ids: &[Text]) -> Outcome<Vec<(Text, u64)>> {
+    let wanted = json(&ids)?;
+    let sql = if conn.is_postgres() {
+        "SELECT id, version FROM approval WHERE id IN (SELECT json_array_elements_text($1::json))"
+    } else {
+        "SELECT id, version FROM approval WHERE id IN (SELECT value FROM json_each($1))"
+    };
+    let rows = conn.all(sql, &[wanted.as_str().into()]).await?;
+    rows.iter().map(|row| Ok((row.text("id")?, row.number("version")?))).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::lists::{one_more, page};
 use super::{Conn, Moment, Outcome};
-use crate::model::{Page, Timestamp};
+use crate::model::{Page, Text, Timestamp};
 use crate::store::delivery::{AttemptOutcome, Delivery, DeliveryClaim, DeliveryQuery, DeliveryState, NewDelivery};
 use crate::store::sql::{Param, Row, nonsense};
 
@@ -37,7 +37,8 @@ pub(in crate::store) async fn add(conn: &mut Conn<'_>, deliveries: &[NewDelivery
     Ok(())
 }
 
-/// Claims deliveries whose time has come, the longest overdue first. Nobody else gets them before the lease ends.
+/// Claims deliveries whose time has come, the longest overdue first. Nobody else gets them before the lease ends. Of
+/// those about one approval to one endpoint only the oldest that waits: they arrive in order.
 pub(in crate::store) async fn claim(
     conn: &mut Conn<'_>,
     claim: &DeliveryClaim,
@@ -49,7 +50,10 @@ pub(in crate::store) async fn claim(
             concat!(
                 "UPDATE delivery SET claimed_until = $2 WHERE state = 'PENDING' AND claimed_until <= $1 AND id IN (\
                  SELECT id FROM (SELECT id, next_at, ROW_NUMBER() OVER (PARTITION BY endpoint ORDER BY next_at, id) AS place \
-                 FROM delivery WHERE state = 'PENDING' AND next_at <= $1 AND claimed_until <= $1 AND endpoint NOT IN (",
+                 FROM delivery WHERE state = 'PENDING' AND next_at <= $1 AND claimed_until <= $1 \
+                 AND (approval_id = '' OR NOT EXISTS (SELECT 1 FROM delivery AS older WHERE older.state = 'PENDING' \
+                 AND older.approval_id = delivery.approval_id AND older.endpoint = delivery.endpoint AND older.id < delivery.id)) \
+                 AND endpoint NOT IN (",
                 $busy,
                 ")) AS ready WHERE place <= $3 ORDER BY next_at, id LIMIT $4) RETURNING ",
                 columns!()
@@ -158,12 +162,27 @@ pub(in crate::store) async fn next(conn: &mut Conn<'_>) -> Outcome<Option<Timest
     conn.one(sql, &[]).await?.map_or(Ok(None), |row| row.opt_time("at"))
 }
 
-/// Forgets what was delivered before `before`. Gives the number.
-pub(in crate::store) async fn prune(conn: &mut Conn<'_>, before: Timestamp, limit: u32) -> Outcome<u64> {
+/// Gives claims back without counting an attempt.
+pub(in crate::store) async fn release(conn: &mut Conn<'_>, ids: &[Text]) -> Outcome<u64> {
+    let mut released = 0_u64;
+    for id in ids {
+        let sql = "UPDATE delivery SET claimed_until = 0 WHERE id = $1 AND state = 'PENDING'";
+        released = released.saturating_add(conn.run(sql, &[id.into()]).await?);
+    }
+    Ok(released)
+}
+
+/// Forgets what ended in `state` before `before`. Gives the number.
+pub(in crate::store) async fn prune(
+    conn: &mut Conn<'_>,
+    state: DeliveryState,
+    before: Timestamp,
+    limit: u32,
+) -> Outcome<u64> {
     conn.run(
-        "DELETE FROM delivery WHERE id IN (SELECT id FROM delivery WHERE state = 'DELIVERED' AND attempted_at < $1 \
-         ORDER BY attempted_at LIMIT $2)",
-        &[before.into(), Param::Int(limit.into())],
+        "DELETE FROM delivery WHERE id IN (SELECT id FROM delivery WHERE state = $3 AND state <> 'PENDING' \
+         AND COALESCE(attempted_at, created_at) < $1 ORDER BY id LIMIT $2)",
+        &[before.into(), Param::Int(limit.into()), state.as_str().into()],
     )
     .await
 }

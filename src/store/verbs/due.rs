@@ -38,7 +38,7 @@ macro_rules! expired {
 macro_rules! escalating {
     ($lock:literal) => {
         claim!(
-            "status = 'PENDING' AND escalates_at IS NOT NULL AND escalates_at <= $1 AND \
+            "status IN ('PENDING', 'ESCALATED') AND escalates_at IS NOT NULL AND escalates_at <= $1 AND \
              expires_at > $1 AND epoch = (SELECT value FROM store_meta WHERE name = 'epoch')",
             "escalates_at",
             $lock
@@ -83,7 +83,7 @@ pub(in crate::store) async fn next(conn: &mut Conn<'_>) -> Outcome<Option<Timest
              SELECT MIN(expires_at) AS at FROM approval \
              WHERE status IN ('PENDING', 'ESCALATED', 'APPROVED', 'AUTO_APPROVED') \
              UNION ALL SELECT MIN(escalates_at) AS at FROM approval \
-             WHERE status = 'PENDING' AND escalates_at IS NOT NULL) AS due",
+             WHERE status IN ('PENDING', 'ESCALATED') AND escalates_at IS NOT NULL) AS due",
             &[],
         )
         .await?;

@@ -10,11 +10,18 @@ pub(in crate::store) async fn epoch(conn: &mut Conn<'_>) -> Outcome<u64> {
     row.ok_or_else(|| nonsense("epoch", "nothing"))?.number("value")
 }
 
-/// Raises the epoch above what it is and above `floor`, and gives it.
-pub(in crate::store) async fn raise_epoch(conn: &mut Conn<'_>, floor: u64) -> Outcome<u64> {
+/// Raises the epoch above what it is and above `floor`, and gives it. What waits was committed before a restore: deliveries
+/// are taken back, and `owner` looks for all events in its journal.
+pub(in crate::store) async fn raise_epoch(conn: &mut Conn<'_>, floor: u64, owner: &str) -> Outcome<u64> {
     let next = epoch(conn).await?.max(floor).saturating_add(1);
     let value = super::approvals::signed("epoch", next)?;
     conn.run("UPDATE store_meta SET value = $1 WHERE name = 'epoch'", &[value]).await?;
+    conn.run("UPDATE outbox SET owner = $1, after_sequence = 0, claimed_until = 0", &[owner.into()]).await?;
+    conn.run(
+        "UPDATE delivery SET state = 'DEAD', last_error = 'the store was restored from a backup' WHERE state = 'PENDING'",
+        &[],
+    )
+    .await?;
     Ok(next)
 }
 

@@ -91,20 +91,25 @@ pub(in crate::store) async fn mark(conn: &mut Conn<'_>, owner: &str, ids: &[Uuid
     Ok(())
 }
 
-fn read_in_order(mut rows: Vec<Row>) -> Outcome<Vec<ClaimedEvent>> {
+/// In the order in which they were added. An event of a type that only a newer server knows is left to that server.
+fn read_in_order(rows: Vec<Row>) -> Outcome<Vec<ClaimedEvent>> {
     let mut placed = Vec::with_capacity(rows.len());
-    for row in rows.drain(..) {
-        placed.push((row.int("position")?, read(&row)?));
+    for row in rows {
+        let name = row.text("kind")?;
+        match EventType::parse(&name) {
+            Some(kind) => placed.push((row.int("position")?, read(&row, kind)?)),
+            None => tracing::debug!(kind = %name, "left an event to a newer server"),
+        }
     }
     placed.sort_by_key(|(position, _)| *position);
     Ok(placed.into_iter().map(|(_, event)| event).collect())
 }
 
-fn read(row: &Row) -> Outcome<ClaimedEvent> {
+fn read(row: &Row, kind: EventType) -> Outcome<ClaimedEvent> {
     let id = row.text("id")?;
     let event = OutboxEvent {
         id: Uuid::parse_str(&id).map_err(|_| nonsense("id", &id))?,
-        kind: row.named("kind", EventType::parse)?,
+        kind,
         tenant_id: row.text("tenant_id")?,
         actor: row.text("actor")?,
         correlation_id: row.text("correlation_id")?,
