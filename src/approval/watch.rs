@@ -78,7 +78,7 @@ impl Approvals {
             if watched.is_empty() {
                 continue;
             }
-            match self.store().approval_versions(&watched).await {
+            match self.store().versions(&watched).await {
                 Ok(versions) => {
                     versions.iter().for_each(|(id, version)| self.watchers().changed(id, *version));
                 }
