@@ -1,8 +1,8 @@
 //! The server as a whole: builds everything from its options, owns the threads and the order of shutdown.
 //!
 //! Starting: state directory, listeners bound, event log, store, first load, listeners served, watching. Stopping, on
-//! SIGTERM or SIGINT: stop accepting and answer what is in flight, stop reloading, bring the store's events over and close
-//! it, flush the events. SIGHUP asks for a reload.
+//! SIGTERM or SIGINT: stop accepting and answer what is in flight, stop reloading and sending webhooks, bring the store's
+//! events over and close it, flush the events. SIGHUP asks for a reload.
 
 mod identity;
 mod keys;
@@ -29,6 +29,7 @@ use crate::snapshot::Holder;
 use crate::state_dir::{StateDir, StateDirError};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Telemetry;
+use crate::webhook::{Courier, CourierOptions, Sender};
 pub use options::{AppOptions, OptionsError, store as store_options};
 pub use relay::Relay;
 pub use store::{save_epoch, saved_epoch};
@@ -122,6 +123,7 @@ struct App {
     http: Option<HttpServer>,
     reload: ReloadHandle,
     issuer: Arc<Issuer>,
+    courier: Courier,
     relay: Relay,
     store_watch: tokio::task::JoinHandle<()>,
     store: Store,
@@ -167,6 +169,14 @@ impl App {
             let _inside = control.enter();
             Relay::start(store.clone(), events.clone(), state_dir.journal(), owner)
         };
+        let courier = Courier::start(
+            store.clone(),
+            holder.clone(),
+            Sender::default(),
+            telemetry.webhooks(),
+            CourierOptions::default(),
+            control.handle(),
+        );
         let state = State { holder, recorders, telemetry: telemetry.clone(), issuer: Some(issuer.clone()), identity };
         let server = Server::start(listeners, &options.server, state, control.handle())?;
         let http = http.map(|listener| {
@@ -182,7 +192,8 @@ impl App {
             state = %state_dir.path().display(),
             "serving decisions"
         );
-        Ok(Self { server, http, reload, issuer, relay, store_watch, store, events, state_dir, drain: options.drain })
+        let drain = options.drain;
+        Ok(Self { server, http, reload, issuer, courier, relay, store_watch, store, events, state_dir, drain })
     }
 
     fn stop(self, control: &Runtime) -> Result<(), AppError> {
@@ -196,6 +207,7 @@ impl App {
         // What is recorded is worth waiting for, even if the calls took all of the grace period.
         let rest = || until.saturating_duration_since(Instant::now()).max(std::time::Duration::from_secs(1));
         self.store_watch.abort();
+        control.block_on(self.courier.stop(rest()));
         control.block_on(self.relay.stop(rest()));
         control.block_on(self.store.close());
         let rest = rest();

@@ -22,6 +22,7 @@ mod target;
 mod test;
 mod validate_ir;
 mod verify_dag;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -65,6 +66,8 @@ enum Command {
     Receipt(receipt::ReceiptArgs),
     /// Run the test cases of policy documents.
     Test(test::TestArgs),
+    /// Try webhook endpoints.
+    Webhooks(webhooks::WebhooksArgs),
 }
 
 /// Runs the program with the arguments that it was started with.
@@ -85,5 +88,6 @@ pub fn main() -> ExitCode {
         Command::Hash(args) => hash::run(&args),
         Command::Receipt(args) => receipt::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Webhooks(args) => webhooks::run(&args),
     }
 }

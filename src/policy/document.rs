@@ -8,7 +8,7 @@ use crate::model::{
     Effect, Layer, Obligation, Outcome, Plan, ReasonCode, Request, Text, ValidationStatus, ViolationCode,
 };
 
-use super::{ActionCatalog, ApprovalPolicy, Pattern, RiskPolicy};
+use super::{ActionCatalog, ApprovalPolicy, Pattern, RiskPolicy, WebhookEndpoint};
 
 /// All documents of one load, free of errors.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +23,8 @@ pub struct DocumentSet {
     pub risk_policies: Vec<RiskPolicy>,
     /// The approval policies.
     pub approval_policies: Vec<ApprovalPolicy>,
+    /// Where changes of approvals are sent.
+    pub webhook_endpoints: Vec<WebhookEndpoint>,
     /// The test documents; not part of the digest.
     pub tests: Vec<Tests>,
     /// Every document that is part of the digest, in canonical form.

@@ -7,6 +7,8 @@
 mod approvals;
 mod decode;
 mod document;
+mod endpoint;
+mod endpoint_url;
 mod governance;
 mod import;
 mod kinds;
@@ -25,6 +27,8 @@ pub use document::{
     CanonicalDocument, DocumentSet, Expectation, PlanExpectation, Policy, PolicySet, Question, Rule, Target, TestCase,
     Tests,
 };
+pub use endpoint::{SecretPlace, SecretReference, WebhookEndpoint};
+pub use endpoint_url::{BadUrl, EndpointUrl, MAX_URL_BYTES, UrlHost};
 pub use governance::{
     ActionCatalog, BulkRule, CatalogAction, FlowRule, LabelledPath, PathPattern, PlanRule, RiskPolicy, ScopeWord,
     TierRule,

@@ -12,6 +12,7 @@ pub mod names;
 mod plans;
 mod process;
 mod tenants;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub use decisions::{DecisionMetrics, DecisionOutcome};
 pub use logs::{LogError, LogFormat, init as init_logs};
 pub use plans::PlanMetrics;
 pub use tenants::Tenant;
+pub use webhooks::WebhookMetrics;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,6 +46,7 @@ pub struct Telemetry {
     tenants: Arc<Tenants>,
     plans: Arc<PlanMetrics>,
     approvals: Arc<ApprovalMetrics>,
+    webhooks: Arc<WebhookMetrics>,
     collectors: Mutex<Vec<Collector>>,
     connections_refused: AtomicU64,
     snapshot: Mutex<Option<(u64, usize, Instant)>>,
@@ -70,6 +73,7 @@ impl Telemetry {
             tenants: Arc::default(),
             plans: Arc::default(),
             approvals: Arc::default(),
+            webhooks: Arc::default(),
             collectors: Mutex::default(),
             connections_refused: AtomicU64::new(0),
             snapshot: Mutex::default(),
@@ -94,6 +98,12 @@ impl Telemetry {
     #[must_use]
     pub fn approvals(&self) -> Arc<ApprovalMetrics> {
         self.approvals.clone()
+    }
+
+    /// The counters of webhooks.
+    #[must_use]
+    pub fn webhooks(&self) -> Arc<WebhookMetrics> {
+        self.webhooks.clone()
     }
 
     /// Lets `collector` add figures whenever the metrics are asked for.
@@ -128,6 +138,7 @@ impl Telemetry {
         let durations = shards.iter().map(|shard| &shard.duration);
         histogram::render(&mut text, names::EVALUATE_DURATION, help, durations);
         self.plans.render(&mut text);
+        self.webhooks.render(&mut text);
         text
     }
 
@@ -142,6 +153,7 @@ impl Telemetry {
         }
         self.plans.collect();
         self.approvals.collect();
+        self.webhooks.collect();
         counter!(names::CONNECTIONS_REFUSED).absolute(self.connections_refused.load(Ordering::Relaxed));
         let snapshot = *lock(&self.snapshot);
         gauge!(names::SNAPSHOT_REVISION).set(snapshot.map_or(0.0, |(revision, ..)| revision as f64));

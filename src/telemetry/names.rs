@@ -18,6 +18,12 @@ pub const VIOLATIONS: &str = "lictor_validation_violations_total";
 pub const VALIDATE_DURATION: &str = "lictor_validate_duration_seconds";
 /// DAGs and executions that were compared with their plan, by `result`: `ok` or `failed`.
 pub const DAG_VERIFICATIONS: &str = "lictor_dag_verifications_total";
+/// Attempts to deliver a message to a webhook endpoint, by `endpoint` and `outcome`: `delivered` or why not.
+pub const WEBHOOK_ATTEMPTS: &str = "lictor_webhook_attempts_total";
+/// Messages to webhook endpoints that were given up, by `endpoint`.
+pub const WEBHOOK_DEAD_LETTERS: &str = "lictor_webhook_dead_letters_total";
+/// Time between a change of an approval and its delivery to a webhook endpoint.
+pub const WEBHOOK_DELIVERY: &str = "lictor_webhook_delivery_seconds";
 /// Calls and items that could not be asked, by gRPC `code` and `reason`.
 pub const RPC_ERRORS: &str = "lictor_rpc_errors_total";
 /// Calls in flight.
@@ -111,7 +117,7 @@ pub enum Kind {
 }
 
 /// Every metric that goes through the `metrics` facade, with its help text. The histograms are our own.
-pub const DESCRIBED: [(&str, Kind, &str); 45] = [
+pub const DESCRIBED: [(&str, Kind, &str); 47] = [
     (DECISIONS, Kind::Counter, "Decisions by outcome, effect and reason"),
     (TENANT_DECISIONS, Kind::Counter, "Decisions by tenant, as 8 hexadecimal digits of the SHA-256 of its id"),
     (VALIDATIONS, Kind::Counter, "Validated plans by status and tier"),
@@ -119,6 +125,8 @@ pub const DESCRIBED: [(&str, Kind, &str); 45] = [
     (APPROVALS_REFUSED, Kind::Counter, "Refused redemptions of approvals by reason"),
     (VIOLATIONS, Kind::Counter, "Violations of validated plans by code"),
     (DAG_VERIFICATIONS, Kind::Counter, "DAGs and executions that were compared with their plan, by result"),
+    (WEBHOOK_ATTEMPTS, Kind::Counter, "Attempts to deliver a message to a webhook endpoint, by outcome"),
+    (WEBHOOK_DEAD_LETTERS, Kind::Counter, "Messages to webhook endpoints that were given up"),
     (RPC_ERRORS, Kind::Counter, "Calls and items that could not be asked, by gRPC code and reason"),
     (CALLS_IN_FLIGHT, Kind::Gauge, "Calls in flight, streams included"),
     (CONNECTIONS, Kind::Gauge, "Open client connections"),

@@ -3,6 +3,9 @@
 
 mod harness;
 mod postgres;
+#[allow(dead_code, reason = "shared with the tests of the room, which use all of it")]
+#[path = "../../src/webhook/tests/receiver.rs"]
+mod receiver;
 mod store;
 mod store_backup;
 mod store_crash;
@@ -13,3 +16,4 @@ mod store_served;
 #[allow(dead_code, reason = "shared with tests/system, which uses all of it")]
 #[path = "../system/harness.rs"]
 mod system;
+mod webhooks;
