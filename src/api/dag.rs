@@ -51,10 +51,14 @@ impl PlanDesk {
         }
         caller.may_ask_in(&plan.tenant_id).map_err(Refusal::denied)?;
         let verified_at = Timestamp::from_system(SystemTime::now());
-        let receipt;
+        let (receipt, approved);
         let binding = match &binding {
             Binding::None => ir::Binding::None,
-            Binding::Approval(_) => return Err(Refusal::no_approvals()),
+            Binding::Approval(id) => {
+                let approvals = self.approvals.as_ref().ok_or_else(Refusal::no_approvals)?;
+                approved = approvals.binding(caller, plan.tenant(), id)?;
+                ir::Binding::Approval { ir_hash: &approved.target_hash }
+            }
             Binding::Receipt(token) => {
                 let Some(issuer) = &self.issuer else { return Err(Refusal::bad_receipt("this server signs none")) };
                 receipt = issuer.recognise(token).map_err(Refusal::bad_receipt)?;

@@ -63,8 +63,8 @@ pub enum ApprovalError {
         /// How many may.
         most: u32,
     },
-    /// Only the creator and approvers may take an approval back.
-    #[error("only the creator and approvers may cancel an approval")]
+    /// The caller may take back only what it has created.
+    #[error("the caller may cancel only approvals that it has created; approvers and operators may cancel others'")]
     NotTheCreator,
     /// It changes too often to be changed.
     #[error("the approval is being changed by many at once; try again")]

@@ -74,7 +74,7 @@ impl Sheet {
             &approval.created_by,
             &approvers.join(" "),
             &progress.resolved_by,
-            consumed_by.map_or("", |redeemed| &redeemed.principal),
+            consumed_by.map_or("", |redeemed| redeemed.principal.as_str()),
             &approval.justification,
             &approval.cost_cents.map(|cents| cents.to_string()).unwrap_or_default(),
             &approval.correlation_id,

@@ -4,9 +4,26 @@ use serde_json::{Map, Value, json};
 
 use super::machine::Happening;
 use crate::event::EventType;
-use crate::model::{Approval, HistoryRow, RedemptionMode, Text, Timestamp};
+use crate::model::{Approval, HistoryRow, RedemptionMode, Text, Timestamp, WebhookEvent};
 
 impl Happening {
+    /// What webhooks are told, event by event of [`event_types`](Self::event_types).
+    pub(super) const fn webhook_events(self) -> &'static [WebhookEvent] {
+        match self {
+            Self::Created => &[WebhookEvent::Created],
+            Self::AutoApproved => &[WebhookEvent::Created, WebhookEvent::Approved],
+            Self::Added => &[WebhookEvent::Added],
+            Self::Approved => &[WebhookEvent::Approved],
+            Self::Rejected => &[WebhookEvent::Rejected],
+            Self::Escalated => &[WebhookEvent::Escalated],
+            Self::Expired => &[WebhookEvent::Expired],
+            Self::Cancelled => &[WebhookEvent::Cancelled],
+            // Only the end of it is worth a message.
+            Self::Redeemed => &[],
+            Self::Consumed => &[WebhookEvent::Consumed],
+        }
+    }
+
     /// The types of its events, in order.
     pub(super) const fn event_types(self) -> &'static [EventType] {
         match self {

@@ -20,6 +20,7 @@ use crate::receipt::Issuer;
 use crate::snapshot::{Holder, Snapshot};
 use crate::store::{ApprovalChange, Changed, NewDelivery, OutboxEvent, Store};
 use crate::telemetry::ApprovalMetrics;
+use crate::webhook::{self, CourierHandle};
 
 pub use consume::{Consumed, Redemption};
 pub use create::{Creation, Newly};
@@ -48,6 +49,8 @@ pub struct Parts {
     pub codec: Box<dyn Codec>,
     /// Counters.
     pub metrics: Arc<ApprovalMetrics>,
+    /// Sends webhooks; `None` where nobody does.
+    pub courier: Option<CourierHandle>,
 }
 
 #[derive(Debug)]
@@ -147,6 +150,7 @@ impl Approvals {
                     self.0.parts.metrics.happened(happening.name());
                 }
                 self.watchers().changed(&approval.id, approval.version);
+                self.nudge();
                 Ok(Some(approval))
             }
             Changed::Conflict => Ok(None),
@@ -156,6 +160,13 @@ impl Approvals {
                 Err(Refused::Over { verb: machine::Verb::Consume }.into())
             }
             Changed::Missing => Err(ApprovalError::NotFound),
+        }
+    }
+
+    /// Lets webhooks be sent at once.
+    fn nudge(&self) {
+        if let Some(courier) = &self.0.parts.courier {
+            courier.nudge();
         }
     }
 
@@ -180,11 +191,21 @@ impl Approvals {
     /// What webhooks are told.
     fn deliveries(
         &self,
-        _happening: machine::Happening,
-        _approval: &Approval,
-        _events: &[OutboxEvent],
-        _at: Timestamp,
+        happening: machine::Happening,
+        approval: &Approval,
+        events: &[OutboxEvent],
+        at: Timestamp,
     ) -> Vec<NewDelivery> {
-        Vec::new()
+        let names = &approval.progress.settled.webhooks;
+        let told = happening.webhook_events().iter().zip(events);
+        if names.is_empty() {
+            return Vec::new();
+        }
+        let snapshot = self.snapshot();
+        let deliveries = told.flat_map(|(told, event)| {
+            let event_id = event.id.hyphenated().to_string();
+            webhook::deliveries(snapshot.as_deref(), names, *told, approval, &event_id, at)
+        });
+        deliveries.collect()
     }
 }

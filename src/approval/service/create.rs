@@ -61,6 +61,12 @@ impl Approvals {
         let assessed = creation.target.assess(snapshot.as_deref(), now, self.limits());
         let (assessment, assessed) = assessed.map_err(ApprovalError::NotApprovable)?;
         let ttl = ttl(&assessment, creation.ttl_seconds)?;
+        for (index, name) in creation.webhook_endpoints.iter().enumerate() {
+            let endpoint = snapshot.as_ref().and_then(|snapshot| snapshot.endpoints().get(name));
+            if !endpoint.is_some_and(|endpoint| endpoint.serves(&tenant)) {
+                return Err(ApprovalError::UnknownEndpoint { index, name: name.clone() });
+            }
+        }
         let token = Token::generate().map_err(|error| ApprovalError::Internal(error.to_string()))?;
         let body_hash = creation.target.body_hash(Around {
             tenant: &tenant,
@@ -85,6 +91,7 @@ impl Approvals {
             match self.store().create_approval(new).await? {
                 Created::New => {
                     self.0.parts.metrics.happened(happening.name());
+                    self.nudge();
                     return Ok(Newly { approval, token });
                 }
                 Created::Existing(existing) => return self.again(*existing, &body_hash, token).await,

@@ -16,6 +16,8 @@ pub enum Decided {
     Cancel {
         /// For the record.
         reason: String,
+        /// Whether the caller may cancel what others have created.
+        of_others: bool,
     },
 }
 
@@ -36,8 +38,8 @@ impl Approvals {
             Ok(match &decided {
                 Decided::Approve(vote) => machine::approve(approval, &voter, vote, now, epoch)?,
                 Decided::Reject(vote) => machine::reject(approval, &voter, vote, now, epoch)?,
-                Decided::Cancel { reason } => {
-                    if approval.created_by != actor.principal && actor.level.is_none() {
+                Decided::Cancel { reason, of_others } => {
+                    if approval.created_by != actor.principal && !of_others {
                         return Err(ApprovalError::NotTheCreator);
                     }
                     machine::cancel(approval, &actor.principal, reason, now, epoch)?

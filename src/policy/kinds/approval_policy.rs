@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 
 use crate::diag::{Finding, Findings};
-use crate::model::{Limits, Text};
+use crate::model::{LEVEL_NAMES, Limits, Text};
 use crate::policy::decode::{Context, Head, MetadataSpec, Name, PatternText, name, patterns};
 use crate::policy::{ApprovalPolicy, ApprovalScope, DocumentSet, EscalationRule, StageRule, TtlRule};
 use crate::yaml::{Elsewhere, Field, Kind, Number, spec};
@@ -136,20 +136,6 @@ pub(crate) enum LevelName {
     Owner,
 }
 
-/// Both vocabularies of levels.
-const LEVELS: [(&str, u8); 10] = [
-    ("auto_approve", 1),
-    ("pre_approved", 2),
-    ("agent_approve", 3),
-    ("manual_approve", 4),
-    ("owner_override", 5),
-    ("self", 1),
-    ("team_member", 2),
-    ("team_lead", 3),
-    ("manager", 4),
-    ("owner", 5),
-];
-
 /// Longest time that an approval may be valid, in seconds: 30 days.
 const MAX_SECONDS: i64 = 2_592_000;
 /// Most stages.
@@ -212,7 +198,7 @@ fn scope(field: Field<'_>, out: &mut Findings) -> ApprovalScope {
 /// A level, as a number or a name.
 fn approver_level(field: Field<'_>, out: &mut Findings) -> Option<u8> {
     match &field.node.kind {
-        Kind::String(..) => field.one_of("a level of approver", &LEVELS, out),
+        Kind::String(..) => field.one_of("a level of approver", &LEVEL_NAMES, out),
         Kind::Number(Number::Integer(_)) => crate::policy::decode::level(field, out),
         _ => field.integer(1..=5, out).and_then(|level| u8::try_from(level).ok()),
     }
