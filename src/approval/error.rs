@@ -56,10 +56,12 @@ pub enum ApprovalError {
     #[error("the idempotency key was used for an approval that is final or being redeemed; use a new one")]
     KeyUsedUp,
     /// Too many of the creator's approvals wait.
-    #[error("{open} approvals of this creator wait for approvers already, and {most} may; let some be decided first")]
+    #[error("{open} approvals of this {whose} wait for approvers already, and {most} may; let some be decided first")]
     TooManyOpen {
         /// How many wait.
         open: u64,
+        /// `creator` or `tenant`.
+        whose: &'static str,
         /// How many may.
         most: u32,
     },

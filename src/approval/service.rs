@@ -135,9 +135,16 @@ impl Approvals {
         if let (Some(happening), Some(row)) = (happening, &history) {
             (events, deliveries) = self.tell(happening, &approval, row);
         }
+        // What the workers do has to wait for its time by the store's clock, whatever theirs says.
+        let only_after = match happening {
+            Some(machine::Happening::Expired) if self.store().epoch() == Some(before.epoch) => Some(before.expires_at),
+            Some(machine::Happening::Escalated) => before.escalates_at,
+            _ => None,
+        };
         let change = ApprovalChange {
             expected_version: before.version,
             only_while_live,
+            only_after,
             approval: approval.clone(),
             history,
             voter,
@@ -159,6 +166,7 @@ impl Approvals {
                 self.store().read_epoch().await?;
                 Err(Refused::Over { verb: machine::Verb::Consume }.into())
             }
+            Changed::TooEarly => Err(Refused::TooEarly { verb: machine::Verb::Expire }.into()),
             Changed::Missing => Err(ApprovalError::NotFound),
         }
     }

@@ -67,7 +67,10 @@ impl Approvals {
                 };
                 match committed {
                     Ok(changed) => done += u64::from(changed.is_some()),
-                    Err(ApprovalError::Refused(Refused::Over { .. }) | ApprovalError::NotFound) => {}
+                    Err(
+                        ApprovalError::Refused(Refused::Over { .. } | Refused::TooEarly { .. })
+                        | ApprovalError::NotFound,
+                    ) => {}
                     Err(error) => return Err(error),
                 }
             }

@@ -24,6 +24,8 @@ pub struct ApprovalPolicy {
     pub escalation: Option<EscalationRule>,
     /// Webhook endpoints that are told, by name.
     pub webhooks: Vec<Text>,
+    /// Most approvals of a tenant that wait for approvers at once.
+    pub pending_per_tenant: Option<u32>,
     /// Most approvals of one creator in a tenant that wait for approvers at once.
     pub pending_per_creator: Option<u32>,
     /// Where its name is written.

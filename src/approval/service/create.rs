@@ -77,7 +77,7 @@ impl Approvals {
             webhook_endpoints: &creation.webhook_endpoints,
             correlation_id: &creation.correlation_id,
         });
-        let most = assessment.rule.pending_per_creator;
+        let (most, most_of_tenant) = (assessment.rule.pending_per_creator, assessment.rule.pending_per_tenant);
         let approval = self.draft(actor, &creation, tenant, assessment, &assessed, ttl, now);
         let mut approval = Approval { token_hash: token.hash(), body_hash, epoch, ..approval };
         let (happening, reason) = match approval.status {
@@ -87,7 +87,14 @@ impl Approvals {
         loop {
             let history = first_row(&approval, reason.clone());
             let (events, deliveries) = self.tell(happening, &approval, &history);
-            let new = NewApproval { approval: approval.clone(), max_open: most, history, events, deliveries };
+            let new = NewApproval {
+                approval: approval.clone(),
+                max_open: most,
+                max_open_of_tenant: most_of_tenant,
+                history,
+                events,
+                deliveries,
+            };
             match self.store().create_approval(new).await? {
                 Created::New => {
                     self.0.parts.metrics.happened(happening.name());
@@ -95,7 +102,10 @@ impl Approvals {
                     return Ok(Newly { approval, token });
                 }
                 Created::Existing(existing) => return self.again(*existing, &body_hash, token).await,
-                Created::TooManyOpen { open } => return Err(ApprovalError::TooManyOpen { open, most }),
+                Created::TooManyOpen { open, of_tenant } => {
+                    let (whose, most) = if of_tenant { ("tenant", most_of_tenant) } else { ("creator", most) };
+                    return Err(ApprovalError::TooManyOpen { open, whose, most });
+                }
                 Created::OtherEpoch { epoch } => approval.epoch = epoch,
             }
         }

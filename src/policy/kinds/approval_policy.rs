@@ -101,6 +101,9 @@ spec! {
 spec! {
     /// How many approvals may wait for approvers at once.
     pub(crate) struct PendingSpec {
+        /// Of a tenant; 10000 if not given.
+        #[schemars(range(min = 1, max = 1_000_000))]
+        perTenant: Option<u32>,
         /// Of one creator in a tenant; 1000 if not given.
         #[schemars(range(min = 1, max = 1_000_000))]
         perCreator: Option<u32>,
@@ -167,7 +170,11 @@ pub(super) fn decode(spec: Field<'_>, head: &Head, context: Context<'_>, set: &m
         description.string(out);
     }
     let pending = fields.get("pending").and_then(|field| field.fields("`pending`", PendingSpec::FIELDS, out));
-    let pending = pending.and_then(|fields| fields.get("perCreator")?.integer(1..=MAX_PENDING, out));
+    let mut most = |name| {
+        let most = pending.and_then(|fields| fields.get(name)?.integer(1..=MAX_PENDING, out));
+        most.and_then(|most| u32::try_from(most).ok())
+    };
+    let (pending_per_tenant, pending_per_creator) = (most("perTenant"), most("perCreator"));
     set.approval_policies.push(ApprovalPolicy {
         name: head.name.clone(),
         layer: context.layer,
@@ -180,7 +187,8 @@ pub(super) fn decode(spec: Field<'_>, head: &Head, context: Context<'_>, set: &m
         ttl: fields.get("ttl").map(|field| ttl(field, out)).unwrap_or_default(),
         escalation: fields.get("escalation").and_then(|field| escalation(field, out)),
         webhooks: fields.get("webhooks").map(|field| webhooks(field, out)).unwrap_or_default(),
-        pending_per_creator: pending.and_then(|most| u32::try_from(most).ok()),
+        pending_per_tenant,
+        pending_per_creator,
         span: head.span,
     });
 }

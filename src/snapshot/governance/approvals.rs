@@ -14,6 +14,8 @@ const LEVEL: u8 = 3;
 const LEVEL_OF_TIER_3: u8 = 4;
 /// How long approvals are valid where no policy says, in seconds: by default, at least, at most.
 const TTL: ApprovalTtl = ApprovalTtl { default_seconds: 3_600, min_seconds: 60, max_seconds: 86_400 };
+/// Most that wait of a tenant where no policy says.
+const PENDING_PER_TENANT: u32 = 10_000;
 /// Most that wait of one creator where no policy says.
 const PENDING_PER_CREATOR: u32 = 1_000;
 
@@ -39,6 +41,8 @@ pub struct ApprovalRule {
     pub escalation: Option<EscalationRule>,
     /// Webhook endpoints that are told, each once.
     pub webhooks: Vec<Text>,
+    /// Most approvals of the tenant that wait for approvers at once.
+    pub pending_per_tenant: u32,
     /// Most approvals of one creator in the tenant that wait for approvers at once.
     pub pending_per_creator: u32,
 }
@@ -113,7 +117,7 @@ fn resolve(speaking: &[&ApprovalPolicy], tier: u8) -> ApprovalRule {
     for name in speaking.iter().flat_map(|policy| &policy.webhooks) {
         add(&mut webhooks, name.clone());
     }
-    let pending = speaking.iter().filter_map(|policy| policy.pending_per_creator).min();
+    let least = |of: fn(&ApprovalPolicy) -> Option<u32>| speaking.iter().filter_map(|policy| of(policy)).min();
     ApprovalRule {
         documents: speaking.iter().map(|policy| policy.name.clone()).collect(),
         stages: stages.unwrap_or_else(|| vec![built_in]),
@@ -121,7 +125,8 @@ fn resolve(speaking: &[&ApprovalPolicy], tier: u8) -> ApprovalRule {
         ttl: ttl(speaking.iter().map(|policy| policy.ttl)),
         escalation: speaking.iter().filter_map(|policy| policy.escalation).reduce(stricter_escalation),
         webhooks,
-        pending_per_creator: pending.unwrap_or(PENDING_PER_CREATOR),
+        pending_per_tenant: least(|policy| policy.pending_per_tenant).unwrap_or(PENDING_PER_TENANT),
+        pending_per_creator: least(|policy| policy.pending_per_creator).unwrap_or(PENDING_PER_CREATOR),
     }
 }
 
@@ -186,6 +191,7 @@ fn strictest(mut a: ApprovalRule, b: ApprovalRule) -> ApprovalRule {
         }),
         escalation,
         webhooks: a.webhooks,
+        pending_per_tenant: a.pending_per_tenant.min(b.pending_per_tenant),
         pending_per_creator: a.pending_per_creator.min(b.pending_per_creator),
     }
 }

@@ -76,7 +76,7 @@ pub fn approval(id: &str) -> Approval {
         target_kind: TargetKind::Plan,
         target_hash: "sha256:00".into(),
         target: Vec::new(),
-        view: String::new(),
+        view: Vec::new(),
         tier: 2,
         required_level: 4,
         snapshot: "sha256:11".into(),
