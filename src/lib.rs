@@ -21,9 +21,9 @@ pub use engine::{DocumentsRefused, Engine};
 #[cfg(feature = "server")]
 pub mod api;
 #[cfg(feature = "server")]
-pub mod approval;
-#[cfg(feature = "server")]
 pub mod app;
+#[cfg(feature = "server")]
+pub mod approval;
 #[cfg(feature = "server")]
 pub mod cli;
 #[cfg(feature = "server")]

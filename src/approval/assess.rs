@@ -84,8 +84,7 @@ pub fn assess_plan<'t>(
     let (Some(snapshot), false) = (snapshot, validation.status == ValidationStatus::Reject) else {
         return Err(NotApprovable::Rejected(Box::new(validation)));
     };
-    let cost_cents =
-        plan.steps.iter().all(|step| step.budget_cents.is_some()).then_some(validation.total_budget_cents);
+    let cost_cents = plan.steps.iter().all(|step| step.budget_cents.is_some()).then_some(validation.total_budget_cents);
     let rule = snapshot.governance().approvals().rule(
         plan.tenant(),
         &plan.subject.id,

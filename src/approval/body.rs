@@ -38,15 +38,8 @@ pub(super) struct Around<'a> {
 
 impl<'a> Body<'a> {
     fn new(around: Around<'a>, run_id: &'a str, subject: &'a crate::model::Subject) -> Self {
-        let Around {
-            tenant,
-            target_hash,
-            requested_by,
-            justification,
-            ttl_seconds,
-            webhook_endpoints,
-            correlation_id,
-        } = around;
+        let Around { tenant, target_hash, requested_by, justification, ttl_seconds, webhook_endpoints, correlation_id } =
+            around;
         Self {
             tenant,
             target_hash,

@@ -83,7 +83,8 @@ fn describe(why: &NotApprovable) -> String {
     match why {
         NotApprovable::Rejected(validation) => {
             let first = validation.violations.first();
-            let first = first.map_or_else(String::new, |found| format!(": {} ({})", found.message, found.code.as_str()));
+            let first =
+                first.map_or_else(String::new, |found| format!(": {} ({})", found.message, found.code.as_str()));
             let more = match validation.violations.len() {
                 0 | 1 => String::new(),
                 count => format!(" and {} more", count - 1),

@@ -21,9 +21,7 @@ pub use assess::{Assessed, Assessment, NotApprovable};
 pub use error::ApprovalError;
 pub use export::Sheet;
 pub use machine::{Refused, Verb, is_complete, step_id};
-pub use service::{
-    Actor, Approvals, Consumed, Creation, Decided, Newly, Parts, Redemption, Vote, Voter,
-};
+pub use service::{Actor, Approvals, Consumed, Creation, Decided, Newly, Parts, Redemption, Vote, Voter};
 pub use target::{Codec, Target};
 pub use token::Token;
 pub use watch::Watching;

@@ -6,8 +6,8 @@ use crate::diag::{Findings, Sources, render_text};
 use crate::model::Layer;
 
 use super::{
-    Algorithm, Config, EventMode, Exporter, ExporterKind, Identity, LogFormat, LogLevel, Receipts, Secret, Source, Store,
-    Tls, json_schema,
+    Algorithm, Config, EventMode, Exporter, ExporterKind, Identity, LogFormat, LogLevel, Receipts, Secret, Source,
+    Store, Tls, json_schema,
 };
 
 fn load(text: &str, variables: &[(&str, &str)]) -> Result<(Config, PathBuf), (Sources, Findings)> {

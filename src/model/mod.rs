@@ -3,9 +3,9 @@
 //! Nothing here reads a clock, a file or a socket, and nothing here knows how a policy is written or how a message
 //! travels. Every other room may use these types; they use none.
 
+mod actor;
 mod approval;
 mod approval_query;
-mod actor;
 mod attributes;
 mod dag_verification;
 mod decision;
@@ -22,12 +22,12 @@ mod timestamp;
 mod validation;
 mod webhook_event;
 
+pub use actor::{ANONYMOUS, DEV_PREFIX, is_asserted};
 pub use approval::{
     Approval, ApprovalStatus, Escalation, Progress, Redeemed, Redemption, RedemptionMode, Settled, Sha256Digest, Stage,
     TargetKind, Vote,
 };
 pub use approval_query::{ApprovalCursor, ApprovalQuery, HistoryCursor, HistoryQuery, HistoryRow, Page};
-pub use actor::{ANONYMOUS, DEV_PREFIX, is_asserted};
 pub use attributes::{Attributes, NotAnAttribute, Value};
 pub use dag_verification::{BoundTo, Compared, DagVerification, Deviation, DeviationKind, HashMismatch, MalformedNode};
 pub use decision::{Decision, Effect, Outcome, ReasonCode, Warning};

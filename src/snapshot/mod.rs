@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 pub use endpoints::Endpoints;
 pub use governance::{
-    ApprovalRule, ApprovalTtl, Approvals,
-    Ceiling, Governance, GovernedAction, GovernedBulk, GovernedPlanRule, GovernedScope, GovernedTier,
+    ApprovalRule, ApprovalTtl, Approvals, Ceiling, Governance, GovernedAction, GovernedBulk, GovernedPlanRule,
+    GovernedScope, GovernedTier,
 };
 pub use holder::{Holder, MAX_RESIDENTS, Residents};
 pub use index::Candidates;

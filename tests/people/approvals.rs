@@ -247,11 +247,19 @@ async fn an_approval_lives_from_creation_to_redemption(fixture: Fixture) {
     let approval = &newly.approval;
     assert_eq!((approval.status, approval.tier, approval.required_level), (ApprovalStatus::Pending, 2, 3));
     assert_eq!(approval.expires_at.as_micros() - approval.created_at.as_micros(), 600_000_000);
-    assert_eq!((approval.created_by.as_str(), approval.progress.settled.policies.as_slice()), ("cn:runtime", &["quick".into()][..]));
+    assert_eq!(
+        (approval.created_by.as_str(), approval.progress.settled.policies.as_slice()),
+        ("cn:runtime", &["quick".into()][..])
+    );
     assert_eq!(approval.target_hash, lictor::ir::plan_hash(&plan()).unwrap());
     let early = house.consume(&whole(&newly, "")).await;
     assert!(matches!(early, Err(ApprovalError::Refused(Refused::NotApproved { .. }))), "{early:?}");
-    let own = house.approvals.decide(&Actor { level: Some(5), ..runtime() }, "acme", &approval.id, Decided::Approve(vote(&newly)));
+    let own = house.approvals.decide(
+        &Actor { level: Some(5), ..runtime() },
+        "acme",
+        &approval.id,
+        Decided::Approve(vote(&newly)),
+    );
     let own = own.await;
     assert!(matches!(own, Err(ApprovalError::Refused(Refused::OwnRequest { role: "creator" }))), "{own:?}");
     assert_eq!(house.approve(&newly).await, ApprovalStatus::Approved);
@@ -385,7 +393,8 @@ async fn steps_are_redeemed_with_the_arguments_that_were_approved(fixture: Fixtu
     let house = House::over(&fixture.store);
     let newly = house.create(of_plan("k")).await.unwrap();
     house.approve(&newly).await;
-    let step = |id: &str, arguments: &str| Redemption { step: Some((id.into(), params(arguments))), ..whole(&newly, id) };
+    let step =
+        |id: &str, arguments: &str| Redemption { step: Some((id.into(), params(arguments))), ..whole(&newly, id) };
     let pay = r#"{"amount": 12, "to": "DE1"}"#;
     let early = house.consume(&step("pay", pay)).await;
     assert!(matches!(early, Err(ApprovalError::Refused(Refused::OutOfOrder { .. }))), "{early:?}");
@@ -494,7 +503,11 @@ async fn watching_tells_of_every_change_by_whomever(fixture: Fixture) {
     let newly = here.create(of_plan("k")).await.unwrap();
     let mut watching = here.approvals.watch("acme", &newly.approval.id);
     let next = async |watching: &mut lictor::approval::Watching| {
-        tokio::time::timeout(PATIENCE, watching.next()).await.expect("a change").unwrap().map(|approval| approval.status)
+        tokio::time::timeout(PATIENCE, watching.next())
+            .await
+            .expect("a change")
+            .unwrap()
+            .map(|approval| approval.status)
     };
     assert_eq!(next(&mut watching).await, Some(ApprovalStatus::Pending));
     there.approve(&newly).await;

@@ -125,7 +125,9 @@ async fn the_whole_way_over_the_wire() {
     assert_eq!(seen.steps[0].validation.as_ref().unwrap().tier, 2);
 
     // What goes wrong, and how it is said.
-    let code = |result: Result<_, tonic::Status>| result.map(|_: tonic::Response<v1::ApproveResponse>| ()).map_err(|s| s.code());
+    let code = |result: Result<_, tonic::Status>| {
+        result.map(|_: tonic::Response<v1::ApproveResponse>| ()).map_err(|s| s.code())
+    };
     let request = approving("four-eyes", &approval);
     assert_eq!(code(client.approve(by("runtime", Some("5"), request.clone())).await), Err(Code::PermissionDenied));
     assert_eq!(code(client.approve(by("ann", None, request.clone())).await), Err(Code::PermissionDenied));
@@ -195,7 +197,10 @@ async fn the_whole_way_over_the_wire() {
     let reasons: Vec<_> = invalid.iter().map(|event| event["payload"]["reason"].as_str().unwrap()).collect();
     assert_eq!(reasons, ["not_approved", "already_consumed"]);
     let consumed = &lictor.records("ir.approval_consumed")[0]["payload"];
-    assert_eq!((consumed["approval_id"].as_str(), &consumed["was_expired"]), (Some(approval.id.as_str()), &false.into()));
+    assert_eq!(
+        (consumed["approval_id"].as_str(), &consumed["was_expired"]),
+        (Some(approval.id.as_str()), &false.into())
+    );
     let shown = format!("{:?} {} {:?}", lictor.journal(), lictor.log(), lictor.http_get("/metrics"));
     assert!(shown.contains(&approval.id) && !shown.contains(&made.token));
     assert!(shown.contains("lictor_approvals_total"), "{shown}");
@@ -239,7 +244,8 @@ async fn lists_and_their_tenants() {
     }
     let other = v1::ListApprovalsRequest { tenant_id: "other".into(), ..v1::ListApprovalsRequest::default() };
     assert!(client.list_approvals(by("a", None, other)).await.unwrap().into_inner().approvals.is_empty());
-    let history = v1::ListApprovalHistoryRequest { tenant_id: "acme".into(), ..v1::ListApprovalHistoryRequest::default() };
+    let history =
+        v1::ListApprovalHistoryRequest { tenant_id: "acme".into(), ..v1::ListApprovalHistoryRequest::default() };
     let rows = client.list_approval_history(by("a", None, history)).await.unwrap().into_inner().entries;
     assert_eq!(rows.len(), 5);
     let get = v1::GetApprovalRequest { tenant_id: "other".into(), approval_id: ids[0].clone() };
@@ -261,7 +267,8 @@ async fn lists_and_their_tenants() {
 
     // The command line.
     let address = lictor.tcp.to_string();
-    let (code, printed) = lictor.command(&["approvals", "list", "--server", &address, "--dev-as", "ann", "--tenant", "acme"]);
+    let (code, printed) =
+        lictor.command(&["approvals", "list", "--server", &address, "--dev-as", "ann", "--tenant", "acme"]);
     assert_eq!(code, 0, "{printed}");
     assert!(ids.iter().all(|id| printed.contains(id.as_str())), "{printed}");
     let (code, printed) =
@@ -305,7 +312,9 @@ async fn a_killed_server_loses_and_doubles_nothing() {
             tokio::spawn(async move {
                 for number in 0.. {
                     let key = format!("r{round}-w{worker}-{number}");
-                    let Ok(made) = client.create_approval(by("runtime", None, creation("default", &key))).await else { return };
+                    let Ok(made) = client.create_approval(by("runtime", None, creation("default", &key))).await else {
+                        return;
+                    };
                     let made = made.into_inner();
                     let approval = approval_of(&made).clone();
                     let tell = |status| sender.send((approval.id.clone(), status)).is_ok();

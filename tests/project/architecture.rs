@@ -25,8 +25,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "api",
         &[
-            "approval", "webhook", "store", "identity", "ir", "receipt", "decide", "snapshot", "event", "reload", "policy",
-            "model",
+            "approval", "webhook", "store", "identity", "ir", "receipt", "decide", "snapshot", "event", "reload",
+            "policy", "model",
         ],
     ),
     ("config", &["model", "diag", "yaml", "policy"]),

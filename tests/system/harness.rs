@@ -42,7 +42,14 @@ impl Lictor {
     pub fn prepare(policies: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("policies")).expect("policies folder");
-        let lictor = Self { folder, child: None, config: String::new(), arguments: Vec::new(), tcp: free_address(), http: free_address() };
+        let lictor = Self {
+            folder,
+            child: None,
+            config: String::new(),
+            arguments: Vec::new(),
+            tcp: free_address(),
+            http: free_address(),
+        };
         lictor.write_policies(policies);
         lictor
     }

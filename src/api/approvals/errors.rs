@@ -27,7 +27,8 @@ impl Refusal {
         let message = error.to_string();
         let plain = |code, reason| Self::new(code, reason, message.clone());
         let field = |name: &str| {
-            let violation = Violation { field: name.to_owned(), fault: Fault::OutOfRange, description: message.clone() };
+            let violation =
+                Violation { field: name.to_owned(), fault: Fault::OutOfRange, description: message.clone() };
             Self::invalid(vec![violation])
         };
         match error {

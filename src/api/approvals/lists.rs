@@ -9,9 +9,7 @@ use crate::api::decode::{Fault, flat_violations};
 use crate::api::proto::v1;
 use crate::api::refusal::Refusal;
 use crate::identity::Caller;
-use crate::model::{
-    ApprovalCursor, ApprovalQuery, ApprovalStatus, HistoryCursor, HistoryQuery, Text, Timestamp,
-};
+use crate::model::{ApprovalCursor, ApprovalQuery, ApprovalStatus, HistoryCursor, HistoryQuery, Text, Timestamp};
 
 /// Entries of a page where the request does not say.
 const PAGE: u32 = 50;
@@ -89,9 +87,8 @@ impl ApprovalDesk {
         };
         let page = self.approvals.history(&query).await.map_err(Refusal::approval)?;
         let last = page.items.last().filter(|_| page.more);
-        let next = last.map(|row| {
-            page_token(&[&row.at.as_micros().to_string(), &row.version.to_string(), &row.approval_id])
-        });
+        let next =
+            last.map(|row| page_token(&[&row.at.as_micros().to_string(), &row.version.to_string(), &row.approval_id]));
         Ok(v1::ListApprovalHistoryResponse {
             entries: page.items.iter().map(wire::history_entry).collect(),
             next_page_token: next.unwrap_or_default(),
@@ -116,7 +113,8 @@ pub(super) fn statuses(numbers: &[i32]) -> Result<Vec<ApprovalStatus>, Refusal> 
 /// The time of a filter.
 pub(super) fn moment(field: &str, time: Option<prost_types::Timestamp>) -> Result<Option<Timestamp>, Refusal> {
     let Some(time) = time else { return Ok(None) };
-    let micros = time.seconds.checked_mul(1_000_000).and_then(|micros| micros.checked_add(i64::from(time.nanos / 1_000)));
+    let micros =
+        time.seconds.checked_mul(1_000_000).and_then(|micros| micros.checked_add(i64::from(time.nanos / 1_000)));
     match micros.filter(|_| (0..1_000_000_000).contains(&time.nanos)) {
         Some(micros) => Ok(Some(Timestamp::from_micros(micros))),
         None => Err(wrong(field, Fault::OutOfRange, "this is no time")),

@@ -49,7 +49,9 @@ pub(super) fn approval(approval: &Approval, view: View) -> v1::Approval {
         policies: texts(&settled.policies),
         redemption_mode: redemption.map_or(v1::RedemptionMode::Unspecified, |all| mode(all.mode)).into(),
         redeemed_steps: redeemed_steps(approval),
-        consumed_by: redemption.and_then(|all| all.redeemed.last()).map_or_else(String::new, |r| r.principal.to_string()),
+        consumed_by: redemption
+            .and_then(|all| all.redeemed.last())
+            .map_or_else(String::new, |r| r.principal.to_string()),
         run_id: settled.run_id.to_string(),
         webhook_endpoints: texts(&settled.webhooks),
     }

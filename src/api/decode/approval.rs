@@ -162,11 +162,7 @@ pub fn consume_request(message: &[u8], limits: &Limits) -> Result<DecodedConsume
     Ok(consume)
 }
 
-fn consume_step(
-    message: &[u8],
-    limits: &Limits,
-    violations: &mut Violations,
-) -> Result<(Text, Attributes), Malformed> {
+fn consume_step(message: &[u8], limits: &Limits, violations: &mut Violations) -> Result<(Text, Attributes), Malformed> {
     let at = Path::root("step");
     let mut id = Text::default();
     let mut params = Merged::default();

@@ -39,7 +39,8 @@ pub fn approve(
 ) -> Result<Transition, Refused> {
     let level = entitled(approval, voter, vote, Verb::Approve, now, epoch)?;
     let mut after = next(approval, now);
-    let counted = |stage: &Stage| stage.approvals.iter().any(|v| v.principal == voter.principal && v.level >= stage.level);
+    let counted =
+        |stage: &Stage| stage.approvals.iter().any(|v| v.principal == voter.principal && v.level >= stage.level);
     if after.progress.stages.iter().any(counted) {
         return Err(Refused::ApprovedAlready);
     }

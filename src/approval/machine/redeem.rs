@@ -151,10 +151,8 @@ fn replay(
     plan: Option<&Plan>,
     check: CallCheck<'_>,
 ) -> Result<Redeeming, Refused> {
-    let redeemable = matches!(
-        approval.status,
-        ApprovalStatus::Consumed | ApprovalStatus::Approved | ApprovalStatus::AutoApproved
-    );
+    let redeemable =
+        matches!(approval.status, ApprovalStatus::Consumed | ApprovalStatus::Approved | ApprovalStatus::AutoApproved);
     if !redeemable {
         return Err(Refused::WrongState { status: approval.status, verb: super::Verb::Consume });
     }

@@ -23,15 +23,8 @@ pub enum Verb {
 
 impl Verb {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Approve,
-        Self::Reject,
-        Self::Cancel,
-        Self::Consume,
-        Self::Escalate,
-        Self::Expire,
-        Self::Reissue,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Approve, Self::Reject, Self::Cancel, Self::Consume, Self::Escalate, Self::Expire, Self::Reissue];
 
     /// What was not done, for a message.
     #[must_use]

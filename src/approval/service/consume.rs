@@ -133,7 +133,8 @@ impl Approvals {
             Ok(_) => ApprovalError::NotRedeemable,
             Err(why) => ApprovalError::NotApprovable(why),
         };
-        let reason = if matches!(answer, ApprovalError::NotRedeemable) { "ir_hash_mismatch" } else { "not_allowed_now" };
+        let reason =
+            if matches!(answer, ApprovalError::NotRedeemable) { "ir_hash_mismatch" } else { "not_allowed_now" };
         Some(Refusal { reason, detail: answer.to_string(), approval: Some(Box::new(approval.clone())), answer })
     }
 

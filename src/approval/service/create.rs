@@ -112,12 +112,7 @@ impl Approvals {
     }
 
     /// The approval that the same key gave before, with a new token.
-    async fn again(
-        &self,
-        existing: Approval,
-        body_hash: &Sha256Digest,
-        token: Token,
-    ) -> Result<Newly, ApprovalError> {
+    async fn again(&self, existing: Approval, body_hash: &Sha256Digest, token: Token) -> Result<Newly, ApprovalError> {
         if existing.body_hash != *body_hash {
             return Err(ApprovalError::KeyReused);
         }
@@ -148,8 +143,11 @@ impl Approvals {
                 webhooks.push(name.clone());
             }
         }
-        let correlation_id =
-            if creation.correlation_id.is_empty() { assessment.correlation_id } else { creation.correlation_id.clone() };
+        let correlation_id = if creation.correlation_id.is_empty() {
+            assessment.correlation_id
+        } else {
+            creation.correlation_id.clone()
+        };
         let id: Text = Uuid::now_v7().hyphenated().to_string().into();
         Approval {
             tenant_id: tenant,

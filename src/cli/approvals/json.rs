@@ -10,9 +10,9 @@ use crate::model::{Attributes, Timestamp};
 /// An approval with all its fields; `view` where the answer has it.
 pub fn approval(approval: &v1::Approval) -> Value {
     let stages = approval.stages.iter().map(|stage| {
-        let votes = stage.approvals.iter().map(|vote| {
-            json!({"principal": vote.principal, "level": vote.level, "notes": vote.notes, "at": time(&vote.at)})
-        });
+        let votes = stage.approvals.iter().map(
+            |vote| json!({"principal": vote.principal, "level": vote.level, "notes": vote.notes, "at": time(&vote.at)}),
+        );
         json!({
             "level": stage.level,
             "quorum": stage.quorum,
@@ -87,9 +87,10 @@ fn view(view: &v1::ApprovalView) -> Value {
 
 fn step(step: &v1::ApprovalStep) -> Value {
     let planned = step.step.clone().unwrap_or_default();
-    let open = step.open_paths.iter().map(|open| {
-        json!({"path": open.path, "step_id": open.step_id, "output_path": open.output_path})
-    });
+    let open = step
+        .open_paths
+        .iter()
+        .map(|open| json!({"path": open.path, "step_id": open.step_id, "output_path": open.output_path}));
     json!({
         "step_id": planned.step_id,
         "action": planned.action,

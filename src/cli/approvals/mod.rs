@@ -186,11 +186,8 @@ async fn execute(args: &ApprovalsArgs) -> Result<ExitCode, CommandError> {
 }
 
 fn token(file: &std::path::Path) -> Result<String, CommandError> {
-    let read = if file.as_os_str() == "-" {
-        std::io::read_to_string(std::io::stdin())
-    } else {
-        std::fs::read_to_string(file)
-    };
+    let read =
+        if file.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
     let text = read.map_err(|error| CommandError::environment(format!("cannot read the token: {error}")))?;
     Ok(text.trim().to_owned())
 }

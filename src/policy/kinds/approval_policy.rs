@@ -216,9 +216,12 @@ fn stages(field: Field<'_>, out: &mut Findings) -> Option<Vec<StageRule>> {
     let entries = field.list("stages", out)?;
     if entries.is_empty() || entries.len() > MAX_STAGES {
         out.push(
-            Finding::error("bad-stages", format!("`stages` must have 1 to {MAX_STAGES} entries, found {}", entries.len()))
-                .at(field.node.span)
-                .help("leave the list out for the built-in rule: one approver of level 3, for tier 3 of level 4"),
+            Finding::error(
+                "bad-stages",
+                format!("`stages` must have 1 to {MAX_STAGES} entries, found {}", entries.len()),
+            )
+            .at(field.node.span)
+            .help("leave the list out for the built-in rule: one approver of level 3, for tier 3 of level 4"),
         );
         return None;
     }
