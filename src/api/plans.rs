@@ -1,7 +1,8 @@
 //! `ValidateIR`: where a plan becomes an answer, a receipt and a record.
 //!
-//! Small plans are validated on the data-plane worker, in one go like a decision; larger ones on the compute pool, with
-//! the snapshot that is live (or pinned) when their turn comes. A plan is validated against one snapshot as a whole.
+//! Small plans are validated on the data-plane worker, in one go like a decision; larger ones, and small ones that turn out
+//! to be costly, on the compute pool, with the snapshot that is live (or pinned) when their turn comes. A plan is validated
+//! against one snapshot as a whole.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -27,6 +28,18 @@ use crate::telemetry::PlanMetrics;
 
 /// A plan whose message is larger goes to the compute pool: about 50 steps, or what takes as long as a few decisions.
 const INLINE_BYTES: usize = 16 * 1_024;
+
+/// How far a validation goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Thoroughness {
+    /// No longer than a decision may take.
+    Brief,
+    /// To the end.
+    Full,
+}
+
+/// A framed answer, and the record that it has to wait for.
+type Given = (Bytes, Option<Pending<PlanEvent>>);
 
 /// What is needed to validate plans, on any thread. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -62,14 +75,18 @@ impl PlanDesk {
         caller: Arc<Caller>,
     ) -> Result<Bytes, Refusal> {
         let bytes = (&mut message).await?;
-        let (framed, pending) = if bytes.len() <= INLINE_BYTES {
-            self.answer(&bytes, &caller)?
+        let brief = match bytes.len() {
+            ..=INLINE_BYTES => self.answer(&bytes, &caller, Thoroughness::Brief)?,
+            _ => None,
+        };
+        let (framed, pending) = if let Some(answer) = brief {
+            answer
         } else {
             let claim = message.take_claim();
             let desk = self.clone();
             let work = move || {
                 let _held = claim;
-                desk.answer(&bytes, &caller)
+                desk.answer(&bytes, &caller, Thoroughness::Full)?.ok_or_else(Refusal::internal)
             };
             self.compute.run(deadline, work).await?
         };
@@ -86,8 +103,8 @@ impl PlanDesk {
         Ok(self.write(&record))
     }
 
-    /// The framed answer, and the record that it has to wait for.
-    fn answer(&self, message: &[u8], caller: &Caller) -> Result<(Bytes, Option<Pending<PlanEvent>>), Refusal> {
+    /// The framed answer, and the record that it has to wait for; `None` where it takes longer than a data-plane worker may.
+    fn answer(&self, message: &[u8], caller: &Caller, thoroughness: Thoroughness) -> Result<Option<Given>, Refusal> {
         let DecodedPlan { plan, violations } =
             decode::validate_ir_request(message, &self.limits).map_err(Refusal::malformed)?;
         if !violations.is_empty() {
@@ -101,27 +118,42 @@ impl PlanDesk {
         }
         let validated_at = Timestamp::from_system(SystemTime::now());
         let begin = Instant::now();
-        let validation = ir::validate(snapshot, &plan, validated_at, &self.limits);
+        let validation = match thoroughness {
+            Thoroughness::Brief => ir::validate_briefly(snapshot, &plan, validated_at, &self.limits),
+            Thoroughness::Full => Some(ir::validate(snapshot, &plan, validated_at, &self.limits)),
+        };
+        let Some(validation) = validation else { return Ok(None) };
         let validation_nanos = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
 
         let (ticket, actor) = (self.recorder.ticket(), caller.principal.clone());
         let record = Box::new(PlanRecord { ticket, validated_at, validation_nanos, plan, validation, actor });
-        let framed = self.write(&record);
-        if self.recorder.patience().is_none() {
-            self.metrics.validated(&record.validation, validation_nanos);
-            // Where the queue is full, the ticket is named by a gap record.
-            self.recorder.record_plan(PlanEvent::Validated(record));
-            return Ok((framed, None));
+        self.give(record).map(Some)
+    }
+
+    /// Frames the answer and records it. One that must be recorded and cannot be is a refusal instead.
+    fn give(&self, record: Box<PlanRecord>) -> Result<Given, Refusal> {
+        let (framed, nanos) = (self.write(&record), record.validation_nanos);
+        // Counted is what becomes of it. What waits for its record is counted then; of what must be recorded, it shows below.
+        let waits = self.recorder.patience().is_some();
+        let open = (!waits && record.requires_audit()).then(|| record.validation.clone());
+        if !waits && open.is_none() {
+            self.metrics.validated(&record.validation, nanos);
         }
+        // Where the queue is full and nothing has to be recorded, the ticket is named by a gap record.
         match self.recorder.submit_plan(PlanEvent::Validated(record)) {
-            // Counted when it is settled.
-            Ok(pending) => Ok((framed, pending)),
+            Ok(pending) => {
+                if let Some(validation) = open {
+                    self.metrics.validated(&validation, nanos);
+                }
+                Ok((framed, pending))
+            }
             Err(mut refused) => {
                 refused.refuse_unrecorded();
                 let PlanEvent::Validated(record) = &refused else { return Err(Refusal::internal()) };
-                self.metrics.validated(&record.validation, validation_nanos);
+                self.metrics.validated(&record.validation, nanos);
                 let framed = self.write(record);
-                self.recorder.record_plan(refused);
+                // A refusal carries no obligation: it never comes back.
+                drop(self.recorder.record_plan(refused));
                 Ok((framed, None))
             }
         }

@@ -24,6 +24,7 @@ pub fn issuer(receipts: Receipts, epoch: u64, state_dir: &StateDir) -> Result<Ar
         key: receipts.key,
         previous_keys: receipts.previous_keys,
         directory: state_dir.keys(),
+        noted: Some(state_dir.path().join("receipt-keys")),
     };
     let issuer = Issuer::new(options, now())?;
     tracing::info!(key = issuer.key_id(), "receipts are signed");

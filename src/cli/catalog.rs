@@ -21,6 +21,9 @@ pub struct CatalogArgs {
 #[derive(Debug, clap::Subcommand)]
 enum CatalogCommand {
     /// Make an ActionCatalog of the tools of an MCP server.
+    ///
+    /// Exit code 0: every tool was imported; 1: a tool was left out, or the answer is not one, and nothing is written unless
+    /// `--partial` is given; 2: a file cannot be read or written.
     Import(CatalogImportArgs),
 }
 
@@ -57,9 +60,11 @@ fn import(args: &CatalogImportArgs) -> Result<ExitCode, CommandError> {
     let answer = read(&args.mcp)?;
     let over = args.over.as_deref().map(read).transpose()?;
     let imported = policy::import_mcp(&answer, &args.name, over.as_deref());
-    let text =
-        SourceText { name: "imported.yaml".into(), layer: Layer::Organisation, text: imported.yaml.as_str().into() };
-    let checked = policy::load(&[text]);
+    let name = args.output.as_ref().map_or_else(|| "the catalogue".to_owned(), |path| path.display().to_string());
+    let text = SourceText { name: name.into(), layer: Layer::Organisation, text: imported.yaml.as_str().into() };
+    // Of an answer without tools nothing is made that could be checked.
+    let texts = if imported.yaml.is_empty() { Vec::new() } else { vec![text] };
+    let checked = policy::load(&texts);
     let errors = imported.findings.count(Severity::Error);
     let unusable = checked.findings.count(Severity::Error);
     let writes = !imported.yaml.is_empty() && unusable == 0 && (errors == 0 || args.partial);
@@ -67,17 +72,16 @@ fn import(args: &CatalogImportArgs) -> Result<ExitCode, CommandError> {
         write(args.output.as_deref(), &imported.yaml)?;
     }
     print_findings(&Sources::default(), &imported.findings);
-    if !imported.yaml.is_empty() {
-        print_findings(&checked.sources, &checked.findings);
-    }
+    print_findings(&checked.sources, &checked.findings);
     let errors = errors + unusable;
+    let actions: usize = checked.documents.catalogs.iter().map(|catalog| catalog.actions.len()).sum();
     if !writes {
         let rest = match (imported.yaml.is_empty(), unusable) {
-            (false, 0) => "; `--partial` writes the other tools",
+            (false, 0) => "; `--partial` writes the others",
             _ => "",
         };
         anstream::eprintln!(
-            "{BOLD}{RED}nothing is written{RESET}: errors: {errors}, tools left out: {}{rest}",
+            "{BOLD}{RED}nothing is written{RESET}; actions: {actions}, left out: {}, errors: {errors}{rest}",
             imported.left_out
         );
         return Ok(ExitCode::from(exit::FAILED));
@@ -88,7 +92,6 @@ fn import(args: &CatalogImportArgs) -> Result<ExitCode, CommandError> {
         (0, _) => ("imported, with notes", YELLOW),
         _ => ("imported in part", RED),
     };
-    let actions: usize = checked.documents.catalogs.iter().map(|catalog| catalog.actions.len()).sum();
     anstream::eprintln!(
         "{BOLD}{colour}{verdict}{RESET}; actions: {actions}, left out: {}, errors: {errors}, notes: {warnings}",
         imported.left_out

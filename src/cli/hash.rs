@@ -26,7 +26,8 @@ pub struct HashArgs {
     /// Show the canonical form instead: the text whose SHA-256 the hash is.
     #[arg(long, conflicts_with_all = ["legacy", "steps", "output"])]
     canonical: bool,
-    /// The predecessor's hashes (`LEGACY_V1`), of a plan in its own JSON.
+    /// The predecessor's hashes (`LEGACY_V1`), of a plan in its own JSON: `tenant_id`, `request_id`, `created_at` and steps
+    /// with the predecessor's field names, all of which it hashed.
     #[arg(long)]
     legacy: bool,
     /// How to show the hashes.
@@ -42,9 +43,9 @@ struct Hashes {
     steps: Vec<(String, String)>,
 }
 
-/// Runs `lictor hash`: 0 if the plan has a hash, 1 if it has no canonical form, 2 if it cannot be read.
+/// Runs `lictor hash`: 0 if the plan has a hash, 1 if it has no canonical form, 2 if it cannot be read or is no plan.
 pub fn run(args: &HashArgs) -> ExitCode {
-    hash(args).unwrap_or_else(|error| error.report())
+    hash(args).unwrap_or_else(|error| error.report_environment())
 }
 
 fn hash(args: &HashArgs) -> Result<ExitCode, CommandError> {

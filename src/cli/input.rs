@@ -24,8 +24,7 @@ pub fn read<T>(path: &Path, parse: impl FnOnce(SourceId, &str, &mut Findings) ->
     let text =
         String::from_utf8(bytes).map_err(|_| CommandError::environment(format!("`{name}` is not UTF-8 text")))?;
     let text = json_text(text, path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json")))
-        .map_err(|error| CommandError::environment(format!("`{name}` is not JSON: {error}")))?;
-    check_range(&text).map_err(|why| CommandError::environment(format!("cannot read `{name}`: {why}")))?;
+        .map_err(|why| CommandError::environment(format!("cannot read `{name}`: {why}")))?;
     let mut sources = Sources::default();
     let mut findings = Findings::default();
     let source = sources.add(name, text.as_str());
@@ -36,11 +35,14 @@ pub fn read<T>(path: &Path, parse: impl FnOnce(SourceId, &str, &mut Findings) ->
 }
 
 /// JSON as YAML reads it: characters that JSON escapes as two halves stand for themselves. Text that is to be JSON and is
-/// not, for example because of a `NaN`, would mean something else as YAML.
-fn json_text(text: String, must_be_json: bool) -> Result<String, serde_json::Error> {
-    match serde_json::from_str::<serde::de::IgnoredAny>(&text) {
+/// not, for example because of a `NaN`, would mean something else as YAML; so would a number that is too large for JSON.
+fn json_text(text: String, must_be_json: bool) -> Result<String, String> {
+    match serde_json::from_str::<serde_json::Value>(&text) {
         Ok(_) => Ok(join_surrogates(&text)),
-        Err(error) if must_be_json && !is_beyond_range(&text, &error) => Err(error),
+        Err(error) if is_beyond_range(&text, &error) => Err(beyond_range(&error)),
+        // How deep it may be is said with the place by whoever reads it.
+        Err(error) if error.to_string().starts_with("recursion limit exceeded") => Ok(join_surrogates(&text)),
+        Err(error) if must_be_json => Err(format!("it is not JSON: {error}")),
         Err(_) => Ok(text),
     }
 }
@@ -77,11 +79,13 @@ fn join_surrogates(text: &str) -> String {
 /// Refuses JSON with a number that YAML, which everything else is read as, would take for text.
 pub fn check_range(text: &str) -> Result<(), String> {
     match serde_json::from_str::<serde_json::Value>(text) {
-        Err(error) if is_beyond_range(text, &error) => {
-            Err(format!("a number is beyond the range of a double (line {}, column {})", error.line(), error.column()))
-        }
+        Err(error) if is_beyond_range(text, &error) => Err(beyond_range(&error)),
         _ => Ok(()),
     }
+}
+
+fn beyond_range(error: &serde_json::Error) -> String {
+    format!("a number is beyond the range of a double (line {}, column {})", error.line(), error.column())
 }
 
 /// Whether `text` is JSON but for a number that is too large. A text such as `1e999f`, which only begins like one, is not.
@@ -101,5 +105,8 @@ mod tests {
         assert_eq!(join_surrogates("a\\"), "a\\");
         assert!(json_text(r#"{"a": NaN}"#.into(), true).is_err());
         assert_eq!(json_text("{a: NaN}".into(), false).ok().as_deref(), Some("{a: NaN}"));
+        assert!(json_text(r#"{"a": 1e999}"#.into(), false).unwrap_err().contains("line 1, column"));
+        let deep = "[".repeat(1_000) + &"]".repeat(1_000);
+        assert_eq!(json_text(deep.clone(), true), Ok(deep));
     }
 }

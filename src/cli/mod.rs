@@ -63,10 +63,16 @@ enum Command {
     /// Ask whether an action may happen: a running server, or policies in process.
     Eval(Box<eval::EvalArgs>),
     /// Validate a whole plan before it runs: ask a running server, or policies in process.
+    ///
+    /// Exit code 0: the plan may run; 1: it may not, or not yet; 2: it could not be validated.
     ValidateIr(validate_ir::ValidateIrArgs),
     /// Compare what was made of a plan, nodes or calls, with the plan.
+    ///
+    /// Exit code 0: it is the plan; 1: it is not; 2: a file cannot be read or understood, or the receipt is not genuine.
     VerifyDag(verify_dag::VerifyDagArgs),
     /// Show the hash of a plan.
+    ///
+    /// Exit code 0: it has one; 1: it has no canonical form; 2: the file cannot be read or understood.
     Hash(hash::HashArgs),
     /// Check a receipt offline; make and show the keys that sign receipts.
     Receipt(receipt::ReceiptArgs),

@@ -218,7 +218,9 @@ fn make_key(args: &RotateArgs) -> Result<ExitCode, CommandError> {
     let made = rotate(&keys_directory(&args.state)?);
     let (path, id) = made.map_err(|error| CommandError::environment(error.to_string()))?;
     output::print(format_args!("{BOLD}{GREEN}made{RESET} {id} in `{}`\n", path.display()));
-    anstream::eprintln!("a running server signs with it when it is started again");
+    anstream::eprintln!(
+        "a running server takes it up within 30 s, at once on SIGHUP; a server with `receipts.key` configured signs with that one"
+    );
     Ok(ExitCode::from(exit::OK))
 }
 

@@ -1,5 +1,8 @@
 //! Secrets: never written in the file, only where to find them.
 
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 /// Where a secret is found.
@@ -22,6 +25,14 @@ pub enum SecretError {
         /// Why.
         error: std::io::Error,
     },
+    /// A file that others may exchange.
+    #[error("the secret in `{}` has mode {mode:04o}: users other than its owner may change it; run `chmod go-w {}`", path.display(), path.display())]
+    Writable {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// The variable is not set.
     #[error("the environment variable `{0}`, which should hold a secret, is not set")]
     Env(String),
@@ -34,11 +45,19 @@ impl Secret {
     /// The secret, without a line break at its end.
     ///
     /// # Errors
-    /// Where the file or variable cannot be read or is empty.
+    /// Where the file or variable cannot be read or is empty, or users other than its owner may write to the file.
     pub fn read(&self) -> Result<Vec<u8>, SecretError> {
         let (mut bytes, name) = match self {
             Self::File(path) => {
-                let bytes = std::fs::read(path).map_err(|error| SecretError::File { path: path.clone(), error })?;
+                let failed = |error| SecretError::File { path: path.clone(), error };
+                let mut file = File::open(path).map_err(failed)?;
+                let metadata = file.metadata().map_err(failed)?;
+                let mode = metadata.mode() & 0o7777;
+                if metadata.is_file() && mode & 0o022 != 0 {
+                    return Err(SecretError::Writable { path: path.clone(), mode });
+                }
+                let mut bytes = Vec::new();
+                file.read_to_end(&mut bytes).map_err(failed)?;
                 (bytes, path.display().to_string())
             }
             Self::Env(name) => {
@@ -53,5 +72,14 @@ impl Secret {
             return Err(SecretError::Empty(name));
         }
         Ok(bytes)
+    }
+
+    /// A sentence for a file that users other than its owner and group may read.
+    #[must_use]
+    pub fn readable_by_others(&self) -> Option<String> {
+        let Self::File(path) = self else { return None };
+        let mode = std::fs::metadata(path).ok()?.mode() & 0o7777;
+        let path = path.display();
+        (mode & 0o004 != 0).then(|| format!("`{path}` has mode {mode:04o}, so that every user may read it"))
     }
 }

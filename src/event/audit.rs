@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::chain::{self, ChainKey, GENESIS, Hash};
+use super::end_mark::EndMark;
 use super::error::EventError;
 use super::gap::GapReason;
 use super::line::{GapLine, Line, Verified};
@@ -19,6 +20,9 @@ use super::state::{JournalState, Watermark};
 
 /// Most findings that are kept with their text; the rest is counted.
 const MAX_FINDINGS: usize = 1_000;
+
+/// What else a server keeps in the journal's directory.
+const KEPT: [&str; 4] = ["state.json", "state.new", "watermark", "lock"];
 
 /// Something that does not verify.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -121,6 +125,7 @@ pub fn audit_keyed_from(
         auditor.segment(directory, segment, is_last, before.as_ref().is_some_and(|state| state.clean))?;
     }
     auditor.ends(directory, &segments, before, watermark)?;
+    auditor.others(directory)?;
     Ok(auditor.report)
 }
 
@@ -381,6 +386,32 @@ impl Auditor<'_> {
         Ok(())
     }
 
+    /// Files beside the lines that cannot be read for what they are, or that the server does not keep.
+    fn others(&mut self, directory: &Path) -> Result<(), EventError> {
+        let failed = |error: io::Error| EventError::io("list", directory, &error);
+        for entry in std::fs::read_dir(directory).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let path = entry.path();
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            if !(is_file && (segment::first_of(&path).is_some() || KEPT.iter().any(|kept| entry.file_name() == *kept)))
+            {
+                let name = name(&path).escape_default().to_string();
+                self.report.notes.push(format!("`{name}` is no file of the journal: someone else put it there"));
+            }
+        }
+        let unreadable = "is there and cannot be read for what it is: it was changed, or torn when the power went";
+        if Watermark::load(directory)?.is_none() && !is_blank(&Watermark::path(directory)) {
+            self.report.notes.push(format!("`watermark` {unreadable}"));
+        }
+        if let Some(state_dir) = directory.parent() {
+            let mark = EndMark::new(state_dir, None);
+            if !mark.is_readable()? {
+                self.report.notes.push(format!("`{}` {unreadable}", name(mark.path())));
+            }
+        }
+        Ok(())
+    }
+
     /// What the key says of the files beside the lines.
     fn beside(
         &mut self,
@@ -434,6 +465,11 @@ impl Auditor<'_> {
             self.report.findings.push(finding);
         }
     }
+}
+
+/// Whether there is nothing in the file, or no file.
+fn is_blank(path: &Path) -> bool {
+    std::fs::metadata(path).map_or(true, |metadata| metadata.len() == 0)
 }
 
 fn name(path: &Path) -> String {

@@ -42,6 +42,12 @@ impl EndMark {
         files::replace(&self.path, &serde_json::to_vec(&sealed).unwrap_or_default())
     }
 
+    /// Whether it says something, or is not there.
+    pub(super) fn is_readable(&self) -> Result<bool, EventError> {
+        let content = files::read(&self.path)?;
+        Ok(content.is_none_or(|content| serde_json::from_slice::<Content>(&content).is_ok()))
+    }
+
     /// The last known sequence number, 0 where there is none, and whether the key vouches for it.
     pub(super) fn load(&self) -> Result<(u64, bool), EventError> {
         let content = files::read(&self.path)?.and_then(|content| serde_json::from_slice::<Content>(&content).ok());

@@ -51,6 +51,11 @@ impl PlanEvent {
         .unwrap_or(u64::MAX)
     }
 
+    /// Whether it must be recorded, or the plan must not run.
+    pub(super) fn requires_audit(&self) -> bool {
+        matches!(self, Self::Validated(record) if record.requires_audit())
+    }
+
     /// Whether nothing is said but that all is well.
     fn is_plain(&self) -> bool {
         match self {
@@ -83,10 +88,12 @@ impl PlanQueue {
         Self { queue: ArrayQueue::new(RECORDS), bytes: AtomicU64::new(0), max_bytes: max_bytes.max(1) }
     }
 
-    /// Queues a record. One eighth is kept for what is not a plain pass.
-    pub(super) fn push(&self, event: PlanEvent) -> Result<(), DropReason> {
-        let bytes = self.claim(&event)?;
-        self.put(bytes, QueuedPlan::Plain(event))
+    /// Queues a record, which comes back where there is no room. One eighth is kept for what is not a plain pass.
+    pub(super) fn push(&self, event: PlanEvent) -> Result<(), (DropReason, PlanEvent)> {
+        match self.claim(&event) {
+            Ok(bytes) => self.put(bytes, QueuedPlan::Plain(event)),
+            Err(reason) => Err((reason, event)),
+        }
     }
 
     /// Queues a record that an answer waits for.
@@ -96,10 +103,7 @@ impl PlanQueue {
             Err(reason) => return Err((reason, event)),
         };
         let awaited = Arc::new(Awaited::new(event, 0));
-        match self.put(bytes, QueuedPlan::Awaited(awaited.clone())) {
-            Ok(()) => Ok(awaited),
-            Err(reason) => Err((reason, awaited.record.clone())),
-        }
+        self.put(bytes, QueuedPlan::Awaited(awaited.clone())).map(|()| awaited)
     }
 
     /// Claims room for a record, in bytes.
@@ -116,10 +120,14 @@ impl PlanQueue {
         Ok(bytes)
     }
 
-    fn put(&self, bytes: u64, plan: QueuedPlan) -> Result<(), DropReason> {
-        self.queue.push((bytes, plan)).map_err(|_| {
+    fn put(&self, bytes: u64, plan: QueuedPlan) -> Result<(), (DropReason, PlanEvent)> {
+        self.queue.push((bytes, plan)).map_err(|(bytes, plan)| {
             self.bytes.fetch_sub(bytes, AcqRel);
-            DropReason::RingFull
+            let event = match plan {
+                QueuedPlan::Plain(event) => event,
+                QueuedPlan::Awaited(awaited) => awaited.record.clone(),
+            };
+            (DropReason::RingFull, event)
         })
     }
 

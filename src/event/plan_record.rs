@@ -27,6 +27,13 @@ impl PlanRecord {
         self.validation.status == ValidationStatus::Pass && self.validation.violations.is_empty()
     }
 
+    /// Whether a step carries the audit obligation, so that the plan must not run without this record.
+    #[must_use]
+    pub fn requires_audit(&self) -> bool {
+        self.validation.status != ValidationStatus::Reject
+            && self.validation.steps.iter().any(|step| step.requires_audit)
+    }
+
     /// Makes a validation whose record cannot be written as it must be into a rejection.
     pub fn refuse_unrecorded(&mut self) {
         self.validation.refuse_unrecorded();

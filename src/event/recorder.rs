@@ -140,22 +140,35 @@ impl Recorder {
 
     /// Queues the record of a plan, whose ticket is one of this worker's. Any thread may. Where there is no room the record
     /// is dropped, and a gap names its ticket.
-    pub fn record_plan(&self, event: PlanEvent) {
-        let Some(ring) = &self.ring else { return };
-        if let Err(reason) = ring.plans.push(event) {
-            self.stats.dropped(reason);
-            self.slot.refused.fetch_add(1, Release);
+    ///
+    /// # Errors
+    /// The record of a plan with the audit obligation comes back where it cannot be queued, or the journal has been failing
+    /// for too long, or nothing is recorded: so that the plan can be refused and recorded as such.
+    pub fn record_plan(&self, event: PlanEvent) -> Result<(), PlanEvent> {
+        let audited = event.requires_audit();
+        let Some(ring) = &self.ring else { return if audited { Err(event) } else { Ok(()) } };
+        if audited && self.stats.refusing_audited.load(Relaxed) {
+            return Err(event);
         }
+        match ring.plans.push(event) {
+            Ok(()) => {}
+            Err((_, event)) if audited => return Err(event),
+            Err((reason, _)) => {
+                self.stats.dropped(reason);
+                self.slot.refused.fetch_add(1, Release);
+            }
+        }
+        Ok(())
     }
 
     /// Queues the record of a plan, and where answers wait for their records gives what is to be waited for.
     ///
     /// # Errors
-    /// Answers wait for their records, and this one cannot be queued. It comes back: the answer must grant nothing.
+    /// Answers wait for their records, or this one must be on record, and it cannot be queued. It comes back: the answer must
+    /// grant nothing.
     pub fn submit_plan(&self, event: PlanEvent) -> Result<Option<Pending<PlanEvent>>, PlanEvent> {
         let Some(ring) = self.ring.as_ref().filter(|ring| ring.patience().is_some()) else {
-            self.record_plan(event);
-            return Ok(None);
+            return self.record_plan(event).map(|()| None);
         };
         if self.stats.refusing_audited.load(Relaxed) {
             return Err(event);

@@ -1,7 +1,8 @@
 //! Finding the end of a journal, and what was lost since it was last open.
 //!
 //! A torn tail, that is bytes after the last newline or one final line that is no record, is what a stop in the middle of
-//! a write leaves: it is cut. Anything else that does not verify is corruption: it stays where it is for the auditor, is
+//! a write leaves: it is cut. After a stop in order there is none: what follows the end then was added by someone else, and
+//! is corruption. Anything else that does not verify is corruption: it stays where it is for the auditor, is
 //! reported, and a new segment goes on behind the highest sequence number that was seen.
 
 use std::fs::{self, File, OpenOptions};
@@ -60,8 +61,12 @@ pub(super) fn recover(state_dir: &Path, key: Option<&ChainKey>) -> Result<Recove
     let mut cut_bytes = 0_u64;
     let last = loop {
         let Some(last) = segments.last_mut() else { break None };
-        let scan = scan(last, &trust)?;
-        if let Some(offset) = scan.torn_at {
+        let mut scan = scan(last, &trust)?;
+        if let Some(offset) = scan.torn_at
+            && known.as_ref().is_some_and(|state| state.clean)
+        {
+            scan.added_after_end(last, offset);
+        } else if let Some(offset) = scan.torn_at {
             cut_bytes = cut_bytes.saturating_add(last.bytes.saturating_sub(offset));
             cut(&last.path, offset)?;
             last.bytes = offset;
@@ -140,19 +145,20 @@ impl End {
         let scan = last.unwrap_or_default();
         let mut end = Self {
             head: scan.last.unwrap_or(GENESIS),
-            next_sequence: scan.highest.max(first_of_last).saturating_add(1),
+            next_sequence: scan.highest.max(first_of_last).saturating_add(1).max(scan.expected),
             last_boot: scan.last_boot,
             faults: scan.faults,
         };
+        let ended_at = scan.highest.max(first_of_last);
         if let Some(state) = known
             && state.clean
-            && (state.sequence != end.next_sequence.saturating_sub(1) || state.head != chain::hex(&end.head))
+            && (state.sequence != ended_at || state.head != chain::hex(&end.head))
         {
             let message = format!(
                 "the journal was closed at sequence {} with hash {}, and ends at sequence {} with hash {}; records were removed or changed since",
                 state.sequence,
                 state.head,
-                end.next_sequence.saturating_sub(1),
+                ended_at,
                 chain::hex(&end.head),
             );
             let file = segments.last().map_or_else(|| directory.to_path_buf(), |segment| segment.path.clone());
@@ -171,12 +177,16 @@ impl End {
 struct Scan {
     /// Where a torn tail starts.
     torn_at: Option<u64>,
+    /// Whether that is a whole line.
+    torn_line: bool,
     faults: Vec<JournalFault>,
     /// The first line that is keyed.
     first_keyed: Option<KeyedSince>,
     /// Hash of the last record.
     last: Option<Hash>,
     highest: u64,
+    /// The number that comes after all lines, also those that are no records but in the place of one.
+    expected: u64,
     last_boot: Option<BootId>,
 }
 
@@ -229,11 +239,25 @@ fn scan(segment: &Segment, trust: &Trust<'_>) -> Result<Scan, EventError> {
     }
     if let Some(fault) = suspect {
         scan.torn_at = Some(fault.offset);
+        scan.torn_line = true;
     }
+    scan.expected = expected;
     Ok(scan)
 }
 
 impl Scan {
+    /// What was taken for a torn tail cannot be one.
+    fn added_after_end(&mut self, segment: &Segment, offset: u64) {
+        let bytes = segment.bytes.saturating_sub(offset);
+        let message = format!(
+            "the journal was closed in order, and {bytes} bytes that are no record follow its end: someone else added them"
+        );
+        self.fault(JournalFault { file: segment.path.clone(), line: 0, offset, message });
+        self.torn_at = None;
+        // A whole line stands in the place of a record, as the auditor counts.
+        self.expected = self.expected.saturating_add(u64::from(self.torn_line));
+    }
+
     fn fault(&mut self, fault: JournalFault) {
         if self.faults.len() < MAX_FAULTS {
             self.faults.push(fault);

@@ -18,4 +18,4 @@ pub use call::{differing_call, wrong_params};
 pub use dag::{Binding, CheckParams, verify_dag};
 pub use hash::{PlanHashes, dag_hash, plan_canonical, plan_hash, plan_hashes, step_canonical, step_hash};
 pub use refusal::{Refusal, Refused, RefusedField};
-pub use validate::validate;
+pub use validate::{validate, validate_briefly};

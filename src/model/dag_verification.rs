@@ -80,7 +80,7 @@ pub enum DeviationKind {
     PlanChanged = 1,
     /// The steps have no canonical form, or several have one id, so that nothing can be proved of them.
     PlanInvalid = 2,
-    /// A call was made although the receipt says ESCALATE or REJECT, which authorises nothing.
+    /// The receipt says ESCALATE or REJECT, which authorises nothing; with a call, that one was made all the same.
     NotAuthorised = 3,
     /// A call was made that no step of the plan accounts for.
     UnplannedCall = 4,
@@ -96,13 +96,15 @@ pub enum DeviationKind {
     InvalidParams = 9,
     /// A step ran before one that comes before it.
     OutOfOrder = 10,
-    /// A step ran although one that it depends on did not.
+    /// A step ran although one that it depends on, or takes an input from, was not done.
     DependencyNotRun = 11,
+    /// Nothing says in which order the nodes of a sequence run.
+    OrderUnknown = 12,
 }
 
 impl DeviationKind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::PlanChanged,
         Self::PlanInvalid,
         Self::NotAuthorised,
@@ -114,6 +116,7 @@ impl DeviationKind {
         Self::InvalidParams,
         Self::OutOfOrder,
         Self::DependencyNotRun,
+        Self::OrderUnknown,
     ];
 
     /// The name on the wire without its prefix, and in records.
@@ -131,6 +134,7 @@ impl DeviationKind {
             Self::InvalidParams => "INVALID_PARAMS",
             Self::OutOfOrder => "OUT_OF_ORDER",
             Self::DependencyNotRun => "DEPENDENCY_NOT_RUN",
+            Self::OrderUnknown => "ORDER_UNKNOWN",
         }
     }
 }
@@ -173,7 +177,7 @@ pub struct DagVerification {
     pub malformed: Vec<MalformedNode>,
     /// Nodes that do something other than their step.
     pub hash_mismatches: Vec<HashMismatch>,
-    /// Nodes that wait for others than their step does.
+    /// Nodes that wait for others than their step does, or not for a step whose output they take.
     pub rewired: Vec<Text>,
     /// Steps whose nodes or calls are in another order than the plan's: the fewest whose move explains it.
     pub reordered: Vec<Text>,

@@ -243,6 +243,8 @@ pub struct StepValidation {
     pub reason_code: ReasonCode,
     /// Number of the rule that says so, in the label of the snapshot.
     pub matched: Option<u32>,
+    /// Whether they oblige to record it: the plan must not run where that cannot be done.
+    pub requires_audit: bool,
 }
 
 /// The answer to one [`Plan`](super::Plan).
@@ -286,11 +288,17 @@ impl Validation {
         }
     }
 
-    /// Makes a validation whose record cannot be written as it must be into a rejection.
+    /// Makes a validation whose record cannot be written as it must be into a rejection. Steps with the audit obligation are
+    /// denied, as single decisions are then.
     pub fn refuse_unrecorded(&mut self) {
         self.status = ValidationStatus::Reject;
         self.requires_approval = false;
         self.required_level = None;
+        for step in self.steps.iter_mut().filter(|step| step.requires_audit) {
+            step.decision = Outcome::Deny;
+            step.reason_code = ReasonCode::AuditUnavailable;
+            step.matched = None;
+        }
         self.violations.push(Violation {
             code: ViolationCode::AuditUnavailable,
             severity: ViolationSeverity::Error,

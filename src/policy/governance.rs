@@ -41,6 +41,8 @@ pub struct CatalogAction {
     pub parameters: Vec<LabelledPath>,
     /// Paths into `params` whose longest list counts as the size of a bulk operation.
     pub count_paths: Vec<PathPattern>,
+    /// Whether the lists at these paths count together; otherwise the longest one counts.
+    pub count_together: bool,
     /// JSON Schema of `params`, as written.
     pub params_schema: Option<Arc<serde_json::Value>>,
     /// The same, compiled.
@@ -159,6 +161,8 @@ pub struct BulkRule {
     pub above: u64,
     /// The tier that they give, 0–3.
     pub tier: u8,
+    /// The tier of a list that is bound to another step's output and that nothing keeps short, 0–3.
+    pub unknown_tier: u8,
 }
 
 /// A tier by condition.

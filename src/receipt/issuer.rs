@@ -10,7 +10,9 @@ use serde_json::Value;
 
 use super::claims::{Claims, GrantContent, Receipt, ReceiptContent};
 use super::error::{KeyError, ReceiptError};
+use super::memory::missing;
 use super::ring::KeyRing;
+use super::store::key_files;
 use super::verify::{Verifier, check_signature};
 use crate::config::Secret;
 use crate::model::Timestamp;
@@ -34,6 +36,8 @@ pub struct IssuerOptions {
     pub previous_keys: Vec<Secret>,
     /// Where keys that Lictor makes itself are kept.
     pub directory: PathBuf,
+    /// Where the ids of the keys are noted, so that one that is gone is told; `None` to note nothing.
+    pub noted: Option<PathBuf>,
 }
 
 /// Signs receipts, and recognises its own.
@@ -50,6 +54,9 @@ impl Issuer {
     /// # Errors
     /// Where a key cannot be had, or is none.
     pub fn new(options: IssuerOptions, now: Timestamp) -> Result<Self, KeyError> {
+        for exposed in options.key.iter().filter_map(Secret::readable_by_others) {
+            tracing::warn!("{exposed}: whoever can read it can sign receipts");
+        }
         let ring = ring(&options, now)?;
         Ok(Self { epoch: AtomicU64::new(options.epoch), options, ring: ArcSwap::from_pointee(ring) })
     }
@@ -164,10 +171,31 @@ impl Issuer {
 }
 
 fn ring(options: &IssuerOptions, now: Timestamp) -> Result<KeyRing, KeyError> {
-    match &options.key {
-        Some(key) => KeyRing::configured(key, &options.previous_keys),
-        None => KeyRing::kept(&options.directory, i64::from(options.grace_seconds), seconds(now)),
+    let ring = match &options.key {
+        Some(key) => KeyRing::configured(key, &options.previous_keys)?,
+        None => KeyRing::kept(&options.directory, i64::from(options.grace_seconds), seconds(now))?,
+    };
+    tell_missing(options, &ring)?;
+    Ok(ring)
+}
+
+/// Says which keys are gone since the last look.
+fn tell_missing(options: &IssuerOptions, ring: &KeyRing) -> Result<(), KeyError> {
+    let Some(noted) = &options.noted else { return Ok(()) };
+    let now: Vec<String> = ring.verifying().iter().map(|key| key.id().to_owned()).collect();
+    let mut present = now.clone();
+    if options.key.is_none() {
+        // Those whose grace is over verify no more, and are not lost.
+        present.extend(key_files(&options.directory)?.iter().map(|file| file.key.public().id().to_owned()));
     }
+    for key in missing(noted, &now, &present)? {
+        tracing::warn!(
+            key,
+            "a key of receipts is gone: receipts that name it can no longer be checked, here or by those who fetch the keys; \
+             restore it from a backup, or name it in `receipts.previousKeys`"
+        );
+    }
+    Ok(())
 }
 
 /// Whole seconds since 1970.

@@ -9,6 +9,7 @@ mod error;
 mod issuer;
 mod jwk;
 mod key;
+mod memory;
 mod ring;
 mod store;
 #[cfg(test)]

@@ -31,6 +31,7 @@ fn options(directory: &Path) -> IssuerOptions {
         key: None,
         previous_keys: Vec::new(),
         directory: directory.to_owned(),
+        noted: Some(directory.join("noted")),
     }
 }
 
@@ -236,7 +237,8 @@ fn what_is_no_key_is_refused_and_not_quoted() {
 #[test]
 fn a_key_is_made_once_and_kept_private() {
     let (directory, first) = issuer();
-    let files: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap()).collect();
+    let mut files: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap()).collect();
+    files.retain(|entry| entry.file_name() != "noted");
     assert_eq!(files.len(), 1);
     assert_eq!(files[0].metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let again = Issuer::new(options(directory.path()), at(NOW)).unwrap();
@@ -306,6 +308,25 @@ fn configured_keys_take_the_place_of_kept_ones() {
     assert_eq!(issuer.jwks()["keys"].as_array().unwrap().len(), 3);
     assert!(!issuer.jwks().to_string().contains("\"d\""));
     assert!(key_files(directory.path()).unwrap().is_empty());
-    let missing = IssuerOptions { key: Some(Secret::File("/nonexistent".into())), ..options };
+    let missing = IssuerOptions { key: Some(Secret::File("/nonexistent".into())), ..options.clone() };
     assert!(matches!(Issuer::new(missing, at(NOW)), Err(KeyError::Secret(_))));
+    // A key that others could exchange is none, be it one that only verifies.
+    for (name, mode) in [("key.jwk", 0o620), ("old.pem", 0o602), ("older.json", 0o666)] {
+        fs::set_permissions(directory.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
+        let refused = Issuer::new(options.clone(), at(NOW)).unwrap_err().to_string();
+        assert!(refused.contains(&format!("has mode {mode:04o}")) && refused.contains("chmod go-w"), "{refused}");
+        fs::set_permissions(directory.path().join(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    assert!(Issuer::new(options, at(NOW)).is_ok());
+}
+
+#[test]
+fn keys_that_are_gone_are_noticed() {
+    let (directory, issuer) = issuer();
+    let noted = || fs::read_to_string(directory.path().join("noted")).unwrap();
+    assert_eq!(noted(), format!("{}\n", issuer.key_id()));
+    fs::remove_file(&key_files(directory.path()).unwrap()[0].path).unwrap();
+    let other = Issuer::new(options(directory.path()), at(NOW)).unwrap();
+    assert_ne!(other.key_id(), issuer.key_id());
+    assert_eq!(noted(), format!("{}\n", other.key_id()));
 }

@@ -34,7 +34,7 @@ fn a_plan_is_hashed() {
     assert_eq!(code, 1);
     assert!(error.contains("no canonical form: steps[0].action: "), "{error}");
     let (code, _, error) = lictor(folder.path(), &["hash", "-f", "no.yaml"]);
-    assert_eq!(code, 1);
+    assert_eq!(code, 2);
     assert!(error.contains("no.yaml:1:1"), "{error}");
     assert_eq!(lictor(folder.path(), &["hash", "-f", "missing.yaml"]).0, 2);
 }

@@ -104,6 +104,7 @@ impl Running {
             key: None,
             previous_keys: Vec::new(),
             directory: keys,
+            noted: None,
         };
         let now = Timestamp::from_system(std::time::SystemTime::now());
         let issuer = Arc::new(Issuer::new(receipts, now).unwrap());

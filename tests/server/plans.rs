@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lictor::api::proto::v1::decision_service_client::DecisionServiceClient;
-use lictor::api::proto::v1::{Step, Subject, ValidateIrRequest, ValidationStatus, ViolationCode};
+use lictor::api::proto::v1::{Decision, ReasonCode, Step, Subject, ValidateIrRequest, ValidationStatus, ViolationCode};
 use lictor::model::Layer;
 use lictor::policy::{self, SourceText};
 use lictor::snapshot::Snapshot;
@@ -321,4 +321,70 @@ async fn a_thousand_validations_during_reloads_agree_with_the_snapshot_that_they
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     swapping.await.unwrap();
     assert_eq!(hashes.len(), 1);
+}
+
+#[tokio::test]
+async fn a_plan_that_must_be_audited_and_cannot_be_recorded_is_rejected() {
+    // A writer that does not come, and a queue that is soon full.
+    let running = Running::start_with_events(
+        |_| {},
+        |events| {
+            events.ring_bytes = 64 * 1024;
+            (events.poll_busy, events.poll_idle) = (Duration::from_secs(3_600), Duration::from_secs(3_600));
+        },
+    );
+    let audited = "    - {name: searches, effect: audit, actions: [mail.search]}\n";
+    running.publish(&format!("{}{audited}", governance(0)), 1);
+    let mut client = running.client().await;
+    let question = plan(&["bank.transfer", "mail.search"]);
+    let mut rejected = 0;
+    for _ in 0..1_500 {
+        if rejected == 3 {
+            break;
+        }
+        let answer = client.validate_ir(question.clone()).await.unwrap().into_inner();
+        let receipt = running.issuer.recognise(&answer.receipt).unwrap();
+        if answer.status() == ValidationStatus::Pass {
+            assert_eq!((rejected, receipt.authorises()), (0, true), "the queue does not get emptier");
+            continue;
+        }
+        rejected += 1;
+        assert_eq!((answer.status(), receipt.authorises()), (ValidationStatus::Reject, false));
+        let [violation] = &answer.violations[..] else { panic!("{answer:#?}") };
+        assert_eq!((violation.code(), violation.step_index), (ViolationCode::AuditUnavailable, None));
+        let reasons: Vec<ReasonCode> = answer.steps.iter().map(|step| step.reason_code()).collect();
+        assert_eq!(reasons, [ReasonCode::Default, ReasonCode::AuditUnavailable]);
+        assert_eq!(answer.steps[1].decision(), Decision::Deny);
+    }
+    assert_eq!(rejected, 3);
+    // What need not be audited goes on, recorded or not.
+    let answer = client.validate_ir(plan(&["bank.transfer"])).await.unwrap().into_inner();
+    assert_eq!(answer.status(), ValidationStatus::Pass);
+    let events = running.stop_and_read_journal().await;
+    let refused = |event: &&serde_json::Value| {
+        event["type"] == "ir.validated_reject" && event.to_string().contains("AUDIT_UNAVAILABLE")
+    };
+    assert_eq!(events.iter().filter(refused).count(), rejected, "each is on record");
+}
+
+#[tokio::test]
+async fn a_small_plan_that_takes_long_is_answered_all_the_same() {
+    const PAIRS: &str = "
+---
+apiVersion: lictor.dev/v1
+kind: RiskPolicy
+metadata: {name: pairs}
+spec:
+  plan:
+    - {name: alike, effect: escalate, when: 'ir.steps.all(a, ir.steps.all(b, a.action == b.action))'}
+";
+    let running = Running::start_empty(|_| {});
+    running.publish(&format!("{}{PAIRS}", governance(0)), 1);
+    let mut client = running.client().await;
+    for count in [2, 150] {
+        let question = plan(&vec!["mail.search"; count]);
+        assert!(question.encoded_len() < 16 * 1024);
+        let answer = client.validate_ir(question).await.unwrap().into_inner();
+        assert_eq!((answer.status(), answer.steps.len()), (ValidationStatus::Escalate, count), "{answer:#?}");
+    }
 }

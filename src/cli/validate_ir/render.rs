@@ -4,7 +4,7 @@ use std::fmt::{Result, Write};
 
 use super::json;
 use crate::api::proto::v1::{
-    ReasonCode, StepValidation, ValidateIrResponse, ValidationStatus, Violation, ViolationSeverity,
+    ReasonCode, StepValidation, ValidateIrResponse, ValidationStatus, Violation, ViolationCode, ViolationSeverity,
 };
 use crate::cli::eval::{decision_word, reason_word};
 use crate::cli::output::printable;
@@ -48,7 +48,9 @@ fn verdict(out: &mut String, plan: &Plan, answer: &ValidateIrResponse) -> Result
         line(out, "budget", &format!("{} cents", answer.total_budget_cents))?;
     }
     if answer.ir_hash.is_empty() {
-        line(out, "plan hash", &format!("{DIM}none: the plan has no canonical form{RESET}"))?;
+        let is_too_long = answer.violations.iter().any(|found| found.code() == ViolationCode::TooManySteps);
+        let why = if is_too_long { "nothing but the number of steps was looked at" } else { "no canonical form" };
+        line(out, "plan hash", &format!("{DIM}none: {why}{RESET}"))?;
     } else {
         line(out, "plan hash", &answer.ir_hash)?;
     }

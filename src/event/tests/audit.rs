@@ -46,6 +46,26 @@ fn an_untouched_journal_is_good() {
 }
 
 #[test]
+fn files_that_are_not_the_journals_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    journal(directory.path());
+    let journal = journal_dir(directory.path());
+    fs::write(journal.join("00000000000000000001.jsonl.bak"), "x").unwrap();
+    fs::create_dir(journal.join("sub\u{1b}[31m")).unwrap();
+    fs::write(journal.join("watermark"), "x").unwrap();
+    fs::write(directory.path().join("journal-end.json"), "{").unwrap();
+    let report = verify(directory.path());
+    assert_eq!(report.findings, []);
+    let mut notes = report.notes;
+    notes.sort();
+    let names: Vec<&str> = notes.iter().map(|note| note.split('`').nth(1).unwrap()).collect();
+    let expected = ["00000000000000000001.jsonl.bak", "journal-end.json", "sub\\u{1b}[31m", "watermark"];
+    assert_eq!(names, expected, "{notes:?}");
+    fs::write(journal.join("state.json"), "?").unwrap();
+    assert!(verify(directory.path()).notes.iter().any(|note| note.starts_with("`state.json`")));
+}
+
+#[test]
 fn removed_and_swapped_lines_are_found_where_they_are() {
     let directory = tempfile::tempdir().unwrap();
     let segments = journal(directory.path());

@@ -79,6 +79,7 @@ fn step(index: u32, step_id: &str, tier: u8, decision: Outcome) -> StepValidatio
         decision,
         reason_code: if decision == Outcome::Allow { ReasonCode::Policy } else { ReasonCode::Default },
         matched: (decision == Outcome::Allow).then_some(0),
+        requires_audit: false,
     }
 }
 

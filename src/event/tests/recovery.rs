@@ -62,14 +62,45 @@ fn a_torn_tail_is_cut() {
     let log = open(directory.path());
     let recorder = log.recorder(0);
     decide(&recorder, 0).unwrap();
-    log.close(LONG).unwrap();
+    log.publish(published(1)).unwrap().wait(LONG).unwrap();
+    let last = lines(directory.path()).len() as u64;
+    log.crash();
     let segment = segment::list(&journal_dir(directory.path())).unwrap().remove(0);
     OpenOptions::new().append(true).open(&segment.path).unwrap().write_all(b"{\"id\":\"torn").unwrap();
     let log = open(directory.path());
     assert_eq!(log.recovery().cut_bytes, 11);
-    assert_eq!(log.recovery().sequence, 1);
-    drop(log);
-    assert_eq!(fs::read(&segment.path).unwrap().len() as u64, segment.bytes);
+    assert_eq!(log.recovery().sequence, last);
+    log.crash();
+    let after = fs::read(&segment.path).unwrap();
+    assert!(!String::from_utf8_lossy(&after).contains("\"torn"));
+}
+
+/// A journal that was closed in order ends where it was closed: nothing is cut then, and what was added is found for good.
+#[test]
+fn what_was_added_after_a_clean_stop_is_not_a_torn_tail() {
+    for (added, code) in [(&b"{\"id\":\"torn"[..], "truncated"), (b"no record\n", "unreadable")] {
+        let directory = tempfile::tempdir().unwrap();
+        let log = open(directory.path());
+        decide(&log.recorder(0), 0).unwrap();
+        log.close(LONG).unwrap();
+        let journal = journal_dir(directory.path());
+        let segment = segment::list(&journal).unwrap().remove(0);
+        OpenOptions::new().append(true).open(&segment.path).unwrap().write_all(added).unwrap();
+        let of = |report: AuditReport| report.findings.iter().map(|finding| finding.code).collect::<Vec<_>>();
+        assert_eq!(of(audit(&journal, None).unwrap()), [code], "before the next start");
+
+        let log = open(directory.path());
+        assert_eq!((log.recovery().cut_bytes, log.recovery().faults.len()), (0, 1), "{:?}", log.recovery().faults);
+        assert!(log.recovery().faults[0].message.contains("was closed in order"));
+        decide(&log.recorder(0), 0).unwrap();
+        log.close(LONG).unwrap();
+        assert!(fs::read(&segment.path).unwrap().ends_with(added));
+        assert_eq!(of(audit(&journal, None).unwrap()), [code, "corrupt_journal"], "and ever after");
+        // Once is enough.
+        let log = open(directory.path());
+        assert_eq!(log.recovery().faults, []);
+        log.close(LONG).unwrap();
+    }
 }
 
 #[test]

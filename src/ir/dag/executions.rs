@@ -1,8 +1,9 @@
 //! The calls that an executor made against the steps of a plan.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::diff::changed_params;
+use super::links::comes_after;
 use super::matching::{Groups, assign};
 use super::order::moved;
 use super::{CheckParams, Steps};
@@ -163,35 +164,65 @@ impl Audit<'_, '_> {
         let mut started: Vec<(usize, usize)> =
             self.fates.iter().enumerate().filter_map(|(step, fate)| Some((fate.first?, step))).collect();
         started.sort_unstable();
-        match self.steps.plan.ordering {
-            Ordering::Sequential => {
-                let places: Vec<usize> = started.iter().map(|(_, step)| *step).collect();
-                for i in moved(&places) {
-                    let (turn, step) = started[i];
-                    self.out_of_order(step, turn, "it ran out of the order of the plan".to_owned());
-                }
+        if self.steps.plan.ordering == Ordering::Sequential {
+            self.sequence(&started);
+        }
+        for (turn, step) in started {
+            self.dependencies(step, turn);
+        }
+    }
+
+    /// In a sequence a step begins once all before it are done with.
+    fn sequence(&mut self, started: &[(usize, usize)]) {
+        let places: Vec<usize> = started.iter().map(|(_, step)| *step).collect();
+        let moved = moved(&places);
+        for i in &moved {
+            let (turn, step) = started[*i];
+            self.out_of_order(step, turn, "it ran out of the order of the plan".to_owned());
+        }
+        let mut latest: Option<(usize, usize)> = None;
+        for step in 0..self.fates.len() {
+            let Some(first) = self.fates[step].first else { continue };
+            if let Some((done, earlier)) = latest
+                && !self.is_before(done, first)
+                && !moved.iter().any(|i| started[*i].1 == step || started[*i].1 == earlier)
+            {
+                let message = format!("it ran before {:?}, which comes before it, was done", self.steps.ids[earlier]);
+                self.out_of_order(step, first, message);
             }
-            Ordering::Dag => {
-                for (turn, step) in started {
-                    self.dependencies(step, turn);
-                }
+            let last = self.fates[step].done.unwrap_or(first);
+            if latest.is_none_or(|(known, _)| known < last) {
+                latest = Some((last, step));
             }
         }
     }
 
+    /// Whether the call of one turn was made before that of another. Equal numbers say that both were made at once.
+    fn is_before(&self, turn: usize, other: usize) -> bool {
+        let numbered = self.calls.iter().any(|call| call.seq != 0);
+        turn < other && !(numbered && self.calls[turn].seq == self.calls[other].seq)
+    }
+
     fn dependencies(&mut self, step: usize, turn: usize) {
         let steps = self.steps;
-        for id in &steps.step(step).depends_on {
+        let mut seen = HashSet::new();
+        let declared = steps.step(step).depends_on.len();
+        for (number, id) in comes_after(steps.step(step)).enumerate().filter(|(_, id)| seen.insert(*id)) {
             let Some(dependency) = steps.by_id.get(id) else { continue };
-            match self.fates[*dependency].done {
-                None => {
-                    let message = format!("it depends on {id:?}, which was not done");
+            let verb = if number < declared { "depends on" } else { "takes an input from" };
+            match self.fates[*dependency] {
+                Fate { done: None, first, .. } => {
+                    let fate = if first.is_some() { "failed" } else { "was not done" };
+                    let message = format!("it {verb} {id:?}, which {fate}");
                     self.deviate(DeviationKind::DependencyNotRun, &steps.ids[step], turn, message);
                 }
-                Some(done) if done > turn => {
-                    self.out_of_order(step, turn, format!("it ran before {id:?}, which it depends on, was done"));
+                // A sequence has an order of its own.
+                Fate { done: Some(done), .. }
+                    if steps.plan.ordering == Ordering::Dag && !self.is_before(done, turn) =>
+                {
+                    self.out_of_order(step, turn, format!("it ran before {id:?}, which it {verb}, was done"));
                 }
-                Some(_) => {}
+                Fate { .. } => {}
             }
         }
     }

@@ -5,6 +5,7 @@
 
 mod diff;
 mod executions;
+mod links;
 mod matching;
 mod nodes;
 mod order;
@@ -59,7 +60,7 @@ pub fn verify_dag(
     let steps = Steps::of(plan, &mut found);
     bind(binding, executions, &mut found);
     if !nodes.is_empty() || executions.is_empty() {
-        nodes::compare(&steps, nodes, &mut found);
+        nodes::compare(&steps, nodes, !executions.is_empty(), &mut found);
     }
     if !executions.is_empty() {
         executions::compare(&steps, executions, check_params, &mut found);
@@ -100,20 +101,31 @@ fn bind(binding: Binding<'_>, executions: &[Execution], found: &mut DagVerificat
             message,
         });
     }
-    let Binding::Receipt { status, .. } = binding else { return };
-    let call = executions.iter().find(|call| executions::ran(call));
-    let (message, call) = match (status, call) {
-        (ValidationStatus::Pass, _) | (ValidationStatus::Escalate, None) => return,
-        // What was refused is not to be compiled either.
-        (ValidationStatus::Reject, None) => ("the receipt says REJECT: this plan must not run".to_owned(), None),
-        (_, call) => (format!("the receipt says {}, which authorises no call", status.as_str()), call),
+    if let Binding::Receipt { status, .. } = binding {
+        authorise(status, executions, found);
+    }
+}
+
+/// What a receipt that does not say PASS is for: nothing. The approval that an ESCALATE waits for is a binding of its own.
+fn authorise(status: ValidationStatus, executions: &[Execution], found: &mut DagVerification) {
+    let remedy = match status {
+        ValidationStatus::Pass => return,
+        ValidationStatus::Escalate => "it authorises nothing before it is approved; name the approval instead",
+        ValidationStatus::Reject => "this plan must not run",
     };
-    found.deviations.push(Deviation {
-        kind: DeviationKind::NotAuthorised,
-        step_id: call.map_or_else(Text::default, |call| call.step_id.clone()),
-        execution_seq: call.map(|call| call.seq),
-        message,
-    });
+    let says = status.as_str();
+    let mut not_authorised = |step_id: Text, execution_seq: Option<u64>, message: String| {
+        found.deviations.push(Deviation { kind: DeviationKind::NotAuthorised, step_id, execution_seq, message });
+    };
+    let mut called = false;
+    for call in executions.iter().filter(|call| executions::ran(call)) {
+        called = true;
+        let message = format!("{:?} was called, and the receipt says {says}: {remedy}", call.action);
+        not_authorised(call.step_id.clone(), Some(call.seq), message);
+    }
+    if !called {
+        not_authorised(Text::default(), None, format!("the receipt says {says}: {remedy}"));
+    }
 }
 
 fn or_none(hash: &str) -> &str {

@@ -5,15 +5,18 @@ use std::borrow::Cow;
 use hashbrown::{HashMap, HashSet};
 
 use super::Steps;
-use super::diff::{changed_paths, is_same_set};
+use super::diff::changed_paths;
+use super::links::{Ancestors, comes_after, content_of_edges, is_wired_as, takes_from};
 use super::order::moved;
 use crate::ir::hash::step_hash;
 use crate::model::{
-    Compared, DagNode, DagVerification, HashMismatch, MalformedNode, Ordering, Step, Text, has_forbidden_character,
+    Compared, DagNode, DagVerification, Deviation, DeviationKind, HashMismatch, MalformedNode, Ordering, Step, Text,
+    has_forbidden_character,
 };
 
-/// Compares what each node is, which it waits for and in which order they stand.
-pub(super) fn compare(steps: &Steps<'_>, nodes: &[DagNode], found: &mut DagVerification) {
+/// Compares what each node is, which it waits for and in which order they run. `called` says that there are calls, which
+/// show the order of a sequence where the nodes do not.
+pub(super) fn compare(steps: &Steps<'_>, nodes: &[DagNode], called: bool, found: &mut DagVerification) {
     let with_content = nodes.iter().filter(|node| node.content.is_some()).count();
     found.compared = match with_content {
         _ if with_content == nodes.len() => Compared::Content,
@@ -39,7 +42,7 @@ pub(super) fn compare(steps: &Steps<'_>, nodes: &[DagNode], found: &mut DagVerif
         }
     }
     found.missing_steps.extend(steps.ids.iter().filter(|id| !seen.contains(id)).cloned());
-    compare_order(steps, nodes, found);
+    compare_order(steps, nodes, called, found);
 }
 
 fn malformed(index: usize, reason: impl Into<String>, found: &mut DagVerification) {
@@ -99,7 +102,7 @@ fn compare_node(steps: &Steps<'_>, step: usize, index: usize, node: &DagNode, fo
         None => {}
     }
     let rewired = match steps.plan.ordering {
-        Ordering::Dag => !is_same_set(&node.depends_on, &step.depends_on),
+        Ordering::Dag => !is_wired_as(step, &node.depends_on),
         Ordering::Sequential => node.depends_on.iter().any(|id| !comes_before(steps, id, &node.ir_step_id)),
     };
     if rewired && !found.rewired.contains(&node.ir_step_id) {
@@ -107,14 +110,18 @@ fn compare_node(steps: &Steps<'_>, step: usize, index: usize, node: &DagNode, fo
     }
 }
 
-/// The content with what an executor may keep on the node alone: the id, and in a DAG the dependencies.
+/// The content with what an executor may keep on the node alone: the id, and in a DAG the dependencies. An edge to a step
+/// whose output it takes is content only where the step depends on it too.
 fn completed<'c>(steps: &Steps<'_>, step: &Step, node: &DagNode, content: &'c Step) -> Cow<'c, Step> {
     let mut content = Cow::Borrowed(content);
     if content.step_id.is_empty() && !step.step_id.is_empty() {
         content.to_mut().step_id = node.ir_step_id.clone();
     }
     if content.depends_on.is_empty() && !node.depends_on.is_empty() && steps.plan.ordering == Ordering::Dag {
-        content.to_mut().depends_on.clone_from(&node.depends_on);
+        let edges = content_of_edges(step, &node.depends_on);
+        if !edges.is_empty() {
+            content.to_mut().depends_on = edges;
+        }
     }
     content
 }
@@ -124,7 +131,7 @@ fn comes_before(steps: &Steps<'_>, first: &str, second: &str) -> bool {
     matches!((steps.by_id.get(first), steps.by_id.get(second)), (Some(first), Some(second)) if first < second)
 }
 
-fn compare_order(steps: &Steps<'_>, nodes: &[DagNode], found: &mut DagVerification) {
+fn compare_order(steps: &Steps<'_>, nodes: &[DagNode], called: bool, found: &mut DagVerification) {
     let numbered = nodes.iter().filter(|node| node.seq.is_some()).count();
     if numbered != 0 && numbered != nodes.len() {
         for (index, _) in nodes.iter().enumerate().filter(|(_, node)| node.seq.is_none()) {
@@ -133,30 +140,74 @@ fn compare_order(steps: &Steps<'_>, nodes: &[DagNode], found: &mut DagVerificati
         return;
     }
     match steps.plan.ordering {
-        Ordering::Sequential => {
-            let mut order: Vec<&DagNode> = nodes.iter().collect();
-            order.sort_by_key(|node| node.seq);
-            let known: Vec<(usize, &Text)> =
-                order.iter().filter_map(|node| Some((*steps.by_id.get(&node.ir_step_id)?, &node.ir_step_id))).collect();
-            // One node a step: the others are duplicates already.
-            let mut seen = HashSet::new();
-            let known: Vec<_> = known.into_iter().filter(|(place, _)| seen.insert(*place)).collect();
-            let places: Vec<usize> = known.iter().map(|(place, _)| *place).collect();
-            found.reordered.extend(moved(&places).into_iter().map(|i| known[i].1.clone()));
-            equal_seqs(&order, found);
-        }
+        Ordering::Sequential => sequence(steps, nodes, numbered > 0, called, found),
         Ordering::Dag if numbered > 0 => {
             let seqs: HashMap<&Text, Option<u64>> = nodes.iter().map(|node| (&node.ir_step_id, node.seq)).collect();
             for node in nodes {
                 let Some(step) = steps.by_id.get(&node.ir_step_id) else { continue };
                 let before = |id: &Text| seqs.get(id).is_none_or(|seq| *seq < node.seq);
-                if !steps.step(*step).depends_on.iter().all(before) {
+                if !comes_after(steps.step(*step)).all(before) {
                     found.reordered.push(node.ir_step_id.clone());
                 }
             }
         }
-        Ordering::Dag => {}
+        Ordering::Dag => inputs_are_waited_for(steps, nodes, found),
     }
+}
+
+/// A node that takes the output of another waits for it, directly or through others.
+fn inputs_are_waited_for(steps: &Steps<'_>, nodes: &[DagNode], found: &mut DagVerification) {
+    let takes = |node: &DagNode| {
+        let step = *steps.by_id.get(&node.ir_step_id)?;
+        takes_from(steps.step(step)).next().map(|_| step)
+    };
+    if !nodes.iter().any(|node| takes(node).is_some()) {
+        return;
+    }
+    let ancestors = Ancestors::of(steps, nodes);
+    for node in nodes {
+        let Some(step) = takes(node) else { continue };
+        let waited_for = |id: &Text| steps.by_id.get(id).is_none_or(|earlier| ancestors.has(step, *earlier));
+        if !takes_from(steps.step(step)).all(waited_for) && !found.rewired.contains(&node.ir_step_id) {
+            found.rewired.push(node.ir_step_id.clone());
+        }
+    }
+}
+
+/// The order of a sequence: by number, by edges, or else by the calls that were made. A list alone leaves it open.
+fn sequence(steps: &Steps<'_>, nodes: &[DagNode], numbered: bool, called: bool, found: &mut DagVerification) {
+    if !numbered && (called || is_chain(steps, nodes)) {
+        return;
+    }
+    let mut order: Vec<&DagNode> = nodes.iter().collect();
+    order.sort_by_key(|node| node.seq);
+    let known: Vec<(usize, &Text)> =
+        order.iter().filter_map(|node| Some((*steps.by_id.get(&node.ir_step_id)?, &node.ir_step_id))).collect();
+    // One node a step: the others are duplicates already.
+    let mut seen = HashSet::new();
+    let known: Vec<_> = known.into_iter().filter(|(place, _)| seen.insert(*place)).collect();
+    let places: Vec<usize> = known.iter().map(|(place, _)| *place).collect();
+    let moved = moved(&places);
+    if !numbered && moved.is_empty() && known.len() > 1 {
+        found.deviations.push(Deviation {
+            kind: DeviationKind::OrderUnknown,
+            step_id: Text::default(),
+            execution_seq: None,
+            message:
+                "nothing says in which order the nodes run; number them with `seq`, let each wait for the one before \
+                      it in `depends_on`, or send the executions too"
+                    .to_owned(),
+        });
+    }
+    found.reordered.extend(moved.into_iter().map(|i| known[i].1.clone()));
+    equal_seqs(&order, found);
+}
+
+/// Whether the node of every step waits for that of the step before it.
+fn is_chain(steps: &Steps<'_>, nodes: &[DagNode]) -> bool {
+    let by_id: HashMap<&Text, &DagNode> = nodes.iter().map(|node| (&node.ir_step_id, node)).collect();
+    let waits = |pair: &[Text]| by_id.get(&pair[1]).is_none_or(|node| node.depends_on.contains(&pair[0]));
+    steps.ids.windows(2).all(waits)
 }
 
 /// In a sequence no two steps run at once.

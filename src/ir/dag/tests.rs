@@ -1,3 +1,5 @@
+mod in_order;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -43,7 +45,7 @@ fn nodes(plan: &Plan) -> Vec<DagNode> {
         ir_step_hash: step_hash(step).expect("a hash"),
         content: Some(step.clone()),
         depends_on: step.depends_on.clone(),
-        seq: None,
+        seq: (plan.ordering == Ordering::Sequential).then_some(i as u64),
     };
     plan.steps.iter().enumerate().map(node).collect()
 }
@@ -210,6 +212,7 @@ fn reordered_nodes() {
     let mut turned = nodes(&plan);
     let first = turned.remove(0);
     turned.push(first);
+    turned.iter_mut().for_each(|node| node.seq = None);
     assert_eq!(of_nodes(&plan, &turned).reordered, ["0"]);
     // Where nodes are numbered, the list says nothing.
     for (node, seq) in turned.iter_mut().zip([1, 2, 3, 0]) {
@@ -242,10 +245,18 @@ fn bound_to_what_was_validated() {
     for other in ["sha256:0", ""] {
         assert_eq!(kinds(&verify(Binding::Receipt { ir_hash: other, status }, &[])), [DeviationKind::PlanChanged]);
     }
-    // A plan that waits for approval may be compiled, but not run.
-    let waiting = Binding::Receipt { ir_hash: &hash, status: ValidationStatus::Escalate };
-    assert!(verify(waiting, &[]).success);
-    assert_eq!(kinds(&verify(waiting, &calls(&plan))), [DeviationKind::NotAuthorised]);
+    // What waits for approval, or was refused, is not authorised: not to be compiled either, and each call of it is named.
+    for status in [ValidationStatus::Escalate, ValidationStatus::Reject] {
+        let unauthorised = Binding::Receipt { ir_hash: &hash, status };
+        let found = verify(unauthorised, &[]);
+        assert!(!found.success && kinds(&found) == [DeviationKind::NotAuthorised], "{found:?}");
+        assert_eq!(found.deviations[0].execution_seq, None);
+        let mut made = calls(&plan);
+        made[1].outcome = ExecutionOutcome::Refused;
+        let found = verify(unauthorised, &made);
+        let seqs: Vec<_> = found.deviations.iter().filter(|d| d.kind == DeviationKind::NotAuthorised).collect();
+        assert_eq!(seqs.iter().map(|deviation| deviation.execution_seq).collect::<Vec<_>>(), [Some(0), Some(2)]);
+    }
 }
 
 #[test]
@@ -346,21 +357,6 @@ fn steps_that_did_not_run_are_told_apart() {
     let found = of_calls(&plan, &without);
     assert_eq!(kinds(&found), [DeviationKind::DependencyNotRun]);
     assert_eq!(found.not_run, ["a"]);
-}
-
-#[test]
-fn a_sequence_is_run_in_its_order() {
-    let plan = sequence();
-    let mut turned = calls(&plan);
-    turned[0].seq = 9;
-    let found = of_calls(&plan, &turned);
-    assert_eq!(kinds(&found), [DeviationKind::OutOfOrder]);
-    assert_eq!(found.reordered, ["0"]);
-    // Calls without numbers are in the order of the list.
-    turned.iter_mut().for_each(|call| call.seq = 0);
-    assert!(of_calls(&plan, &turned).success);
-    turned.swap(1, 2);
-    assert!(!of_calls(&plan, &turned).success);
 }
 
 /// A call that only an open step accounts for gets it, whichever call comes first.

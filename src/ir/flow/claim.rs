@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::ops::Range;
 
 use crate::model::Value;
 use crate::policy::CatalogAction;
 
 use super::date::{self, Day};
+use super::handle::handles;
 use super::observed::Copied;
 use super::order::Order;
 use super::origin::{Doubt, Evidence, FoundLeaf, Leaf, Point, Taken, leaf_text};
@@ -171,25 +173,17 @@ impl<'l, 'v> Argument<'l, 'v> {
             || self.day.is_some_and(|day| date::days(&quote.normal).any(|named| named.is(day)))
     }
 
-    /// Between the user's words others may stand, but no address, link or number that the user did not write: one that is
-    /// appended to a list of recipients is not the user's because the first one is.
+    /// Between the user's words others may stand, but no address, link or number that the user did not write, in whatever
+    /// form: one that is appended to a list of recipients is not the user's because the first one is.
     fn leaves_over(&self, held: &[&str], evidence: &Evidence<'_>) -> bool {
-        let mut covered: Vec<std::ops::Range<usize>> = Vec::new();
+        let mut covered: Vec<Range<usize>> = Vec::new();
         for quote in held {
             covered.extend(occurrences(quote, &self.text));
         }
-        let mut at = 0;
-        for piece in self.text.split([' ', ',', ';']) {
-            let start = at;
-            at += piece.len() + 1;
-            let word = piece.trim_matches(|c: char| !c.is_alphanumeric());
-            let start = start + piece.find(word).unwrap_or(0);
-            let is_covered = covered.iter().any(|range| range.start <= start && start + word.len() <= range.end);
-            if is_handle(word) && !is_covered && !evidence.said.holds(word, &evidence.work) {
-                return true;
-            }
-        }
-        false
+        let is_covered =
+            |part: &Range<usize>| covered.iter().any(|held| held.start <= part.start && part.end <= held.end);
+        let unsaid = |part: &Range<usize>| !evidence.said.holds(&self.text[part.clone()], &evidence.work);
+        handles(&self.text).iter().any(|part| !is_covered(part) && unsaid(part))
     }
 
     /// Whether what is said to be a copy of an observed field is none: the only origin must be the same value, of several
@@ -246,34 +240,5 @@ impl<'l, 'v> Argument<'l, 'v> {
             selection: sight.selection,
         });
         (taken.collect(), doubt)
-    }
-}
-
-/// Whether a word points at somebody or something: an address, a link, a name with dots, a number of many digits.
-fn is_handle(word: &str) -> bool {
-    let bytes = word.as_bytes();
-    let dotted = bytes
-        .windows(3)
-        .any(|three| three[1] == b'.' && three[0].is_ascii_alphanumeric() && three[2].is_ascii_alphabetic());
-    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let moment =
-        bytes.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'/' | b'.' | b't' | b'z'));
-    let dated = moment && bytes.iter().any(|byte| matches!(byte, b'-' | b':' | b'/')) && digits <= 14;
-    word.contains('@') || word.contains("://") || dotted || (digits >= 6 && !dated)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_handle;
-
-    #[test]
-    fn handles_point_at_something() {
-        for word in ["a@x.com", "https://x", "www.evil.example", "gb29nwbk60161331926819", "+4917612345", "bill.pdf"] {
-            assert!(is_handle(word), "{word}");
-        }
-        for word in ["hello", "19:00", "2024-05-26", "2024-05-26t19:00:00", "1000.5", "q3", "2024", "e.", "well-known"]
-        {
-            assert!(!is_handle(word), "{word}");
-        }
     }
 }

@@ -10,16 +10,21 @@ use super::text::{Within, is_whole};
 
 /// How much comparing one plan may cost. A plan of the largest size that means no harm needs a fraction; what is beyond
 /// counts as not found, which never makes a plan more acceptable.
-const WORK: u64 = 8_000_000;
+pub(crate) const FULL_WORK: u64 = 8_000_000;
 
 /// What is left of the work that one plan may cost.
 #[derive(Debug)]
 pub(super) struct Work(Cell<u64>);
 
 impl Work {
-    /// The work of a whole plan.
-    pub(super) fn full() -> Self {
-        Self(Cell::new(WORK))
+    /// Of this many units.
+    pub(super) fn of(units: u64) -> Self {
+        Self(Cell::new(units))
+    }
+
+    /// Whether all of it is used up.
+    pub(super) fn ran_out(&self) -> bool {
+        self.0.get() == 0
     }
 
     /// Takes `units` (about one comparison, or 16 bytes compared); false once it is used up.
@@ -138,7 +143,7 @@ mod tests {
     fn work_runs_out() {
         let many = "a b ".repeat(100_000);
         let index = TextIndex::new(vec![normal(&many)]);
-        let work = Work::full();
+        let work = Work::of(FULL_WORK);
         assert!(index.holds("a b", &work));
         for _ in 0..200 {
             assert!(!index.holds("a b b a", &work), "not there");
@@ -153,8 +158,8 @@ mod tests {
             let index = TextIndex::new(vec![text.clone()]);
             // A search from the left may step over an occurrence that overlaps another; the index does not.
             if occurs(&part, &text, Within::Prose) {
-                prop_assert!(index.holds(&part, &Work::full()));
-            } else if index.holds(&part, &Work::full()) {
+                prop_assert!(index.holds(&part, &Work::of(FULL_WORK)));
+            } else if index.holds(&part, &Work::of(FULL_WORK)) {
                 prop_assert!(text.contains(&part));
             }
         }

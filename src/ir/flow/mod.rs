@@ -6,7 +6,9 @@
 
 mod claim;
 mod date;
+mod handle;
 mod index;
+mod json;
 mod observed;
 mod order;
 mod origin;
@@ -24,6 +26,7 @@ use hashbrown::HashMap;
 use crate::model::{Plan, Text, Violation};
 use crate::policy::{CatalogAction, FlowRule};
 
+pub(crate) use index::FULL_WORK;
 use order::Order;
 use origin::{Evidence, Origins};
 use report::{Offence, Reporter};
@@ -36,18 +39,20 @@ pub(crate) struct FlowFindings {
     pub(crate) violations: Vec<Violation>,
     /// The highest level of approver that a violated rule asks for.
     pub(crate) required_level: Option<u8>,
+    /// Whether comparing took more work than it may: what was not compared counts as not found.
+    pub(crate) cut_short: bool,
 }
 
 /// Checks the data flow of `plan`. `actions` holds the catalogue's entry of each step's action, `None` for one that no
-/// catalogue lists.
-pub(crate) fn check(plan: &Plan, actions: &[Option<&CatalogAction>], rules: &[FlowRule]) -> FlowFindings {
+/// catalogue lists. Texts are compared as far as `work` goes, [`FULL_WORK`] for an answer that counts.
+pub(crate) fn check(plan: &Plan, actions: &[Option<&CatalogAction>], rules: &[FlowRule], work: u64) -> FlowFindings {
     let mut findings = FlowFindings::default();
     let labels = distinct(rules.iter().map(|rule| &rule.from));
     if !may_flow(actions, rules, &labels) || actions.len() != plan.steps.len() {
         return findings;
     }
     let order = Order::of(plan);
-    let evidence = Evidence::of(plan, &order, actions);
+    let evidence = Evidence::of(plan, &order, actions, work);
     let origins: Vec<Origins<'_>> =
         (0..order.len()).map(|rank| origin::origins(plan, rank, &order, actions, &evidence)).collect();
     for labels in labels.chunks(MOST_LABELS) {
@@ -61,6 +66,7 @@ pub(crate) fn check(plan: &Plan, actions: &[Option<&CatalogAction>], rules: &[Fl
         }
     }
     findings.violations.sort_by_key(|violation| violation.step_index);
+    findings.cut_short = evidence.work.ran_out();
     findings
 }
 

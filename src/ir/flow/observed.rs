@@ -6,6 +6,7 @@ use crate::model::{Attributes, Plan, Value};
 use crate::policy::CatalogAction;
 
 use super::index::{TextIndex, Work};
+use super::json::{self, Parsed};
 use super::order::Order;
 use super::origin::MAX_PATH;
 use super::pointer::{self, Found};
@@ -35,12 +36,14 @@ pub(super) struct Observed<'a> {
 enum Output<'a> {
     Sent(&'a Value),
     Parsed(Value),
+    /// JSON that readers do not agree on: text, of which no field is known.
+    Ambiguous(&'a Value),
 }
 
 impl Output<'_> {
     fn value(&self) -> &Value {
         match self {
-            Self::Sent(value) => value,
+            Self::Sent(value) | Self::Ambiguous(value) => value,
             Self::Parsed(value) => value,
         }
     }
@@ -66,9 +69,14 @@ impl<'a> Observed<'a> {
         let mut outputs = HashMap::<usize, Vec<Output<'_>>, foldhash::fast::FixedState>::default();
         for observation in &plan.observations {
             for rank in order.ranks(&observation.step_id) {
-                let output = match parsed(&observation.output) {
-                    Some(value) => Output::Parsed(value),
-                    None => Output::Sent(&observation.output),
+                let sent = &observation.output;
+                let output = match sent {
+                    Value::String(text) => match json::parse(text) {
+                        Parsed::Json(value) => Output::Parsed(value),
+                        Parsed::Ambiguous => Output::Ambiguous(sent),
+                        Parsed::Text => Output::Sent(sent),
+                    },
+                    _ => Output::Sent(sent),
                 };
                 outputs.entry(*rank).or_default().push(output);
             }
@@ -123,7 +131,8 @@ impl<'a> Observed<'a> {
             text.is_some_and(|text| text == value || (copy.is_part && occurs(&text, value, Within::Argument)))
         };
         let find = |output| pointer::find(output, &tokens, |members| work.take(members / 8));
-        Some(outputs.iter().any(|output| match (output.value(), find(output.value())) {
+        let is_clear = |output: &&Output<'_>| !matches!(output, Output::Ambiguous(_));
+        Some(outputs.iter().filter(is_clear).any(|output| match (output.value(), find(output.value())) {
             (_, Some(Found::Value(found))) => same(normal_scalar(found)),
             (_, Some(Found::Member(key, found))) => same(normal_scalar(found)) || same(Some(normal(key))),
             // A text has no fields that could be looked at.
@@ -144,16 +153,6 @@ pub(super) struct Copied<'a> {
     pub(super) below: &'a str,
     /// Whether it is only one of several origins.
     pub(super) is_part: bool,
-}
-
-/// Text that is a JSON list or object, as many tools answer.
-fn parsed(output: &Value) -> Option<Value> {
-    let Value::String(text) = output else { return None };
-    if !text.trim_start().starts_with(['{', '[']) {
-        return None;
-    }
-    let json: serde_json::Value = serde_json::from_str(text).ok()?;
-    Value::try_from(&json).ok()
 }
 
 #[derive(Default)]

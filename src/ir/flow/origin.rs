@@ -126,12 +126,12 @@ pub(super) struct Evidence<'a> {
 
 impl<'a> Evidence<'a> {
     /// The evidence that comes with a plan.
-    pub(super) fn of(plan: &'a Plan, order: &Order<'_>, actions: &[Option<&CatalogAction>]) -> Self {
+    pub(super) fn of(plan: &'a Plan, order: &Order<'_>, actions: &[Option<&CatalogAction>], work: u64) -> Self {
         Self {
             said: TextIndex::new(plan.user_messages.iter().map(|text| normal(text)).collect()),
             days: OnceCell::new(),
             observed: Observed::of(plan, order, actions),
-            work: Work::full(),
+            work: Work::of(work),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::model::{
 };
 use crate::policy::{CatalogAction, FlowRule, LabelledPath, PathPattern};
 
-use super::{FlowFindings, check};
+use super::{FULL_WORK, FlowFindings, check};
 
 /// What an assistant may do, in the tests.
 fn catalogue() -> Vec<CatalogAction> {
@@ -70,6 +70,7 @@ fn action(name: &str, entry: &Json) -> CatalogAction {
         outputs: labelled(&entry["outputs"]),
         parameters: labelled(&entry["parameters"]),
         count_paths: Vec::new(),
+        count_together: false,
         params_schema: entry.get("schema").map(|schema| Arc::new(schema.clone())),
         params_check: None,
         span: span(),
@@ -135,7 +136,7 @@ fn findings(plan: &Plan) -> FlowFindings {
     let (catalogue, rules) = (catalogue(), rules());
     let actions: Vec<Option<&CatalogAction>> =
         plan.steps.iter().map(|step| catalogue.iter().find(|action| action.name == step.action)).collect();
-    check(plan, &actions, &rules)
+    check(plan, &actions, &rules, FULL_WORK)
 }
 
 /// `step/path severity rule`, sorted.

@@ -6,9 +6,11 @@
 //! approved, escalates; any other passes.
 
 mod budget;
+mod bulk;
 mod catalog;
 mod graph;
 mod ids;
+mod names;
 mod params;
 mod plan_rules;
 mod policy;
@@ -39,6 +41,9 @@ static NO_SNAPSHOT: LazyLock<Snapshot> = LazyLock::new(|| Snapshot::build(&Docum
 /// What answers say of a snapshot where there is none.
 static NO_LABEL: LazyLock<Arc<SnapshotLabel>> = LazyLock::new(Arc::default);
 
+/// The tier of what may be anything.
+const HIGHEST_TIER: u8 = 3;
+
 /// What all looks at a plan share.
 struct Subject<'a> {
     plan: &'a Plan,
@@ -57,13 +62,54 @@ struct Subject<'a> {
 /// exceeds it is rejected with PLAN_RULE. Of a plan with more steps than the limits allow nothing else is looked at.
 #[must_use]
 pub fn validate(snapshot: Option<&Snapshot>, plan: &Plan, now: Timestamp, limits: &Limits) -> Validation {
+    weigh(snapshot, plan, now, limits, Effort::FULL).0
+}
+
+/// The same, given up where it takes longer than a thread may that others wait for: `None` then.
+#[must_use]
+pub fn validate_briefly(
+    snapshot: Option<&Snapshot>,
+    plan: &Plan,
+    now: Timestamp,
+    limits: &Limits,
+) -> Option<Validation> {
+    let (validation, was_cut_short) = weigh(snapshot, plan, now, limits, Effort::BRIEF);
+    (!was_cut_short).then_some(validation)
+}
+
+/// How much work the costly parts of a validation may be.
+#[derive(Debug, Clone, Copy)]
+struct Effort {
+    /// Most cost units of conditions, where a plan's own budget is not less.
+    conditions: u64,
+    /// Work of comparing texts.
+    comparing: u64,
+}
+
+impl Effort {
+    const FULL: Self = Self { conditions: u64::MAX, comparing: flow::FULL_WORK };
+    /// Less than half a millisecond each. Ordinary plans take a tenth of it.
+    const BRIEF: Self = Self { conditions: 20_000, comparing: 50_000 };
+}
+
+/// The validation, and whether it would be another one with more effort.
+fn weigh(
+    snapshot: Option<&Snapshot>,
+    plan: &Plan,
+    now: Timestamp,
+    limits: &Limits,
+    effort: Effort,
+) -> (Validation, bool) {
     let label = snapshot.map_or_else(|| NO_LABEL.clone(), |snapshot| snapshot.label().clone());
     let snapshot = snapshot.unwrap_or(&NO_SNAPSHOT);
     let governance = snapshot.governance();
     let mut report = Report::default();
     if plan.steps.len() > limits.plan_steps {
         too_many_steps(&mut report, plan.steps.len(), limits.plan_steps, "this server");
-        return answer(report, label, Vec::new(), Text::default(), 0, governance);
+        let mut answer = answer(report, label, Vec::new(), Text::default(), 0, governance);
+        // Nobody looked at the steps: they may be of any tier.
+        answer.risk_tier = HIGHEST_TIER;
+        return (answer, false);
     }
     if let Some(ceiling) = governance.max_steps().filter(|ceiling| exceeds(plan.steps.len(), ceiling.most)) {
         let most = usize::try_from(ceiling.most).unwrap_or_default();
@@ -73,19 +119,22 @@ pub fn validate(snapshot: Option<&Snapshot>, plan: &Plan, now: Timestamp, limits
     let actions: Vec<_> = plan.steps.iter().map(|step| governance.governed(&step.action)).collect();
     let subject = Subject { plan, governance, actions: &actions, limits, now };
     ids::check(&subject, &mut report);
+    names::check(plan, &mut report);
     catalog::check(&subject, &mut report);
     params::check(&subject, &mut report);
     let total_budget_cents = budget::check(&subject, &mut report);
     graph::check(plan, &mut report);
-    data_flow(&subject, &mut report);
+    let flow_cut_short = data_flow(&subject, effort.comparing, &mut report);
 
     let labels: Vec<&[Text]> = actions.iter().map(|action| action.map_or(&[][..], |a| &a.entry().labels)).collect();
     let bindings = PlanBindings { plan, labels: &labels, total_budget_cents };
-    let mut spent = Budget { remaining: evaluation_cost(snapshot, plan, limits) };
+    let cost = evaluation_cost(snapshot, plan, limits);
+    let mut spent = Budget { remaining: cost.min(effort.conditions) };
     let mut steps = tier::steps(&subject, &bindings, &mut spent);
     policy::decide(snapshot, &subject, &mut spent, &mut steps, &mut report);
     plan_rules::check(&subject, &bindings, &mut spent, &mut report);
-    if spent.remaining == 0 {
+    let out_of_budget = spent.remaining == 0;
+    if out_of_budget {
         plan_rules::out_of_budget(&mut report);
     }
 
@@ -94,21 +143,24 @@ pub fn validate(snapshot: Option<&Snapshot>, plan: &Plan, now: Timestamp, limits
     for (step, hash) in steps.iter_mut().zip(step_hashes) {
         step.step_hash = hash;
     }
-    answer(report, label, steps, ir_hash, total_budget_cents, governance)
+    let cut_short =
+        (out_of_budget && effort.conditions < cost) || (flow_cut_short && effort.comparing < flow::FULL_WORK);
+    (answer(report, label, steps, ir_hash, total_budget_cents, governance), cut_short)
 }
 
-/// What was read and must not decide what is done.
-fn data_flow(subject: &Subject<'_>, report: &mut Report) {
+/// What was read and must not decide what is done. True where comparing took more than `work`.
+fn data_flow(subject: &Subject<'_>, work: u64, report: &mut Report) -> bool {
     let rules = subject.governance.flows();
     if rules.is_empty() {
-        return;
+        return false;
     }
     let actions: Vec<_> = subject.actions.iter().map(|action| action.map(GovernedAction::entry)).collect();
-    let found = flow::check(subject.plan, &actions, rules);
+    let found = flow::check(subject.plan, &actions, rules, work);
     if found.violations.iter().any(|violation| violation.severity == ViolationSeverity::Warning) {
         report.escalate(found.required_level);
     }
     found.violations.into_iter().for_each(|violation| report.add(violation));
+    found.cut_short
 }
 
 /// The budget of all conditions over one plan, in cost units.

@@ -41,6 +41,7 @@ pub(super) fn decide(
         let decision = decide::consult_rules(snapshot, &request, subject.now, spent);
         validation.decision = decision.outcome;
         validation.reason_code = decision.reason_code;
+        validation.requires_audit = decision.requires_audit();
         validation.matched = decision.matched;
         if is_explicit(decision.reason_code) {
             count(subject, index, &decision, report);

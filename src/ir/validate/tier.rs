@@ -3,11 +3,11 @@
 use compact_str::format_compact;
 
 use crate::condition::{Bindings, Budget, ConditionError, PlanBindings};
-use crate::model::{Attributes, Outcome, ReasonCode, Step, StepValidation, Text, TierKind, TierReason, Value};
-use crate::policy::PathPattern;
-use crate::snapshot::{GovernedAction, GovernedBulk, GovernedScope, GovernedTier};
+use crate::model::{Outcome, ReasonCode, Step, StepValidation, Text, TierKind, TierReason, Value};
+use crate::snapshot::{GovernedAction, GovernedScope, GovernedTier};
 
 use super::Subject;
+use super::bulk;
 use super::params::{bound, is_below};
 
 /// The tier of an action that no catalogue lists.
@@ -22,7 +22,7 @@ pub(super) fn steps(subject: &Subject<'_>, plan: &PlanBindings<'_>, spent: &mut 
         let mut reasons = Vec::with_capacity(2);
         let action_tier = action_tier(step, *action, &mut reasons);
         let scope_tier = scope_tier(subject, step, &mut reasons);
-        let bulk_tier = bulk_tier(subject, step, *action, &mut reasons);
+        let bulk_tier = bulk::tier(subject, step, *action, &mut reasons);
         let rule_tier = rule_tier(subject, plan, index, step, spent, &mut reasons);
         let impact_tier = bulk_tier.max(rule_tier);
         StepValidation {
@@ -37,6 +37,7 @@ pub(super) fn steps(subject: &Subject<'_>, plan: &PlanBindings<'_>, spent: &mut 
             decision: Outcome::Deny,
             reason_code: ReasonCode::NoPolicy,
             matched: None,
+            requires_audit: false,
         }
     });
     steps.collect()
@@ -100,52 +101,6 @@ fn look(scopes: &[GovernedScope], text: &str, place: &str, reasons: &mut Vec<Tie
 }
 
 // === impact
-
-fn bulk_tier(subject: &Subject<'_>, step: &Step, action: Option<&GovernedAction>, reasons: &mut Vec<TierReason>) -> u8 {
-    let Some(action) = action else { return 0 };
-    let mut longest: Option<(usize, &PathPattern)> = None;
-    for path in &action.entry().count_paths {
-        let count = count(&step.params, &path.segments);
-        if longest.is_none_or(|(most, _)| count > most) {
-            longest = Some((count, path));
-        }
-    }
-    let Some((count, path)) = longest else { return 0 };
-    let applies = |rule: &&GovernedBulk| rule.tier > 0 && count as u64 > rule.above;
-    let Some(rule) = subject.governance.bulk().iter().filter(applies).max_by_key(|rule| rule.tier) else { return 0 };
-    reasons.push(TierReason {
-        kind: TierKind::Impact,
-        tier: rule.tier,
-        document: rule.document.clone(),
-        rule: Text::const_new("bulk"),
-        message: format!("the list at `{}` has {count} entries, more than {}", path.text, rule.above),
-    });
-    rule.tier
-}
-
-/// The length of the longest list that the segments lead to from a map.
-fn count(params: &Attributes, segments: &[Option<Text>]) -> usize {
-    let Some((first, rest)) = segments.split_first() else { return 0 };
-    match first {
-        Some(key) => params.get(key).map_or(0, |value| count_value(value, rest)),
-        None => params.iter().map(|(_, value)| count_value(value, rest)).max().unwrap_or(0),
-    }
-}
-
-fn count_value(value: &Value, segments: &[Option<Text>]) -> usize {
-    let Some((first, rest)) = segments.split_first() else {
-        return if let Value::List(items) = value { items.len() } else { 0 };
-    };
-    match (value, first) {
-        (Value::Map(map), _) => count(map, segments),
-        (Value::List(items), None) => items.iter().map(|item| count_value(item, rest)).max().unwrap_or(0),
-        (Value::List(items), Some(key)) => {
-            let item = key.parse::<usize>().ok().and_then(|index| items.get(index));
-            item.map_or(0, |item| count_value(item, rest))
-        }
-        _ => 0,
-    }
-}
 
 fn rule_tier(
     subject: &Subject<'_>,

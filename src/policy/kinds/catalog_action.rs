@@ -10,6 +10,7 @@ use crate::policy::{BadSchema, CatalogAction, LabelledPath, ParamsSchema, PathPa
 use crate::yaml::{Elsewhere, Entry, Field, Kind, Node, spec};
 
 use super::action_catalog::unique;
+use super::schema_keywords;
 
 spec! {
     /// One action that a plan may name.
@@ -33,6 +34,8 @@ spec! {
         parameters: Option<BTreeMap<String, LabelsSpec>>,
         /// JSON Pointers to the lists whose length is how many things the action changes at once.
         countPaths: Option<Vec<OneLine>>,
+        /// Whether the lists at `countPaths` count together, as recipients of a mail do; otherwise the longest one counts.
+        countTogether: Option<bool>,
         /// JSON Schema of the parameters. References stay within it.
         paramsSchema: Option<serde_json::Map<String, serde_json::Value>>,
     }
@@ -71,7 +74,8 @@ pub(super) fn decode(
         let paths = unique(field, "JSON Pointers", out);
         paths.into_iter().filter_map(|(text, span)| path(text, span, out)).collect()
     });
-    let schema = fields.get("paramsSchema").and_then(|field| schema(field, out));
+    let count_together = fields.get("countTogether").and_then(|field| field.boolean(out)).unwrap_or_default();
+    let schema = fields.get("paramsSchema").and_then(|field| schema(field, name.unwrap_or_default(), out));
     Some(CatalogAction {
         name: name?.into(),
         tier: tier?,
@@ -80,6 +84,7 @@ pub(super) fn decode(
         outputs,
         parameters,
         count_paths: count_paths.unwrap_or_default(),
+        count_together,
         params_schema: schema.as_ref().map(|(json, _)| json.clone()),
         params_check: schema.map(|(_, check)| check),
         span: name_field.map_or_else(|| fields.node().head(), |field| field.node.span),
@@ -201,11 +206,14 @@ fn path(text: &str, span: Span, out: &mut Findings) -> Option<PathPattern> {
 
 type Schema = (Arc<serde_json::Value>, Arc<ParamsSchema>);
 
-fn schema(field: Field<'_>, out: &mut Findings) -> Option<Schema> {
+fn schema(field: Field<'_>, action: &str, out: &mut Findings) -> Option<Schema> {
     field.entries(out)?;
     let json = json_of(field.node);
     match ParamsSchema::compile(&json) {
-        Ok(check) => Some((Arc::new(json), Arc::new(check))),
+        Ok(check) => {
+            schema_keywords::unknown(field.node, action, out);
+            Some((Arc::new(json), Arc::new(check)))
+        }
         Err(problems) => {
             out.extend(problems.into_iter().map(|problem| schema_finding(field, problem)));
             None

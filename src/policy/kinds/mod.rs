@@ -13,6 +13,7 @@ mod request;
 mod risk_policy;
 mod risk_rules;
 mod rule;
+mod schema_keywords;
 mod test_cases;
 mod webhook_endpoint;
 

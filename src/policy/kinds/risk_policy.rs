@@ -47,6 +47,10 @@ spec! {
         /// The tier that they give.
         #[schemars(range(min = 0, max = 3))]
         tier: u8,
+        /// The tier of a list that is bound to another step's output, unless `maxItems` of the action's `paramsSchema` keeps
+        /// it short; that of `tier` if not given.
+        #[schemars(range(min = 0, max = 3))]
+        unknownTier: Option<u8>,
     }
 }
 
@@ -133,5 +137,7 @@ fn bulk(field: Field<'_>, out: &mut Findings) -> Option<BulkRule> {
     let fields = field.fields("`bulk`", BulkSpec::FIELDS, out)?;
     let above = fields.require("above", out).and_then(|field| field.integer(0..=MAX_CENTS, out));
     let tier = fields.require("tier", out).and_then(|field| tier(field, out));
-    Some(BulkRule { above: u64::try_from(above?).ok()?, tier: tier? })
+    let unknown_tier = fields.get("unknownTier").and_then(|field| super::catalog_action::tier(field, out));
+    let tier = tier?;
+    Some(BulkRule { above: u64::try_from(above?).ok()?, tier, unknown_tier: unknown_tier.unwrap_or(tier) })
 }

@@ -85,6 +85,7 @@ impl GovernedAction {
                 entry.count_paths.push(path);
             }
         }
+        entry.count_together |= other.count_together;
         if entry.params_schema.is_none() {
             entry.params_schema = other.params_schema;
             entry.params_check = other.params_check.clone();

@@ -16,7 +16,7 @@ pub use approvals::{ApprovalRule, ApprovalTtl, Approvals};
 
 use crate::condition::Condition;
 use crate::model::{Text, ValidationStatus};
-use crate::policy::{CatalogAction, DocumentSet, FlowRule, Pattern, RiskPolicy};
+use crate::policy::{BulkRule, CatalogAction, DocumentSet, FlowRule, Pattern, RiskPolicy};
 
 /// Least tier that needs approval, unless a risk policy says.
 const APPROVAL_TIER: u8 = 2;
@@ -25,7 +25,7 @@ const APPROVAL_TIER: u8 = 2;
 const SCOPES: [(&str, u8); 3] = [("production", 2), ("prod", 2), ("live", 2)];
 
 /// What makes a bulk operation, unless a risk policy says.
-const BULK: GovernedBulk = GovernedBulk { above: 100, tier: 3, document: Text::const_new("") };
+const BULK: GovernedBulk = GovernedBulk { above: 100, tier: 3, unknown_tier: 3, document: Text::const_new("") };
 
 /// The catalogues and risk policies of a snapshot, merged.
 #[derive(Debug)]
@@ -70,6 +70,8 @@ pub struct GovernedBulk {
     pub above: u64,
     /// The tier, 0–3.
     pub tier: u8,
+    /// The tier where the length is not known before the plan runs, 0–3.
+    pub unknown_tier: u8,
     /// The risk policy; empty for the default.
     pub document: Text,
 }
@@ -122,8 +124,8 @@ impl Governance {
             set.min_by_key(|(most, _)| *most).map(|(most, policy)| Ceiling { most, document: policy.name.clone() })
         };
         let bulk = policies.iter().filter_map(|policy| {
-            let rule = policy.bulk?;
-            Some(GovernedBulk { above: rule.above, tier: rule.tier, document: policy.name.clone() })
+            let BulkRule { above, tier, unknown_tier } = policy.bulk?;
+            Some(GovernedBulk { above, tier, unknown_tier, document: policy.name.clone() })
         });
         let bulk: Vec<_> = bulk.collect();
         Self {

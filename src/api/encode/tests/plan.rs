@@ -58,6 +58,7 @@ fn step() -> impl Strategy<Value = StepValidation> {
                 decision,
                 reason_code,
                 matched: Some(index),
+                requires_audit: false,
             }
         })
 }

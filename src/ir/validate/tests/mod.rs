@@ -231,6 +231,7 @@ fn too_many_steps_are_refused_before_anything_else() {
     let answer = validated(&many);
     assert_eq!(codes(&answer), [(ViolationCode::TooManySteps, "steps")]);
     assert!(answer.steps.is_empty() && answer.ir_hash.is_empty());
+    assert_eq!(answer.risk_tier, 3, "of what was not looked at");
     let more_than_policy = plan((0..201).map(|number| search(&number.to_string())).collect());
     let answer = validated(&more_than_policy);
     assert_eq!(codes(&answer), [(ViolationCode::TooManySteps, "steps")]);
@@ -245,4 +246,28 @@ fn conditions_that_cost_too_much_reject() {
     let answer = validate(Some(&snapshot), &many, Timestamp::default(), &limits);
     assert_eq!(answer.status, ValidationStatus::Reject);
     assert!(codes(&answer).contains(&(ViolationCode::PlanRule, "")), "{:?}", codes(&answer));
+}
+
+#[test]
+fn what_takes_long_is_given_up_where_others_wait() {
+    const PAIRS: &str = r#"
+apiVersion: lictor.dev/v1
+kind: RiskPolicy
+metadata: {name: pairs}
+spec:
+  plan:
+    - {name: alike, effect: escalate, when: 'ir.steps.all(a, ir.steps.all(b, a.action == b.action))'}
+"#;
+    let snapshot = snapshot(&[(Layer::Organisation, GOVERNANCE), (Layer::Tenant, PAIRS)]);
+    let plan_of = |count: u32| plan((0..count).map(|number| search(&number.to_string())).collect());
+    let limits = Limits::default();
+    let briefly = |count, limits| validate_briefly(Some(&snapshot), &plan_of(count), Timestamp::default(), limits);
+    let (few, many) = (validate(Some(&snapshot), &plan_of(3), Timestamp::default(), &limits), plan_of(150));
+    assert_eq!(briefly(3, &limits).map(|answer| answer.status), Some(few.status));
+    assert!(briefly(150, &limits).is_none());
+    let answer = validate(Some(&snapshot), &many, Timestamp::default(), &limits);
+    assert_eq!(answer.status, ValidationStatus::Escalate, "{:?}", codes(&answer));
+    // A plan that may not cost as much anyway is not given up but refused.
+    let little = Limits { evaluation_cost: 1_000, ..Limits::default() };
+    assert_eq!(briefly(150, &little).map(|answer| answer.status), Some(ValidationStatus::Reject));
 }

@@ -33,7 +33,7 @@ pub fn import_mcp(answer: &str, name: &str, over: Option<&str>) -> Imported {
     for (number, entry) in listed.iter().enumerate() {
         let Some(tool) = tool::read(entry, number, &mut findings) else { continue };
         if tools.iter().any(|known| known.name == tool.name) {
-            let message = format!("the tool `{}` is listed twice", tool.name);
+            let message = format!("the tool `{}` is listed twice, again as `tools[{number}]`", tool.name);
             let help = "an action has one entry; rename one of the tools";
             findings.push(Finding::error("import-duplicate", message).help(help));
         } else {

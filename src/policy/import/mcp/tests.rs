@@ -78,12 +78,21 @@ fn what_cannot_be_an_action_is_reported() {
         (r#"[{"name": "a\u202eb", "inputSchema": {}}]"#, "import-bad-name"),
         (r#"[{"name": "lictor.stop", "inputSchema": {}}]"#, "import-bad-name"),
         (r#"[{"name": "a", "inputSchema": []}]"#, "import-bad-schema"),
+        (r#"[{"name": "a", "inputSchema": {"$ref": "https://x.example/s"}}]"#, "import-bad-schema"),
+        (r#"[{"name": "a", "inputSchema": {"properties": {"b": {"pattern": "(?=x)"}}}}]"#, "import-bad-schema"),
         (r#"[{"name": "a", "inputSchema": {}}, {"name": "a", "inputSchema": {}}]"#, "import-duplicate"),
     ] {
         let imported = import_mcp(answer, "mcp", None);
         assert_eq!(codes(&imported), [code], "{answer}");
         assert!(imported.findings.has_errors(), "{answer}");
     }
+    // With its name and place, and the others go on without it.
+    let answer =
+        r#"[{"name": "a", "inputSchema": {}}, {"name": "b", "inputSchema": {"properties": {"c": {"type": 7}}}}]"#;
+    let imported = import_mcp(answer, "mcp", None);
+    let message = &imported.findings.iter().next().unwrap().message;
+    assert!(message.starts_with("the tool `b` (`tools[1]`): `inputSchema/properties/c/type`"), "{message}");
+    assert_eq!((imported.left_out, actions(&imported.yaml).len()), (1, 1));
     let page = import_mcp(r#"{"tools": [{"name": "a", "inputSchema": {}}], "nextCursor": "x"}"#, "mcp", None);
     assert_eq!(codes(&page), ["import-page"]);
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::diag::{Finding, Findings};
 use crate::model::{Limits, has_forbidden_character, sanitise_reason};
+use crate::policy::{BadSchema, ParamsSchema};
 
 /// Longest description that is taken over, in characters.
 const MAX_DESCRIPTION: usize = 160;
@@ -47,20 +48,21 @@ impl Hints {
     }
 }
 
-/// Reads the tool at position `number` of the list. `None` for one that cannot be an action.
+/// Reads the tool at position `number` of the list, from 0. `None` for one that cannot be an action.
 pub(super) fn read(tool: &Value, number: usize, out: &mut Findings) -> Option<Tool> {
     let Some(name) = tool.get("name").and_then(Value::as_str) else {
-        let message = format!("the tool at position {number} has no name");
+        let message = format!("`tools[{number}]` has no name");
         out.push(Finding::error("import-bad-name", message).help("a tool is a map with `name` and `inputSchema`"));
         return None;
     };
     if let Some(problem) = bad_name(name) {
-        let message = format!("the tool `{}` {problem}", name.escape_debug());
+        let message = format!("the tool `{}` (`tools[{number}]`) {problem}", name.escape_debug());
         out.push(Finding::error("import-bad-name", message).help("no step may name it; have it renamed"));
         return None;
     }
-    let schema = schema(tool, name, out)?;
-    let hints = hints(tool, name, out);
+    let place = format!("the tool `{name}` (`tools[{number}]`)");
+    let schema = schema(tool, &place, out)?;
+    let hints = hints(tool, &place, out);
     let mut entry = Map::new();
     entry.insert("name".to_owned(), json!(name));
     if let Some(description) = description(tool) {
@@ -100,28 +102,39 @@ fn bad_name(name: &str) -> Option<String> {
 
 /// The schema of its parameters; `Some(None)` where it has none, `None` where it is of no use.
 #[allow(clippy::option_option, reason = "no schema and a bad one are different things")]
-fn schema<'a>(tool: &'a Value, name: &str, out: &mut Findings) -> Option<Option<&'a Map<String, Value>>> {
+fn schema<'a>(tool: &'a Value, place: &str, out: &mut Findings) -> Option<Option<&'a Map<String, Value>>> {
     match tool.get("inputSchema") {
         None | Some(Value::Null) => {
-            let message = format!("the tool `{name}` has no `inputSchema`: any parameters are allowed");
+            let message = format!("{place} has no `inputSchema`: any parameters are allowed");
             out.push(Finding::warning("import-no-schema", message).help("write a `paramsSchema` for it"));
             Some(None)
         }
-        Some(Value::Object(schema)) => Some(Some(schema)),
+        Some(json @ Value::Object(schema)) => match ParamsSchema::compile(json) {
+            Ok(_) => Some(Some(schema)),
+            Err(problems) => {
+                for BadSchema { pointer, message } in problems {
+                    let message = format!("{place}: `inputSchema{pointer}` cannot be used: {message}");
+                    let help = "have the server list a schema of draft 2020-12, or of the draft that `$schema` names, that \
+                                refers to nothing outside";
+                    out.push(Finding::error("import-bad-schema", message).help(help));
+                }
+                None
+            }
+        },
         Some(_) => {
-            let message = format!("the `inputSchema` of the tool `{name}` is no JSON object");
+            let message = format!("{place}: its `inputSchema` is no JSON object");
             out.push(Finding::error("import-bad-schema", message));
             None
         }
     }
 }
 
-fn hints(tool: &Value, name: &str, out: &mut Findings) -> Hints {
+fn hints(tool: &Value, place: &str, out: &mut Findings) -> Hints {
     let mut hint = |key: &str| match tool.get("annotations").and_then(|annotations| annotations.get(key)) {
         None | Some(Value::Null) => None,
         Some(Value::Bool(hint)) => Some(*hint),
         Some(_) => {
-            let message = format!("`{key}` of the tool `{name}` is neither true nor false and is left out of account");
+            let message = format!("{place}: `annotations.{key}` is neither true nor false and is left out of account");
             out.push(Finding::warning("import-bad-hint", message));
             None
         }
@@ -129,7 +142,7 @@ fn hints(tool: &Value, name: &str, out: &mut Findings) -> Hints {
     let (reads_only, destroys) = (hint("readOnlyHint"), hint("destructiveHint"));
     let open_world = hint("openWorldHint").unwrap_or(true);
     if reads_only == Some(true) && destroys == Some(true) {
-        let message = format!("the tool `{name}` is said to be read-only and destructive; it counts as destructive");
+        let message = format!("{place} is said to be read-only and destructive; it counts as destructive");
         out.push(Finding::warning("import-contradiction", message));
     }
     let reads_only = reads_only.unwrap_or(false);
