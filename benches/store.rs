@@ -3,6 +3,8 @@
 //! The floor is the rate of `fdatasync` after one write of a page, on the same disk: into a file whose blocks are there
 //! already, as a write-ahead log that is used again writes, and to the end of a growing file.
 
+#![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot be set up has nothing to measure")]
+
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;

@@ -268,3 +268,26 @@ async fn the_clock_never_goes_below_what_is_committed() {
     fixture.skew.store(3_600_000_000, Relaxed);
     assert!(fixture.store.now().await.unwrap() > created.created_at);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_many_changes_wins_across_servers() {
+    let fixture = Fixture::postgres().await;
+    let other = lictor::store::Store::open(fixture.options.clone()).await.expect("a second server");
+    let first = Arc::new(fixture.created(|_| {}).await);
+    let now = fixture.store.now().await.unwrap();
+    let mut tasks = JoinSet::new();
+    for caller in 0..64 {
+        let store = if caller % 2 == 0 { fixture.store.clone() } else { other.clone() };
+        let first = first.clone();
+        tasks.spawn(async move {
+            store.change_approval(to(&first, ApprovalStatus::Approved, &format!("c{caller}"), now)).await.unwrap()
+        });
+    }
+    let outcomes = tasks.join_all().await;
+    assert_eq!(outcomes.iter().filter(|changed| **changed == Changed::Done).count(), 1);
+    assert_eq!(outcomes.iter().filter(|changed| **changed == Changed::Conflict).count(), 63);
+    assert_eq!(loaded(&fixture, &first).await.version, 2);
+    assert_eq!(other.raise_epoch(0, "me").await.unwrap(), 2);
+    let approve = to(&loaded(&fixture, &first).await, ApprovalStatus::Consumed, "x", now);
+    assert_eq!(fixture.store.change_approval(approve).await.unwrap(), Changed::Expired, "the other has been restored");
+}
