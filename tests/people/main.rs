@@ -1,10 +1,10 @@
 //! People in the loop: the durable store, and what is built upon it. Runs over both databases: a private PostgreSQL server
 //! is started by the tests themselves, and its absence is a failure.
 
-mod approvals;
-mod approvals_served;
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod approvals;
+mod approvals_served;
 mod harness;
 mod postgres;
 #[allow(dead_code, reason = "shared with the tests of the room, which use all of it")]

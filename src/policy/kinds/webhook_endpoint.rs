@@ -226,17 +226,17 @@ fn secret<'n>(
     let grace = fields.get("grace").and_then(|field| field.boolean(out)).unwrap_or_default();
     let version_field = fields.require("version", out);
     let version = version_field.and_then(|field| Some((name(field, out)?, field.node.span)));
-    if let Some((version, span)) = version {
-        if let Some(first) = versions.insert(version, span) {
-            out.push(
-                Finding::error("duplicate-version", format!("two secrets have the version `{version}`"))
-                    .at(span)
-                    .label("again here")
-                    .related(first, "first here")
-                    .help("give each its own: receivers choose the key by it"),
-            );
-            return None;
-        }
+    if let Some((version, span)) = version
+        && let Some(first) = versions.insert(version, span)
+    {
+        out.push(
+            Finding::error("duplicate-version", format!("two secrets have the version `{version}`"))
+                .at(span)
+                .label("again here")
+                .related(first, "first here")
+                .help("give each its own: receivers choose the key by it"),
+        );
+        return None;
     }
     let place = match (fields.get("file"), fields.get("env")) {
         (Some(field), None) => SecretPlace::File(absolute_path(field, out)?),
