@@ -193,6 +193,7 @@ async fn the_whole_way_over_the_wire() {
         let kind = format!("ir.approval_{kind}");
         wait_for(&kind, || !lictor.records(&kind).is_empty());
     }
+    wait_for("both refusals", || lictor.records("ir.approval_invalid").len() == 2);
     let invalid = lictor.records("ir.approval_invalid");
     let reasons: Vec<_> = invalid.iter().map(|event| event["payload"]["reason"].as_str().unwrap()).collect();
     assert_eq!(reasons, ["not_approved", "already_consumed"]);

@@ -26,11 +26,25 @@ type Client = ApprovalServiceClient<Connection>;
 pub struct ApprovalsArgs {
     #[command(subcommand)]
     command: Command,
+}
+
+/// A sub-command's own arguments, and those of all.
+#[derive(Debug, clap::Args)]
+struct Asking<T: clap::Args> {
+    #[command(flatten)]
+    own: T,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Which server, which tenant, and how to show the answer.
+#[derive(Debug, clap::Args)]
+struct Common {
     /// The tenant [default: default].
-    #[arg(long, global = true, value_name = "ID", default_value = "")]
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     tenant: String,
     /// How to show the answer.
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Text)]
     output: Format,
     #[command(flatten)]
     client: ClientArgs,
@@ -39,21 +53,21 @@ pub struct ApprovalsArgs {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Show what waits for approval.
-    List(ListArgs),
+    List(Asking<ListArgs>),
     /// Show what an approval would let run, why it needs approval, and what became of it.
-    Show(IdArgs),
+    Show(Asking<IdArgs>),
     /// Approve, after showing what would run.
-    Approve(VoteArgs),
+    Approve(Asking<VoteArgs>),
     /// Reject.
-    Reject(VoteArgs),
+    Reject(Asking<VoteArgs>),
     /// Take an approval back.
-    Cancel(CancelArgs),
+    Cancel(Asking<CancelArgs>),
     /// Wait until an approval is decided; 0 if it may run.
-    Watch(IdArgs),
+    Watch(Asking<IdArgs>),
     /// Ask for the approval of a plan; prints the token that redeems it, once.
-    Create(CreateArgs),
+    Create(Asking<CreateArgs>),
     /// Redeem an approval: exit code 0 means that the plan may run now, once.
-    Consume(ConsumeArgs),
+    Consume(Asking<ConsumeArgs>),
 }
 
 #[derive(Debug, clap::Args)]
@@ -149,37 +163,51 @@ fn level(text: &str) -> Result<u32, String> {
 pub fn run(args: &ApprovalsArgs) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(execute(args)),
+        Ok(runtime) => runtime.block_on(execute(&args.command)),
         Err(error) => Err(CommandError::environment(format!("cannot start a runtime: {error}"))),
     };
     outcome.unwrap_or_else(|error| error.report_environment())
 }
 
-async fn execute(args: &ApprovalsArgs) -> Result<ExitCode, CommandError> {
+impl Command {
+    fn common(&self) -> &Common {
+        match self {
+            Self::List(asking) => &asking.common,
+            Self::Show(asking) | Self::Watch(asking) => &asking.common,
+            Self::Approve(asking) | Self::Reject(asking) => &asking.common,
+            Self::Cancel(asking) => &asking.common,
+            Self::Create(asking) => &asking.common,
+            Self::Consume(asking) => &asking.common,
+        }
+    }
+}
+
+async fn execute(command: &Command) -> Result<ExitCode, CommandError> {
+    let args = command.common();
     // What can go wrong with files does so before anybody is asked.
-    let plan = match &args.command {
-        Command::Create(create) => Some(input::read(&create.file, policy::read_plan)?),
+    let plan = match command {
+        Command::Create(create) => Some(input::read(&create.own.file, policy::read_plan)?),
         _ => None,
     };
-    let token = match &args.command {
-        Command::Consume(consume) => token(&consume.token_from)?,
+    let token = match command {
+        Command::Consume(consume) => token(&consume.own.token_from)?,
         _ => String::new(),
     };
     let connection = args.client.connect("").await?;
     let mut client = ApprovalServiceClient::new(connection).max_decoding_message_size(MAX_ANSWER_BYTES);
     let asked = async {
-        match &args.command {
-            Command::List(list) => self::list(args, list, &mut client).await,
-            Command::Show(show) => self::show(args, &show.id, &mut client).await,
-            Command::Approve(vote) => approve(args, vote, &mut client).await,
-            Command::Reject(vote) => reject(args, vote, &mut client).await,
-            Command::Cancel(cancel) => self::cancel(args, cancel, &mut client).await,
-            Command::Watch(watch) => self::watch(args, &watch.id, &mut client).await,
+        match command {
+            Command::List(list) => self::list(args, &list.own, &mut client).await,
+            Command::Show(show) => self::show(args, &show.own.id, &mut client).await,
+            Command::Approve(vote) => approve(args, &vote.own, &mut client).await,
+            Command::Reject(vote) => reject(args, &vote.own, &mut client).await,
+            Command::Cancel(cancel) => self::cancel(args, &cancel.own, &mut client).await,
+            Command::Watch(watch) => self::watch(args, &watch.own.id, &mut client).await,
             Command::Create(create) => {
                 let plan = plan.as_ref().map(to_plan_request).unwrap_or_default();
-                self::create(args, create, plan, &mut client).await
+                self::create(args, &create.own, plan, &mut client).await
             }
-            Command::Consume(consume) => self::consume(args, consume, token, &mut client).await,
+            Command::Consume(consume) => self::consume(args, &consume.own, token, &mut client).await,
         }
     };
     asked.await.map_err(|status| CommandError::environment(describe(Some(&args.client.server()), &status)))
@@ -192,13 +220,13 @@ fn token(file: &std::path::Path) -> Result<String, CommandError> {
     Ok(text.trim().to_owned())
 }
 
-fn timed<T>(args: &ApprovalsArgs, message: T) -> tonic::Request<T> {
+fn timed<T>(args: &Common, message: T) -> tonic::Request<T> {
     let mut request = tonic::Request::new(message);
     request.set_timeout(args.client.timeout());
     request
 }
 
-async fn list(args: &ApprovalsArgs, list: &ListArgs, client: &mut Client) -> Result<ExitCode, tonic::Status> {
+async fn list(args: &Common, list: &ListArgs, client: &mut Client) -> Result<ExitCode, tonic::Status> {
     let open = [ApprovalStatus::Pending, ApprovalStatus::Escalated].map(i32::from);
     let status = if list.all || list.archived { Vec::new() } else { open.to_vec() };
     let mut page_token = String::new();
@@ -236,7 +264,7 @@ async fn list(args: &ApprovalsArgs, list: &ListArgs, client: &mut Client) -> Res
     Ok(ExitCode::from(exit::OK))
 }
 
-fn print(args: &ApprovalsArgs, approval: Option<&v1::Approval>) {
+fn print(args: &Common, approval: Option<&v1::Approval>) {
     let Some(approval) = approval else { return };
     match args.output {
         Format::Text => output::print(format_args!("{}", render::approval(approval))),
@@ -244,14 +272,14 @@ fn print(args: &ApprovalsArgs, approval: Option<&v1::Approval>) {
     }
 }
 
-async fn show(args: &ApprovalsArgs, id: &str, client: &mut Client) -> Result<ExitCode, tonic::Status> {
+async fn show(args: &Common, id: &str, client: &mut Client) -> Result<ExitCode, tonic::Status> {
     let request = v1::GetApprovalRequest { tenant_id: args.tenant.clone(), approval_id: id.to_owned() };
     let answer = client.get_approval(timed(args, request)).await?.into_inner();
     print(args, answer.approval.as_ref());
     Ok(ExitCode::from(exit::OK))
 }
 
-async fn approve(args: &ApprovalsArgs, vote: &VoteArgs, client: &mut Client) -> Result<ExitCode, tonic::Status> {
+async fn approve(args: &Common, vote: &VoteArgs, client: &mut Client) -> Result<ExitCode, tonic::Status> {
     let request = v1::ApproveRequest {
         tenant_id: args.tenant.clone(),
         approval_id: vote.id.clone(),
@@ -265,7 +293,7 @@ async fn approve(args: &ApprovalsArgs, vote: &VoteArgs, client: &mut Client) -> 
     Ok(ExitCode::from(exit::OK))
 }
 
-async fn reject(args: &ApprovalsArgs, vote: &VoteArgs, client: &mut Client) -> Result<ExitCode, tonic::Status> {
+async fn reject(args: &Common, vote: &VoteArgs, client: &mut Client) -> Result<ExitCode, tonic::Status> {
     let request = v1::RejectRequest {
         tenant_id: args.tenant.clone(),
         approval_id: vote.id.clone(),
@@ -279,7 +307,7 @@ async fn reject(args: &ApprovalsArgs, vote: &VoteArgs, client: &mut Client) -> R
     Ok(ExitCode::from(exit::OK))
 }
 
-async fn cancel(args: &ApprovalsArgs, cancel: &CancelArgs, client: &mut Client) -> Result<ExitCode, tonic::Status> {
+async fn cancel(args: &Common, cancel: &CancelArgs, client: &mut Client) -> Result<ExitCode, tonic::Status> {
     let request = v1::CancelRequest {
         tenant_id: args.tenant.clone(),
         approval_id: cancel.id.clone(),
@@ -290,7 +318,7 @@ async fn cancel(args: &ApprovalsArgs, cancel: &CancelArgs, client: &mut Client) 
     Ok(ExitCode::from(exit::OK))
 }
 
-async fn watch(args: &ApprovalsArgs, id: &str, client: &mut Client) -> Result<ExitCode, tonic::Status> {
+async fn watch(args: &Common, id: &str, client: &mut Client) -> Result<ExitCode, tonic::Status> {
     let request = v1::WatchApprovalRequest { tenant_id: args.tenant.clone(), approval_id: id.to_owned() };
     let mut changes = client.watch_approval(request).await?.into_inner();
     while let Some(change) = changes.message().await? {
@@ -311,7 +339,7 @@ async fn watch(args: &ApprovalsArgs, id: &str, client: &mut Client) -> Result<Ex
 }
 
 async fn create(
-    args: &ApprovalsArgs,
+    args: &Common,
     create: &CreateArgs,
     plan: v1::ValidateIrRequest,
     client: &mut Client,
@@ -342,7 +370,7 @@ async fn create(
 }
 
 async fn consume(
-    args: &ApprovalsArgs,
+    args: &Common,
     consume: &ConsumeArgs,
     token: String,
     client: &mut Client,
