@@ -85,14 +85,14 @@ on_both!(
 );
 
 /// The service over a store, as one of several servers.
-struct House {
-    approvals: Approvals,
+pub struct House {
+    pub approvals: Approvals,
     holder: Arc<Holder>,
     _keys: tempfile::TempDir,
 }
 
 impl House {
-    fn over(store: &Store) -> Self {
+    pub fn over(store: &Store) -> Self {
         let keys = tempfile::tempdir().unwrap();
         let options = IssuerOptions {
             issuer: "lictor".into(),
@@ -119,7 +119,7 @@ impl House {
         Self { approvals, holder, _keys: keys }
     }
 
-    async fn create(&self, creation: Creation) -> Result<Newly, ApprovalError> {
+    pub async fn create(&self, creation: Creation) -> Result<Newly, ApprovalError> {
         self.approvals.create(&runtime(), creation).await
     }
 
@@ -129,7 +129,7 @@ impl House {
         self.approvals.decide(&lead(), &approval.tenant_id, &approval.id, decided).await.expect("approved").status
     }
 
-    async fn consume(&self, redemption: &Redemption) -> Result<Consumed, ApprovalError> {
+    pub async fn consume(&self, redemption: &Redemption) -> Result<Consumed, ApprovalError> {
         self.approvals.consume(&runtime(), redemption).await
     }
 
@@ -157,7 +157,7 @@ fn publish(holder: &Holder, documents: &str, revision: u64) {
     drop(holder.publish(Arc::new(Snapshot::build(&loaded.documents, revision))));
 }
 
-fn runtime() -> Actor {
+pub fn runtime() -> Actor {
     Actor { principal: "cn:runtime".into(), level: None }
 }
 
@@ -214,7 +214,7 @@ fn creation(key: &str, target: Target) -> Creation {
     }
 }
 
-fn of_plan(key: &str) -> Creation {
+pub fn of_plan(key: &str) -> Creation {
     creation(key, Target::Plan(Box::new(plan())))
 }
 

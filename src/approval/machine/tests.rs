@@ -332,3 +332,50 @@ fn the_first_reason_counts() {
     assert_eq!(redeem(&consumed, None, &other_hash, &fits, at(9999), EPOCH), Err(Refused::OtherTarget));
     assert_eq!(redeem(&consumed, None, &ask(None, ""), &fits, at(9999), EPOCH), Err(Refused::UsedUp));
 }
+
+/// The members that the predecessor's events had, and that readers rely on.
+#[test]
+fn payloads_hold_what_readers_expect() {
+    use crate::approval::payload::{invalid, payload};
+    use crate::event::EventType;
+    let members = |payload: serde_json::Value, names: &[&str]| {
+        for name in names {
+            assert!(payload.get(name).is_some(), "{name}: {payload}");
+        }
+        payload
+    };
+    let created = approval(ApprovalStatus::Pending);
+    let row = first_row(&created, "created".to_owned());
+    let told = members(
+        payload(EventType::IrApprovalCreated, &created, &row),
+        &["approval_id", "tenant_id", "ir_hash", "ttl_seconds", "expires_at", "created_by", "created_at"],
+    );
+    assert_eq!((&told["ttl_seconds"], &told["created_by"]), (&3600.into(), &"cn:runtime".into()));
+
+    let Ok(Redeeming::New(done)) = redeemed_whole(&approval(ApprovalStatus::Approved), at(90)) else {
+        panic!("redeemed")
+    };
+    let row = done.history.expect("a row");
+    let told = members(
+        payload(EventType::IrApprovalConsumed, &done.approval, &row),
+        &["approval_id", "tenant_id", "ir_hash", "consumed_by", "consumed_at"],
+    );
+    assert_eq!((&told["time_to_consume_seconds"], &told["was_expired"]), (&90.into(), &false.into()));
+
+    let over = expire(&approval(ApprovalStatus::Pending), "worker:expiry", at(4000), EPOCH).expect("expired");
+    let row = over.history.expect("a row");
+    let told = members(
+        payload(EventType::IrApprovalExpired, &over.approval, &row),
+        &["approval_id", "tenant_id", "ir_hash", "expired_at", "created_at", "ttl_seconds"],
+    );
+    assert_eq!(told["was_consumed"], false);
+
+    let actor = Text::from("cn:evil");
+    let told = members(
+        invalid("evil", HASH, "tenant_mismatch", "", &actor, at(1), Some(&created)),
+        &["tenant_id", "ir_hash", "reason", "attempted_by", "attempted_at", "approval_id"],
+    );
+    assert_eq!(told["approval_id"], serde_json::Value::Null, "another tenant's approval is not told");
+    let told = invalid("acme", HASH, "already_consumed", "", &actor, at(1), Some(&created));
+    assert_eq!(told["approval_id"], "a1");
+}
