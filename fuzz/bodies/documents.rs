@@ -40,7 +40,7 @@ pub fn check(input: &[u8]) {
     // What the digest is of says the same as the text: written as documents, it has the same digest.
     let canonical: serde_json::Value = serde_json::from_slice(&Snapshot::canonical_form(&loaded.documents)).unwrap();
     assert!(canonical.is_array());
-    let documents: Vec<String> = loaded.documents.canonical.iter().map(|document| document.json.to_string()).collect();
+    let documents: Vec<String> = loaded.documents.canonical.iter().map(|document| document.text.clone()).collect();
     if !documents.is_empty() {
         let again = load(&documents.join("\n---\n"), Layer::Tenant);
         assert!(!again.findings.has_errors(), "{:?}\n{documents:?}", again.findings);

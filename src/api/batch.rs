@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::context::CallContext;
 use super::decode::{self, Decoded};
 use super::desk::Desk;
+use super::ease::ease;
 use super::encode::{Writer, snapshot_ref};
 use super::frame::write_frame;
 use super::refusal::Refusal;
@@ -39,6 +40,7 @@ pub async fn answer_batch(context: CallContext, message: Bytes, deadline: Option
     let mut room = context.worker().unsent.room();
     let mut turn = Instant::now();
     let mut unconfirmed = Unconfirmed::default();
+    ease(&desk.recorder).await;
     for item in batch.items {
         let start = content.len();
         let mut pending = None;

@@ -42,6 +42,10 @@ const CONNECTION_WINDOW: u32 = 64 * 1_024 * 1_024;
 const TURN: Duration = Duration::from_micros(200);
 /// Bytes that are read in a turn before anybody looks at the clock: about what 20 calls bring.
 const UNTIMED_BYTES: usize = 4 * 1_024;
+/// Bytes in a turn that is not dear: what takes so long is to copy them.
+const CHEAP_BYTES: usize = 64 * 1_024;
+/// Bytes that are read at a time from a connection whose turns are dear.
+const DEAR_BYTES: usize = 1_024;
 /// Bytes that may wait to be sent on one call.
 const SEND_BUFFER: usize = 128 * 1_024;
 
@@ -247,6 +251,14 @@ pub enum Socket {
 }
 
 impl Socket {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(tls) => Pin::new(&mut tls.stream).poll_read(cx, buffer),
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+
     /// Who is on the other end: the user of a Unix peer as the kernel knows it, whom a certificate shows; over plain TCP
     /// nobody is known.
     fn caller(&self, identity: &Identity) -> Arc<Caller> {
@@ -268,6 +280,10 @@ struct Turn {
     began: Option<Instant>,
     /// What had been received by then.
     received: usize,
+    /// Whether the one before was ended although it had brought little.
+    is_dear: bool,
+    /// Whether this one was.
+    was_dear: bool,
 }
 
 impl Turn {
@@ -276,10 +292,13 @@ impl Turn {
         let now = timer::held();
         if self.began != now {
             (self.began, self.received) = (now, received);
+            self.is_dear = std::mem::take(&mut self.was_dear);
             return false;
         }
-        let is_long = received.saturating_sub(self.received) >= UNTIMED_BYTES;
-        is_long && now.is_some_and(|began| began.elapsed() >= TURN)
+        let read = received.saturating_sub(self.received);
+        let is_over = (self.is_dear || read >= UNTIMED_BYTES) && now.is_some_and(|began| began.elapsed() >= TURN);
+        self.was_dear = is_over && read < CHEAP_BYTES;
+        is_over
     }
 }
 
@@ -301,10 +320,15 @@ impl AsyncRead for Counted {
             return Poll::Pending;
         }
         let before = buffer.filled().len();
-        let outcome = match &mut self.socket {
-            Socket::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Socket::Tls(tls) => Pin::new(&mut tls.stream).poll_read(cx, buffer),
-            Socket::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+        let outcome = if self.turn.is_dear {
+            let mut bytes = [0; DEAR_BYTES];
+            let room = buffer.remaining().min(DEAR_BYTES);
+            let mut part = ReadBuf::new(bytes.get_mut(..room).unwrap_or_default());
+            let outcome = self.socket.poll_read(cx, &mut part);
+            buffer.put_slice(part.filled());
+            outcome
+        } else {
+            self.socket.poll_read(cx, buffer)
         };
         let more = buffer.filled().len().saturating_sub(before);
         self.received.set(received.saturating_add(more));

@@ -19,6 +19,7 @@ mod deadline;
 mod decode;
 mod desk;
 mod drain;
+mod ease;
 mod encode;
 mod frame;
 mod health;

@@ -17,6 +17,7 @@ use super::compute::BytesPermit;
 use super::context::CallContext;
 use super::decode;
 use super::drain::Drained;
+use super::ease::ease;
 use super::encode::Writer;
 use super::frame::{Frames, Next, write_frame};
 use super::message::UNCLAIMED_BYTES;
@@ -41,6 +42,8 @@ pub struct DecisionStream {
     unconfirmed: Unconfirmed,
     /// Answers on their way to be on record; nothing is read meanwhile.
     settling: Option<Settling>,
+    /// Set while the journal is waited for.
+    easing: Option<Easing>,
     deadline: Option<Instant>,
     /// Why the stream ends at the deadline.
     at_deadline: fn() -> Refusal,
@@ -51,6 +54,15 @@ pub struct DecisionStream {
     drained: Drained,
     state: State,
     _permit: Permit,
+}
+
+/// Waits for the journal.
+struct Easing(Pin<Box<dyn Future<Output = ()>>>);
+
+impl std::fmt::Debug for Easing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Easing")
+    }
 }
 
 #[derive(Debug)]
@@ -79,6 +91,7 @@ impl DecisionStream {
             answers: Vec::new(),
             unconfirmed: Unconfirmed::default(),
             settling: None,
+            easing: None,
             deadline,
             at_deadline,
             timer,
@@ -121,6 +134,9 @@ impl DecisionStream {
                 self.state = State::Ending(Err((self.at_deadline)()));
                 continue;
             }
+            if self.answers.is_empty() {
+                ready!(self.poll_ease(cx));
+            }
             if self.answer_arrived()
                 && let Some(frame) = ready!(self.poll_chunk(cx))
             {
@@ -152,6 +168,22 @@ impl DecisionStream {
                 },
             }
         }
+    }
+
+    /// Ready where the journal keeps up, or has been waited for long enough.
+    fn poll_ease(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.easing.is_none() {
+            if !self.context.worker().desk.recorder.is_crowded() {
+                return Poll::Ready(());
+            }
+            let connection = self.context.connection().clone();
+            self.easing = Some(Easing(Box::pin(async move { ease(&connection.worker().desk.recorder).await })));
+        }
+        if let Some(easing) = &mut self.easing {
+            ready!(easing.0.as_mut().poll(cx));
+        }
+        self.easing = None;
+        Poll::Ready(())
     }
 
     /// Answers what has arrived. Gives `true` where there is enough to send and may be more to answer.

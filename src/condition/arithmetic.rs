@@ -99,7 +99,7 @@ fn concatenate<'a>(a: &List<'a>, b: &List<'a>, budget: &mut Budget) -> Result<Va
         budget.remaining = 0;
         return Err(ConditionError::Limit);
     }
-    budget.charge(length)?;
+    budget.charge(2 * length)?;
     Ok(Val::list(a.iter().chain(b.iter()).collect()))
 }
 

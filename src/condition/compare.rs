@@ -47,6 +47,7 @@ fn maps_equal(a: &Map<'_>, b: &Map<'_>, budget: &mut Budget) -> Result<bool, Con
         return Ok(false);
     }
     for (key, value) in a.iter() {
+        budget.charge(3)?;
         match find(b, &key, budget)? {
             Some(other) if equal(&value, &other, budget)? => {}
             _ => return Ok(false),

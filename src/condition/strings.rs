@@ -169,6 +169,7 @@ fn replace<'a>(text: &str, part: &str, with: &str, limit: i64, budget: &mut Budg
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let count = text.matches(part).take(limit).count();
     let length = text.len().saturating_add(count.saturating_mul(with.len()));
+    budget.charge(count)?;
     reserve(length, budget)?;
     Ok(Val::text(text.replacen(part, with, count)))
 }

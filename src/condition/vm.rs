@@ -14,6 +14,9 @@ use super::predicate::{Predicate, Relation};
 use super::program::{HandlerKind, Op, Program, UNHANDLED};
 use super::value::{Map, Val};
 
+/// What making an error costs, where evaluation goes on behind it.
+const ERROR: usize = 4;
+
 /// One run of a program.
 pub(super) struct Vm<'a, 'b> {
     program: &'a Program,
@@ -174,6 +177,7 @@ impl<'a, 'b> Vm<'a, 'b> {
         if error == ConditionError::Limit {
             return Err(error);
         }
+        self.budget.spend(ERROR);
         let number = self.program.handler_of.get(at).copied().unwrap_or(UNHANDLED);
         let Some(handler) = self.program.handlers.get(usize::from(number)) else { return Err(error) };
         let resume = handler.resume as usize;
@@ -212,7 +216,10 @@ impl<'a, 'b> Vm<'a, 'b> {
             Ok(value) if value == settles => self.settle(settles, end, next),
             Ok(_) => {}
             Err(ConditionError::Limit) => return Err(ConditionError::Limit),
-            Err(error) => self.remember(error),
+            Err(error) => {
+                self.budget.spend(ERROR);
+                self.remember(error);
+            }
         }
         Ok(())
     }
@@ -256,7 +263,7 @@ impl<'a, 'b> Vm<'a, 'b> {
         let key = self.key(key)?;
         match self.pop()? {
             Val::Map(map) => {
-                self.budget.charge(map.len() / 8)?;
+                self.budget.charge(1 + map.len() / 8)?;
                 let value = map.get_str(key).ok_or_else(|| ConditionError::NoSuchKey(MissingKey::named(key)))?;
                 self.stack.push(value);
                 Ok(())
@@ -269,7 +276,7 @@ impl<'a, 'b> Vm<'a, 'b> {
         let key = self.key(key)?;
         match self.pop()? {
             Val::Map(map) => {
-                self.budget.charge(map.len() / 8)?;
+                self.budget.charge(1 + map.len() / 8)?;
                 self.stack.push(Val::Bool(map.has_str(key)));
                 Ok(())
             }

@@ -91,6 +91,12 @@ impl Recorder {
         record.decision.requires_audit() || self.patience().is_some()
     }
 
+    /// Whether the ring is more than half full although the journal can be written: who can wait a little should.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.ring.as_ref().is_some_and(|ring| ring.is_crowded()) && !self.stats.failing.load(Relaxed)
+    }
+
     /// Queues a record, and where answers wait for their records gives what is to be waited for. Never blocks or
     /// serialises.
     ///

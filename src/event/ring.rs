@@ -64,6 +64,12 @@ impl Ring {
         self.patience
     }
 
+    /// Whether it is more than half full.
+    pub(super) fn is_crowded(&self) -> bool {
+        let now = Occupancy(self.stats.occupancy.load(Relaxed));
+        now.records() > self.max_records / 2 || now.bytes() > self.max_bytes / 2
+    }
+
     /// Says who is to be woken for what is waited for.
     pub(super) fn woken_by_need(&self, writer: Thread) {
         // Set once: a log has one writer.

@@ -172,10 +172,15 @@ impl Writer {
             };
             self.decision(record, now);
         }
+        let mut none_awaited = false;
         while claimed.records < MAX_BATCH_RECORDS && self.encoded_bytes() < MAX_BATCH_BYTES {
-            let Some(awaited) = self.shared.ring.pop_awaited(&mut claimed) else { break };
+            let Some(awaited) = self.shared.ring.pop_awaited(&mut claimed) else {
+                none_awaited = true;
+                break;
+            };
             self.awaited_decision(awaited, now);
         }
+        emptied &= none_awaited;
         self.shared.stats.records.fetch_add(claimed.records, Relaxed);
         self.shared.ring.release(claimed);
         while let Some(record) = self.shared.ring.pop_refusal() {

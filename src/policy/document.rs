@@ -1,5 +1,6 @@
 //! The documents, checked and typed: what the other rooms see of a policy file.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::condition::Condition;
@@ -31,7 +32,7 @@ pub struct DocumentSet {
     pub canonical: Vec<CanonicalDocument>,
 }
 
-/// A document as the digest sees it: the author's JSON without annotations and without the policy set's version,
+/// A document as the digest sees it: the author's document without annotations and without the policy set's version,
 /// defaults not filled in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CanonicalDocument {
@@ -41,8 +42,24 @@ pub struct CanonicalDocument {
     pub kind: &'static str,
     /// `metadata.name`.
     pub name: Text,
-    /// The document.
-    pub json: serde_json::Value,
+    /// The document in RFC 8785 form.
+    pub text: String,
+    /// Where in `text` a member `layer` would stand.
+    pub(crate) layer_at: usize,
+}
+
+impl CanonicalDocument {
+    /// The parts that the digest covers, one after the other.
+    ///
+    /// Documents of the organisation layer, where sources are unless configuration says otherwise, stand as written; those
+    /// of another layer get a member `layer`, because the same documents in another layer mean something else.
+    pub(crate) fn covered(&self) -> [Cow<'_, str>; 3] {
+        if self.layer == Layer::Organisation {
+            return [Cow::Borrowed(&self.text), Cow::default(), Cow::default()];
+        }
+        let (before, after) = self.text.split_at_checked(self.layer_at).unwrap_or((&self.text, ""));
+        [before.into(), format!(",\"layer\":\"{}\"", self.layer.as_str()).into(), after.into()]
+    }
 }
 
 /// Default effect, version and limits of the whole set.

@@ -147,7 +147,11 @@ fn the_digest_sees_neither_tests_nor_annotations_nor_the_version() {
     assert_eq!(plain.len(), 1);
     assert_eq!(plain, canonical(&text(", annotations: {note: x}", "version: v1.0.0, ")));
     assert_ne!(plain, canonical(&text(", labels: {team: x}", "")));
-    assert_eq!(plain[0].json["spec"], serde_json::json!({"defaultEffect": "deny"}), "defaults are not filled in");
+    assert!(
+        plain[0].text.ends_with(r#""spec":{"defaultEffect":"deny"}}"#),
+        "defaults are not filled in: {}",
+        plain[0].text
+    );
 }
 
 #[test]

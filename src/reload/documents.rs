@@ -51,14 +51,12 @@ pub(super) fn entries(documents: &DocumentSet) -> Vec<DocumentEntry> {
         .map(|document| {
             let is_policy = document.kind == "Policy";
             let rules = rules.get(&(document.layer, &document.name)).copied().filter(|_| is_policy).unwrap_or(0);
-            // A document has a canonical form: the loader refuses numbers that have none.
-            let canonical = serde_json_canonicalizer::to_vec(&document.json).unwrap_or_default();
             let name = DocumentName {
                 layer: document.layer.as_str().to_owned(),
                 kind: document.kind.to_owned(),
                 name: document.name.to_string(),
             };
-            (document.layer, DocumentEntry { name, sha256: hex_sha256(&canonical), rules })
+            (document.layer, DocumentEntry { name, sha256: hex_sha256(document.text.as_bytes()), rules })
         })
         .collect();
     entries.sort_by(|(layer, entry), (other_layer, other)| {

@@ -2,16 +2,16 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::model::Layer;
 use crate::policy::CanonicalDocument;
 
 /// `sha256:` and the hash of the canonical form of `documents`.
 pub fn digest(documents: &[CanonicalDocument]) -> String {
+    let mut hasher = Sha256::new();
+    parts(documents, |part| hasher.update(part));
     let mut text = String::from("sha256:");
-    for byte in Sha256::digest(canonical_form(documents)) {
+    for byte in hasher.finalize() {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
@@ -19,23 +19,21 @@ pub fn digest(documents: &[CanonicalDocument]) -> String {
 }
 
 /// The RFC 8785 array of `documents`, sorted by layer, kind and name.
-///
-/// Documents of the organisation layer, where sources are unless configuration says otherwise, stand as written; those of
-/// another layer get a member `layer`, because the same documents in another layer mean something else.
 pub fn canonical_form(documents: &[CanonicalDocument]) -> Vec<u8> {
-    let mut sorted: Vec<&CanonicalDocument> = documents.iter().collect();
-    sorted.sort_by_key(|document| (document.layer, document.kind, &document.name));
-    let array = Value::Array(sorted.into_iter().map(with_layer).collect());
-    // Keys are strings and numbers finite (the loader refuses others), so that a canonical form always exists.
-    serde_json_canonicalizer::to_vec(&array).unwrap_or_default()
+    let mut out = Vec::with_capacity(documents.iter().map(|document| document.text.len() + 32).sum());
+    parts(documents, |part| out.extend_from_slice(part));
+    out
 }
 
-fn with_layer(document: &CanonicalDocument) -> Value {
-    let mut json = document.json.clone();
-    if document.layer != Layer::Organisation
-        && let Some(members) = json.as_object_mut()
-    {
-        members.insert("layer".to_owned(), Value::from(document.layer.as_str()));
+fn parts(documents: &[CanonicalDocument], mut take: impl FnMut(&[u8])) {
+    let mut sorted: Vec<&CanonicalDocument> = documents.iter().collect();
+    sorted.sort_by_key(|document| (document.layer, document.kind, &document.name));
+    take(b"[");
+    for (number, document) in sorted.into_iter().enumerate() {
+        if number > 0 {
+            take(b",");
+        }
+        document.covered().iter().for_each(|part| take(part.as_bytes()));
     }
-    json
+    take(b"]");
 }

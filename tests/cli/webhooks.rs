@@ -86,9 +86,9 @@ fn a_check_warns_of_secrets_that_are_not_here_and_passes() {
     assert_eq!(code, 0, "the server runs elsewhere: {error}");
     assert!(out.contains("2 warnings"), "{out}");
     for part in [
-        "warning[missing-secret]: the environment variable `LICTOR_TEST_NOT_SET`, which should hold a secret, is not set",
-        "warning[missing-secret]: cannot read the secret in `/none/here`",
-        "help: make sure that it is where the server runs",
+        "warning[unusable-secret]: the environment variable `LICTOR_TEST_NOT_SET`, which should hold a secret, is not set",
+        "warning[unusable-secret]: cannot read the secret in `/none/here`",
+        "help: make sure that it is in order where the server runs",
     ] {
         assert!(error.contains(part), "{part} is not in {error}");
     }

@@ -1,13 +1,13 @@
 //! `EvaluateStream`: in order, and an item's error leaves the stream open.
 
 use lictor::api::proto::v1::evaluate_stream_response::Result as Item;
-use lictor::api::proto::v1::{Decision, EvaluateRequest, EvaluateStreamRequest};
+use lictor::api::proto::v1::{Decision, EvaluateBatchRequest, EvaluateRequest, EvaluateStreamRequest};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Code;
 
-use crate::harness::{Running, question, reason};
+use crate::harness::{POLICIES, Running, question, reason};
 
 fn numbered(action: &str, number: usize) -> EvaluateStreamRequest {
     EvaluateStreamRequest { request: Some(EvaluateRequest { request_id: format!("r{number}"), ..question(action) }) }
@@ -68,4 +68,28 @@ async fn errors_of_items_leave_the_stream_open() {
     }
     drop(requests);
     assert!(answers.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_journal_that_stands_still_does_not_hold_up_streams_and_batches() {
+    let hour = std::time::Duration::from_secs(3_600);
+    let running = Running::start_with_events(
+        |_| {},
+        |events| (events.ring_records, events.poll_busy, events.poll_idle) = (64, hour, hour),
+    );
+    running.publish(POLICIES, 1);
+    let mut client = running.client().await;
+    let requests = tokio_stream::iter((0..2_000).map(|number| numbered("file.read", number)));
+    let mut answers = client.evaluate_stream(requests).await.unwrap().into_inner();
+    let mut count = 0;
+    while let Some(answer) = answers.next().await {
+        assert!(matches!(answer.unwrap().result, Some(Item::Response(_))));
+        count += 1;
+    }
+    assert_eq!(count, 2_000);
+    let requests = vec![question("file.read"); 256];
+    let batch = EvaluateBatchRequest { requests, ..EvaluateBatchRequest::default() };
+    assert_eq!(client.evaluate_batch(batch).await.unwrap().into_inner().results.len(), 256);
+    let events = running.stop_and_read_journal().await;
+    assert!(events.iter().any(|event| event["type"] == "events.gap"), "the ring was full");
 }

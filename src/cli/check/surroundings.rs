@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use crate::config::SecretError;
 use crate::diag::{Finding, Findings};
 use crate::policy::{DocumentSet, SecretReference};
 use crate::webhook::Key;
@@ -39,9 +38,7 @@ fn key(reference: &SecretReference) -> Option<Finding> {
             format!("the secret has only {} bytes, which can be guessed", key.bytes()),
             "make one with `openssl rand -base64 32`",
         ),
-        Err(error @ (SecretError::File { .. } | SecretError::Env(_) | SecretError::Empty(_))) => {
-            ("missing-secret", error.to_string(), "make sure that it is where the server runs")
-        }
+        Err(error) => ("unusable-secret", error.to_string(), "make sure that it is in order where the server runs"),
     };
     Some(Finding::warning(code, message).at(reference.span).help(help))
 }

@@ -27,8 +27,10 @@ fn one_eighth_is_reserved_for_what_is_not_a_plain_allow() {
     let directory = tempfile::tempdir().unwrap();
     let log = sleepy(directory.path(), 16, 1 << 20);
     let recorder = log.recorder(3);
-    let queued = (0..20).filter(|_| decide(&recorder, 0).is_ok()).count();
+    assert!((0..8).all(|_| decide(&recorder, 0).is_ok()) && !recorder.is_crowded());
+    let queued = 8 + (0..12).filter(|_| decide(&recorder, 0).is_ok()).count();
     assert_eq!(queued, 14);
+    assert!(recorder.is_crowded());
     assert_eq!(decide(&recorder, 1).map(|ticket| ticket.number), Ok(21));
     assert_eq!(decide(&recorder, 4).map(|ticket| ticket.number), Ok(22));
     assert_eq!(decide(&recorder, 1), Err(NotQueued::Full));

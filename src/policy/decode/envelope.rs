@@ -54,11 +54,13 @@ pub(crate) fn document(
     let Some(spec) = fields.require("spec", out) else { return };
     (kind.decode)(spec, &head, context, set, out);
     if kind.in_digest {
+        let (text, layer_at) = canonical::document(node, kind.name);
         set.canonical.push(CanonicalDocument {
             layer: context.layer,
             kind: kind.name,
             name: head.name,
-            json: canonical::document(node, kind.name),
+            text,
+            layer_at,
         });
     }
 }

@@ -223,7 +223,11 @@ fn what_means_something_else_is_noted() {
     let set = documents(&imported);
     assert_eq!(set.policy_set.unwrap().default_effect, model::Effect::Deny);
     assert!(!set.policies[0].rules[3].enabled);
-    assert_eq!(set.canonical[1].json["metadata"], json!({"name": "Erste-Regeln"}), "annotations are not in the digest");
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&set.canonical[1].text).unwrap()["metadata"],
+        json!({"name": "Erste-Regeln"}),
+        "annotations are not in the digest"
+    );
 }
 
 /// The predecessor, as its sources say. `None` where it failed.
