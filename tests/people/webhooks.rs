@@ -1,6 +1,7 @@
 //! Webhooks over both databases, by several couriers, and by a server that is killed.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ on_both!(couriers_of_one_store_send_each_message_once,);
 fn documents(receiver: &Receiver, folder: &std::path::Path) -> String {
     let key = folder.join("key");
     std::fs::write(&key, "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD").unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     format!(
         "apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec:\n  rules:\n    - {{name: r, effect: allow}}\n\
          ---\napiVersion: lictor.dev/v1\nkind: WebhookEndpoint\nmetadata: {{name: here}}\nspec: {{url: 'http://127.0.0.1:{}', \
