@@ -121,7 +121,7 @@ pub(super) fn moment(field: &str, time: Option<prost_types::Timestamp>) -> Resul
     }
 }
 
-fn page_size(given: Option<i32>) -> Result<u32, Refusal> {
+pub(super) fn page_size(given: Option<i32>) -> Result<u32, Refusal> {
     let Some(given) = given else { return Ok(PAGE) };
     let fitting = u32::try_from(given).ok().filter(|size| (1..=LARGEST_PAGE).contains(size));
     fitting.ok_or_else(|| {
@@ -131,11 +131,11 @@ fn page_size(given: Option<i32>) -> Result<u32, Refusal> {
 }
 
 /// A place in a list, as a token that clients need not understand.
-fn page_token(parts: &[&str]) -> String {
+pub(super) fn page_token(parts: &[&str]) -> String {
     URL_SAFE_NO_PAD.encode(parts.join("\n"))
 }
 
-fn cursor<T>(token: &str, read: impl Fn(&[&str]) -> Option<T>) -> Result<Option<T>, Refusal> {
+pub(super) fn cursor<T>(token: &str, read: impl Fn(&[&str]) -> Option<T>) -> Result<Option<T>, Refusal> {
     if token.is_empty() {
         return Ok(None);
     }

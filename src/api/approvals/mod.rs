@@ -5,6 +5,7 @@
 
 mod codec;
 mod create;
+mod deliveries;
 mod errors;
 mod lists;
 mod streams;
@@ -104,6 +105,7 @@ impl ApprovalDesk {
             "Cancel" => framed(&self.cancel(message, caller).await?),
             "ListApprovalHistory" => framed(&self.history(message, caller).await?),
             "RedeliverWebhook" => framed(&self.redeliver(message, caller).await?),
+            "ListWebhookDeliveries" => framed(&self.deliveries(message, caller).await?),
             "WatchApproval" => return self.watch(message, caller).await.map(Answer::Stream),
             "ExportApprovals" => return self.export(message, caller).await.map(Answer::Stream),
             other => return Err(Refusal::unknown_method(&format!("{SERVICE}{other}"))),

@@ -1,4 +1,4 @@
-//! Looking at one approval, deciding it, and sending a webhook again.
+//! Looking at one approval, and deciding it.
 
 use super::wire::{self, View};
 use super::{ApprovalDesk, actor, read, refuse_invalid, tenant, wrong};
@@ -41,23 +41,6 @@ impl ApprovalDesk {
         let decided = Decided::Cancel { reason, of_others };
         let approval = self.decide(caller, "cancel", &tenant_id, &approval_id, decided).await?;
         Ok(v1::CancelResponse { approval: Some(wire::approval(&approval, View::Hidden)) })
-    }
-
-    pub(super) async fn redeliver(
-        &self,
-        message: &[u8],
-        caller: &Caller,
-    ) -> Result<v1::RedeliverWebhookResponse, Refusal> {
-        let request: v1::RedeliverWebhookRequest = read(message)?;
-        let ids = [("tenant_id", request.tenant_id.as_str())];
-        refuse_invalid(flat_violations(&ids, &[("delivery_id", &request.delivery_id)], &[], &self.limits))?;
-        let tenant = tenant(&request.tenant_id);
-        self.authorise(caller, "redeliver", &request.delivery_id, tenant)?;
-        let queued = self.courier.redeliver(tenant, &request.delivery_id).await;
-        match queued.map_err(|error| Refusal::approval(error.into()))? {
-            Some(_) => Ok(v1::RedeliverWebhookResponse { delivery_id: request.delivery_id }),
-            None => Err(Refusal::no_such_delivery()),
-        }
     }
 
     async fn decide(

@@ -3,7 +3,7 @@
 //! With `--output json` an approval is one JSON object with the fields of `Approval` in the contract's names (snake case),
 //! enum values without their prefix; lists and `watch` print one object a line.
 
-mod json;
+pub mod json;
 mod render;
 
 use std::path::PathBuf;
