@@ -103,7 +103,7 @@ impl House {
             key: None,
             previous_keys: Vec::new(),
             directory: keys.path().join("keys"),
-            noted: keys.path().join("receipt-keys"),
+            noted: None,
         };
         let issuer = Issuer::new(options, Timestamp::from_system(SystemTime::now())).unwrap();
         let holder = Arc::new(Holder::default());
