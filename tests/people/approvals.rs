@@ -102,7 +102,7 @@ impl House {
             epoch: 1,
             key: None,
             previous_keys: Vec::new(),
-            directory: keys.path().join("keys"),
+            directory: keys.path().to_owned(),
             noted: None,
         };
         let issuer = Issuer::new(options, Timestamp::from_system(SystemTime::now())).unwrap();
