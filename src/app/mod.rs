@@ -163,7 +163,6 @@ impl App {
         let recorders = (0..options.workers).map(|worker| events.recorder(worker)).collect();
         let issuer = keys::issuer(options.receipts, epoch, &state_dir)?;
         control.spawn(keys::keep_fresh(Arc::downgrade(&issuer)));
-        control.spawn(identity::keep_fresh(Arc::downgrade(&identity), tls.as_ref().map(Arc::downgrade)));
         let (watched, directory) = (Arc::downgrade(&issuer), state_dir.path().to_owned());
         let store_watch = control.spawn(store::watch(store.clone(), seen, watched, directory));
         let owner = state_dir.instance_id().to_string();
@@ -179,6 +178,7 @@ impl App {
             CourierOptions::default(),
             control.handle(),
         );
+        identity::watch(control.handle(), &telemetry, &identity, tls.as_ref());
         let approvals = Approvals::new(Parts {
             store: store.clone(),
             holder: holder.clone(),

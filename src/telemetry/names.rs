@@ -36,6 +36,10 @@ pub const CONNECTIONS_REFUSED: &str = "lictor_connections_refused_total";
 pub const POLICY_RELOADS: &str = "lictor_policy_reloads_total";
 /// 1 while the last attempt to load the policies failed.
 pub const POLICY_RELOAD_FAILED: &str = "lictor_policy_reload_failed";
+/// 1 while certificates or keys on disk cannot be used, by `of`: `tls` or `jwks`.
+pub const IDENTITY_RELOAD_FAILED: &str = "lictor_identity_reload_failed";
+/// When the server's certificate expires, in seconds since 1970.
+pub const CERTIFICATE_EXPIRES: &str = "lictor_tls_certificate_expires_timestamp_seconds";
 /// Revision of the live snapshot; 0 before the first.
 pub const SNAPSHOT_REVISION: &str = "lictor_snapshot_revision";
 /// Time since the live snapshot was published.
@@ -133,6 +137,8 @@ pub const DESCRIBED: [(&str, Kind, &str); 49] = [
     (CONNECTIONS_REFUSED, Kind::Counter, "Connections closed at once because of the limit"),
     (POLICY_RELOADS, Kind::Counter, "Attempts to load the policies by result"),
     (POLICY_RELOAD_FAILED, Kind::Gauge, "1 while the last attempt to load the policies failed"),
+    (IDENTITY_RELOAD_FAILED, Kind::Gauge, "1 while certificates (tls) or keys of tokens (jwks) on disk cannot be used"),
+    (CERTIFICATE_EXPIRES, Kind::Gauge, "When the server's certificate expires, in seconds since 1970"),
     (SNAPSHOT_REVISION, Kind::Gauge, "Revision of the live snapshot, 0 before the first"),
     (SNAPSHOT_AGE, Kind::Gauge, "Seconds since the live snapshot was published"),
     (SNAPSHOT_RULES, Kind::Gauge, "Rules of the live snapshot"),
