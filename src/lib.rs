@@ -37,4 +37,11 @@ pub mod reload;
 #[cfg(feature = "server")]
 pub mod state_dir;
 #[cfg(feature = "server")]
+pub mod store;
+#[cfg(feature = "server")]
 pub mod telemetry;
+#[cfg(feature = "server")]
+pub mod webhook;
+
+#[cfg(all(feature = "server", not(any(feature = "sqlite", feature = "postgres"))))]
+compile_error!("a server needs a store: enable the feature `sqlite` or `postgres`");

@@ -12,16 +12,15 @@ use crate::state_dir::StateDir;
 /// Time between two looks at the keys.
 const INTERVAL: Duration = Duration::from_secs(30);
 
-/// Reads the keys; makes the first one where there is none.
-pub fn issuer(receipts: Receipts, state_dir: &StateDir) -> Result<Arc<Issuer>, KeyError> {
+/// Reads the keys; makes the first one where there is none. `epoch` is the store's.
+pub fn issuer(receipts: Receipts, epoch: u64, state_dir: &StateDir) -> Result<Arc<Issuer>, KeyError> {
     let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
     let options = IssuerOptions {
         issuer: receipts.issuer.unwrap_or_else(|| format!("lictor:{}", state_dir.instance_id())),
         audience: receipts.audience,
         ttl_seconds: seconds(receipts.ttl),
         grace_seconds: seconds(receipts.grace),
-        // Raised when a state directory is restored from a backup, which this version does not do.
-        epoch: 0,
+        epoch,
         key: receipts.key,
         previous_keys: receipts.previous_keys,
         directory: state_dir.keys(),

@@ -1,7 +1,8 @@
 //! The server as a whole: builds everything from its options, owns the threads and the order of shutdown.
 //!
-//! Starting: state directory, listeners bound, event log, first load, listeners served, watching. Stopping, on SIGTERM or SIGINT: stop accepting
-//! and answer what is in flight, stop reloading, flush the events. SIGHUP asks for a reload.
+//! Starting: state directory, listeners bound, event log, store, first load, listeners served, watching. Stopping, on
+//! SIGTERM or SIGINT: stop accepting and answer what is in flight, stop reloading and sending webhooks, bring the store's
+//! events over and close it, flush the events. SIGHUP asks for a reload.
 
 mod identity;
 mod keys;
@@ -9,6 +10,8 @@ mod memory;
 mod observe;
 mod open_files;
 mod options;
+mod relay;
+mod store;
 
 use std::io;
 use std::sync::Arc;
@@ -24,8 +27,12 @@ use crate::receipt::{Issuer, KeyError};
 use crate::reload::{ArchiveError, ReloadHandle, Reloader};
 use crate::snapshot::Holder;
 use crate::state_dir::{StateDir, StateDirError};
+use crate::store::{Store, StoreError};
 use crate::telemetry::Telemetry;
-pub use options::{AppOptions, OptionsError};
+use crate::webhook::{Courier, CourierOptions, Sender};
+pub use options::{AppOptions, OptionsError, store as store_options};
+pub use relay::Relay;
+pub use store::{save_epoch, saved_epoch};
 
 /// Why the server does not run, or did not stop in order.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +46,9 @@ pub enum AppError {
     /// The event log could not be flushed.
     #[error("events could not be flushed: {0}")]
     Flush(EventError),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The keys of receipts cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -113,6 +123,10 @@ struct App {
     http: Option<HttpServer>,
     reload: ReloadHandle,
     issuer: Arc<Issuer>,
+    courier: Courier,
+    relay: Relay,
+    store_watch: tokio::task::JoinHandle<()>,
+    store: Store,
     events: Arc<EventLog>,
     state_dir: StateDir,
     drain: std::time::Duration,
@@ -133,6 +147,10 @@ impl App {
         let producer = format!("{}/{}", options.events.producer, state_dir.instance_id());
         let events = Arc::new(EventLog::open(EventOptions { producer, dev, ..options.events })?);
         telemetry.collect_from(observe::event_metrics(events.stats()));
+        let store = control.block_on(Store::open(options.store))?;
+        let epoch = store::epoch(&store, state_dir.path());
+        let seen = store::Seen::default();
+        telemetry.collect_from(store::metrics(&store, seen.clone()));
         let holder = Arc::new(Holder::default());
         let listener = observe::ReloadRecorder::new(events.clone(), telemetry.clone(), holder.clone());
         let mut reloader = Reloader::new(options.reload, &state_dir, holder.clone(), Box::new(listener))?;
@@ -141,9 +159,24 @@ impl App {
         reloader.first_load();
 
         let recorders = (0..options.workers).map(|worker| events.recorder(worker)).collect();
-        let issuer = keys::issuer(options.receipts, &state_dir)?;
+        let issuer = keys::issuer(options.receipts, epoch, &state_dir)?;
         control.spawn(keys::keep_fresh(Arc::downgrade(&issuer)));
-        control.spawn(identity::keep_fresh(Arc::downgrade(&identity), tls.as_ref().map(Arc::downgrade)));
+        let (watched, directory) = (Arc::downgrade(&issuer), state_dir.path().to_owned());
+        let store_watch = control.spawn(store::watch(store.clone(), seen, watched, directory));
+        let owner = state_dir.instance_id().to_string();
+        let relay = {
+            let _inside = control.enter();
+            Relay::start(store.clone(), events.clone(), state_dir.journal(), owner)
+        };
+        let courier = Courier::start(
+            store.clone(),
+            holder.clone(),
+            Sender::default(),
+            telemetry.webhooks(),
+            CourierOptions::default(),
+            control.handle(),
+        );
+        identity::watch(control.handle(), &telemetry, &identity, tls.as_ref());
         let state = State { holder, recorders, telemetry: telemetry.clone(), issuer: Some(issuer.clone()), identity };
         let server = Server::start(listeners, &options.server, state, control.handle())?;
         let http = http.map(|listener| {
@@ -159,7 +192,8 @@ impl App {
             state = %state_dir.path().display(),
             "serving decisions"
         );
-        Ok(Self { server, http, reload, issuer, events, state_dir, drain: options.drain })
+        let drain = options.drain;
+        Ok(Self { server, http, reload, issuer, courier, relay, store_watch, store, events, state_dir, drain })
     }
 
     fn stop(self, control: &Runtime) -> Result<(), AppError> {
@@ -171,7 +205,12 @@ impl App {
             control.block_on(http.shutdown());
         }
         // What is recorded is worth waiting for, even if the calls took all of the grace period.
-        let rest = until.saturating_duration_since(Instant::now()).max(std::time::Duration::from_secs(1));
+        let rest = || until.saturating_duration_since(Instant::now()).max(std::time::Duration::from_secs(1));
+        self.store_watch.abort();
+        control.block_on(self.courier.stop(rest()));
+        control.block_on(self.relay.stop(rest()));
+        control.block_on(self.store.close());
+        let rest = rest();
         self.events.close(rest).map_err(AppError::Flush)?;
         drop(self.state_dir);
         tracing::info!("stopped");

@@ -9,6 +9,7 @@ use crate::config::{Config, EventMode, ExporterKind, Receipts, Secret, SecretErr
 use crate::event::{ChainKey, EventError, EventOptions, NamedExporter, StdoutExporter};
 use crate::identity::IdentityOptions;
 use crate::reload::{PolicySource, ReloadOptions};
+use crate::store::{Place, StoreError, StoreOptions};
 
 /// What the server is built from, all of it checked.
 pub struct AppOptions {
@@ -24,6 +25,8 @@ pub struct AppOptions {
     pub reload: ReloadOptions,
     /// How decisions are recorded.
     pub events: EventOptions,
+    /// Where approvals are kept.
+    pub store: StoreOptions,
     /// How receipts are made.
     pub receipts: Receipts,
     /// Who is who.
@@ -40,6 +43,9 @@ pub enum OptionsError {
     /// A secret is not where the configuration says.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The store's URL means nothing.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A key or an exporter of the event log is not valid.
     #[error(transparent)]
     Events(#[from] EventError),
@@ -58,6 +64,7 @@ impl AppOptions {
             workers: u8::try_from(config.server.workers).unwrap_or(u8::MAX),
             reload: reload(config),
             events: events(config)?,
+            store: store(config)?,
             receipts: config.receipts.clone(),
             identity: identity(config),
             tls: config.listen.tls.clone(),
@@ -82,6 +89,20 @@ fn server(config: &Config) -> ServerOptions {
         connections,
         reflection: config.listen.reflection,
     }
+}
+
+/// How the store is set up.
+///
+/// # Errors
+/// Its URL means nothing.
+pub fn store(config: &Config) -> Result<StoreOptions, StoreError> {
+    let settings = &config.store;
+    let place = Place::parse(&settings.url, settings.password.clone(), &config.state.directory)?;
+    let mut options = StoreOptions::new(place);
+    options.connections = settings.connections;
+    options.wait = settings.wait;
+    options.max_bytes = settings.max_bytes;
+    Ok(options)
 }
 
 /// Without the documents over administration, which are read with all their errors before.

@@ -3,6 +3,7 @@
 //! Human output goes to a terminal in colour, `--output json` is for machines. Exit codes are in [`exit`].
 
 mod audit;
+mod backup;
 mod catalog;
 mod check;
 mod client;
@@ -21,6 +22,7 @@ mod target;
 mod test;
 mod validate_ir;
 mod verify_dag;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -38,6 +40,10 @@ struct Cli {
 enum Command {
     /// Verify or read the journal of events.
     Audit(audit::AuditArgs),
+    /// Copy the store to a new file, beside the running server.
+    Backup(backup::BackupArgs),
+    /// Put a backup of the store in its place, and expire what was approved before.
+    Restore(backup::RestoreArgs),
     /// Serve decisions over gRPC until told to stop.
     Serve(serve::ServeArgs),
     /// Check policy documents and say what is wrong with them.
@@ -66,6 +72,8 @@ enum Command {
     Receipt(receipt::ReceiptArgs),
     /// Run the test cases of policy documents.
     Test(test::TestArgs),
+    /// Try webhook endpoints.
+    Webhooks(webhooks::WebhooksArgs),
 }
 
 /// Runs the program with the arguments that it was started with.
@@ -73,6 +81,8 @@ pub fn main() -> ExitCode {
     // Clap exits with 2 on wrong usage and with 0 after --help.
     match Cli::parse().command {
         Command::Audit(args) => audit::run(&args),
+        Command::Backup(args) => backup::backup(&args),
+        Command::Restore(args) => backup::restore(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema(args) => schema::run(&args),
@@ -84,5 +94,6 @@ pub fn main() -> ExitCode {
         Command::Hash(args) => hash::run(&args),
         Command::Receipt(args) => receipt::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Webhooks(args) => webhooks::run(&args),
     }
 }

@@ -10,7 +10,7 @@ use crate::yaml::{Field, Fields, Node};
 use super::fields::{address, bytes, duration, mode, number, path, path_or_off, secret};
 use super::spec::{
     ConfigSpec, EventsSpec, ExporterSpec, HttpSpec, IdentitySpec, JournalSpec, LimitsSpec, ListenSpec, LogsSpec,
-    PoliciesSpec, ReceiptsSpec, RingSpec, ServerSpec, SourceSpec, StateSpec, TlsSpec,
+    PoliciesSpec, ReceiptsSpec, RingSpec, ServerSpec, SourceSpec, StateSpec, StoreSpec, TlsSpec,
 };
 use super::{
     Config, EventMode, Events, Exporter, ExporterKind, Http, Listen, LogFormat, LogLevel, Logs, Policies, Server,
@@ -77,6 +77,9 @@ pub(super) fn config(root: &Node, base: &Path, sources: &Sources, out: &mut Find
     }
     if let Some(fields) = section("events", "`events`", EventsSpec::FIELDS, out) {
         config.events = events(&fields, &base_of, out);
+    }
+    if let Some(fields) = section("store", "`store`", StoreSpec::FIELDS, out) {
+        config.store = super::store::store(&fields, &base_of, out);
     }
     if let Some(fields) = section("receipts", "`receipts`", ReceiptsSpec::FIELDS, out) {
         config.receipts = super::receipts::receipts(&fields, &base_of, out);

@@ -14,6 +14,7 @@ mod load;
 mod receipts;
 mod secret;
 mod spec;
+mod store;
 
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use identity::{Algorithm, Claims, Identity, Jwt, Principal, PrincipalAsserts};
+pub use identity::{Algorithm, Claims, Group, Identity, Jwt, Principal, PrincipalAsserts};
 pub use load::{DEFAULT_FILE, json_schema};
 pub use secret::{Secret, SecretError};
 
@@ -41,6 +42,8 @@ pub struct Config {
     pub state: State,
     /// The record of decisions.
     pub events: Events,
+    /// Approvals, and what is to be told of them.
+    pub store: Store,
     /// Signed answers to plans.
     pub receipts: Receipts,
     /// Who is who, and what they may assert and administer.
@@ -177,6 +180,21 @@ pub enum ExporterKind {
     Stdout,
 }
 
+/// Approvals, and what is to be told of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// Where it is: `sqlite:PATH` or `postgres://…`.
+    pub url: String,
+    /// Password of the PostgreSQL user.
+    pub password: Option<Secret>,
+    /// Most connections to PostgreSQL, 1–1000.
+    pub connections: u32,
+    /// Longest time that a call waits for its turn, and again for its answer.
+    pub wait: Duration,
+    /// Most bytes of the embedded database; `None` for as many as the disk has.
+    pub max_bytes: Option<u64>,
+}
+
 /// Signed answers to plans.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipts {
@@ -308,6 +326,18 @@ impl Default for Events {
             mask: Vec::new(),
             key: None,
             mask_key: None,
+        }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            url: "sqlite:lictor.db".to_owned(),
+            password: None,
+            connections: 16,
+            wait: Duration::from_secs(5),
+            max_bytes: None,
         }
     }
 }

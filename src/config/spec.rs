@@ -1,5 +1,7 @@
 //! The sections and keys of the file.
 
+use std::collections::BTreeMap;
+
 use crate::policy::PatternText;
 use crate::yaml::spec;
 
@@ -16,6 +18,8 @@ spec! {
         state: Option<StateSpec>,
         /// The record of decisions.
         events: Option<EventsSpec>,
+        /// Approvals, and what is to be told of them.
+        store: Option<StoreSpec>,
         /// Signed answers to plans.
         receipts: Option<ReceiptsSpec>,
         /// Who is who, and what they may assert and administer.
@@ -172,6 +176,25 @@ spec! {
 }
 
 spec! {
+    /// Approvals, and what is to be told of them.
+    pub(super) struct StoreSpec {
+        /// `sqlite:PATH`, relative to the state directory, or `postgres://USER@HOST/DATABASE`; `sqlite:lictor.db` if not
+        /// given.
+        url: Option<String>,
+        /// Password of the PostgreSQL user.
+        password: Option<SecretSpec>,
+        /// Most connections to PostgreSQL; 16 if not given.
+        #[schemars(range(min = 1, max = 1_000))]
+        connections: Option<u32>,
+        /// Longest time that a call waits for its turn, and again for its answer; 5000 if not given.
+        #[schemars(range(min = 100, max = 60_000))]
+        timeoutMillis: Option<u32>,
+        /// Most bytes of the embedded database; as many as the disk has if not given.
+        maxBytes: Option<BytesField>,
+    }
+}
+
+spec! {
     /// Signed answers to plans.
     pub(super) struct ReceiptsSpec {
         /// Who issues them; `lictor:` and the id of the state directory if not given.
@@ -265,6 +288,18 @@ spec! {
         leewaySeconds: Option<u32>,
         /// Claims that say more than who it is.
         claims: Option<ClaimsSpec>,
+        /// What names in the claim of roles stand for. A name that is not among them is a role of that name.
+        groups: Option<BTreeMap<String, GroupSpec>>,
+    }
+}
+
+spec! {
+    /// What a name in the claim of roles stands for.
+    pub(super) struct GroupSpec {
+        /// Roles for administration; none if not given.
+        roles: Option<Vec<String>>,
+        /// Level of approver, 1 to 5 or by name, where the token does not say another. The greatest of a caller's groups counts.
+        level: Option<LevelField>,
     }
 }
 
@@ -389,6 +424,8 @@ pub(super) fn keys_of(path: &[&str]) -> Option<&'static [&'static str]> {
         ["events", "journal"] => JournalSpec::FIELDS,
         ["events", "ring"] => RingSpec::FIELDS,
         ["events", "key" | "maskKey"] => SecretSpec::FIELDS,
+        ["store"] => StoreSpec::FIELDS,
+        ["store", "password"] => SecretSpec::FIELDS,
         ["receipts"] => ReceiptsSpec::FIELDS,
         ["receipts", "key"] => SecretSpec::FIELDS,
         ["identity"] => IdentitySpec::FIELDS,

@@ -6,8 +6,8 @@ use crate::diag::{Findings, Sources, render_text};
 use crate::model::Layer;
 
 use super::{
-    Algorithm, Config, EventMode, Exporter, ExporterKind, Identity, LogFormat, LogLevel, Receipts, Secret, Source, Tls,
-    json_schema,
+    Algorithm, Config, EventMode, Exporter, ExporterKind, Identity, LogFormat, LogLevel, Receipts, Secret, Source,
+    Store, Tls, json_schema,
 };
 
 fn load(text: &str, variables: &[(&str, &str)]) -> Result<(Config, PathBuf), (Sources, Findings)> {
@@ -52,6 +52,7 @@ events:
   mask: [context.params.card_number]
   key: {file: keys/chain}
   maskKey: {env: MASK_KEY}
+store: {url: "postgres://lictor@db/lictor", password: {env: DB}, connections: 4, timeoutMillis: 700, maxBytes: 2MiB}
 receipts:
   issuer: https://lictor.example
   audience: runner
@@ -68,6 +69,14 @@ server: {workers: 4, drainSeconds: 0}
     assert_eq!(config.listen.tcp, Some("0.0.0.0:1".parse().unwrap()));
     assert_eq!((config.listen.socket, config.listen.socket_mode, config.listen.reflection), (None, 0o660, false));
     assert_eq!(config.http.address, None);
+    let store = Store {
+        url: "postgres://lictor@db/lictor".to_owned(),
+        password: Some(Secret::Env("DB".to_owned())),
+        connections: 4,
+        wait: Duration::from_millis(700),
+        max_bytes: Some(2 << 20),
+    };
+    assert_eq!(config.store, store);
     let receipts = Receipts {
         issuer: Some("https://lictor.example".to_owned()),
         audience: "runner".to_owned(),
@@ -153,6 +162,8 @@ fn what_is_wrong_is_named() {
         ),
         ("events: {journal: {maxBytes: 1MiB}}", "out-of-range: the journal must hold at least two segments"),
         ("policies: {sources: [{path: a, layer: org}]}", "unknown-value: `org` is not a layer"),
+        ("store: {url: 'mysql://u:p@db'}", "bad-value: this is not the URL of a store"),
+        ("store: {password: hunter2}", "secret-in-file: a secret must not stand in the configuration"),
         ("logs: {level: verbose}", "unknown-value: `verbose` is not a level of log lines"),
         ("a: 1\n---\nb: 2\n", "second-document: the configuration is one document"),
     ] {
@@ -220,6 +231,7 @@ fn every_allowed_key_is_read() {
         ("RingSpec", "events: {ring: {KEY}}"),
         ("ExporterSpec", "events: {exporters: [{KEY}]}"),
         ("SecretSpec", "events: {key: {KEY}}"),
+        ("StoreSpec", "store: {KEY}"),
         ("ReceiptsSpec", "receipts: {KEY}"),
         ("LimitsSpec", "limits: {KEY}"),
         ("LogsSpec", "logs: {KEY}"),
@@ -230,6 +242,7 @@ fn every_allowed_key_is_read() {
         ("MayAssertSpec", "identity: {principals: [{mayAssert: {KEY}}]}"),
         ("JwtSpec", "identity: {jwt: {KEY}}"),
         ("ClaimsSpec", "identity: {jwt: {claims: {KEY}}}"),
+        ("GroupSpec", "identity: {jwt: {groups: {g: {KEY}}}}"),
     ] {
         checked += 1;
         for key in keys(&schema["$defs"][definition]) {
@@ -278,6 +291,9 @@ identity:
     jwks: jwks.json
     algorithms: [ES256, EdDSA]
     claims: {roles: groups, tenants: /x/tenant, level: level}
+    groups:
+      SEC ADMINS: {roles: [admin], level: owner}
+      leads: {level: 3}
 "#;
     let (config, base) = load(text, &[]).unwrap();
     let tls = Tls {
@@ -312,6 +328,9 @@ identity:
     );
     assert_eq!(jwt.algorithms, [Algorithm::Es256, Algorithm::EdDsa]);
     assert_eq!(jwt.leeway, Duration::from_secs(30));
+    let groups: Vec<_> =
+        jwt.groups.iter().map(|(name, group)| (name.as_str(), group.roles.len(), group.level)).collect();
+    assert_eq!(groups, [("SEC ADMINS", 1, Some(5)), ("leads", 0, Some(3))]);
     let claims = jwt.claims;
     assert_eq!(
         (claims.roles.as_deref(), claims.tenants.as_deref(), claims.level.as_deref()),

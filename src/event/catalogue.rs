@@ -96,6 +96,12 @@ impl EventType {
         }
     }
 
+    /// The type of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// `source` of the envelope.
     #[must_use]
     pub const fn source(self) -> &'static str {
@@ -180,6 +186,7 @@ pub(super) const fn type_of_validation(status: ValidationStatus) -> EventType {
 /// The type of a control record.
 pub(super) const fn type_of_control(body: &ControlBody) -> EventType {
     match body {
+        ControlBody::Ready(event) => event.kind,
         ControlBody::SnapshotPublished(_) => EventType::PolicySnapshotPublished,
         ControlBody::ReloadFailed(_) => EventType::PolicyReloadFailed,
     }

@@ -66,6 +66,8 @@ impl Frame {
 
 /// What the envelope says besides the payload.
 struct Header<'a> {
+    /// The event's id, `None` to make one.
+    id: Option<Uuid>,
     kind: EventType,
     at: Timestamp,
     severity: Severity,
@@ -140,6 +142,7 @@ impl Encoder {
         };
         for kind in catalogue::types_of_decision(record) {
             let header = Header {
+                id: None,
                 kind,
                 at: record.decided_at,
                 severity: catalogue::severity_of_decision(kind, record),
@@ -169,6 +172,7 @@ impl Encoder {
         let id = &*record.ticket.decision_id(record.validated_at).hyphenated().encode_lower(&mut id_buffer);
         let kind = catalogue::type_of_validation(record.validation.status);
         let header = Header {
+            id: None,
             kind,
             at: record.validated_at,
             severity: kind.severity(),
@@ -185,6 +189,7 @@ impl Encoder {
     pub(super) fn verification(&mut self, out: &mut Vec<u8>, record: &DagRecord) {
         let kind = if record.verification.success { EventType::IrDagDiffOk } else { EventType::IrDagDiffFailed };
         let header = Header {
+            id: None,
             kind,
             at: record.verified_at,
             severity: kind.severity(),
@@ -199,13 +204,13 @@ impl Encoder {
 
     /// Appends the event of a control record.
     pub(super) fn control(&mut self, out: &mut Vec<u8>, record: &ControlRecord) {
-        let (snapshot, time_name) = match &record.body {
-            ControlBody::SnapshotPublished(body) => (body.snapshot.digest.as_str(), "published_at"),
-            ControlBody::ReloadFailed(body) => {
-                (body.kept.as_ref().map_or("", |kept| kept.digest.as_str()), "failed_at")
-            }
+        let (id, snapshot) = match &record.body {
+            ControlBody::Ready(event) => (Some(event.id), event.snapshot.as_str()),
+            ControlBody::SnapshotPublished(body) => (None, body.snapshot.digest.as_str()),
+            ControlBody::ReloadFailed(body) => (None, body.kept.as_ref().map_or("", |kept| kept.digest.as_str())),
         };
         let header = Header {
+            id,
             kind: catalogue::type_of_control(&record.body),
             at: record.at,
             severity: catalogue::type_of_control(&record.body).severity(),
@@ -215,18 +220,23 @@ impl Encoder {
             ticket: None,
             snapshot,
         };
-        self.event(out, &header, |out, times| {
-            match &record.body {
-                ControlBody::SnapshotPublished(body) => object(out, body),
-                ControlBody::ReloadFailed(body) => object(out, body),
+        self.event(out, &header, |out, times| match &record.body {
+            ControlBody::Ready(event) => object(out, &event.payload),
+            ControlBody::SnapshotPublished(body) => {
+                object(out, body);
+                time_into_object(out, times, "published_at", record.at);
             }
-            time_into_object(out, times, time_name, record.at);
+            ControlBody::ReloadFailed(body) => {
+                object(out, body);
+                time_into_object(out, times, "failed_at", record.at);
+            }
         });
     }
 
     /// Appends a statement that records are missing.
     pub(super) fn gap(&mut self, out: &mut Vec<u8>, gap: &Gap, at: Timestamp) {
         let header = Header {
+            id: None,
             kind: EventType::EventsGap,
             at,
             severity: EventType::EventsGap.severity(),
@@ -245,7 +255,8 @@ impl Encoder {
     fn event(&mut self, out: &mut Vec<u8>, header: &Header<'_>, payload: impl FnOnce(&mut Vec<u8>, &mut TimeFormat)) {
         let start = out.len();
         let mut id_buffer = Uuid::encode_buffer();
-        let id = &*self.event_id(header.at).hyphenated().encode_lower(&mut id_buffer);
+        let id = header.id.unwrap_or_else(|| self.event_id(header.at));
+        let id = &*id.hyphenated().encode_lower(&mut id_buffer);
         let Some(frame) = self.frames.get(header.kind as usize) else { return };
         out.extend_from_slice(b"{\"id\":\"");
         out.extend_from_slice(id.as_bytes());

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -209,6 +209,12 @@ impl EventLog {
         let ack = self.shared.control.push(record)?;
         self.wake_writer();
         Ok(ack)
+    }
+
+    /// Number of the last event that is durable. What is published from now on comes behind it, whatever happens.
+    #[must_use]
+    pub fn durable_sequence(&self) -> u64 {
+        self.shared.stats.durable_sequence.load(Acquire)
     }
 
     /// What the room counts.

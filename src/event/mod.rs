@@ -19,6 +19,7 @@ mod end_mark;
 mod error;
 mod export;
 mod files;
+mod find;
 mod gap;
 mod journal;
 mod json;
@@ -59,6 +60,7 @@ pub use dag_record::DagRecord;
 pub use encoder::SCHEMA_VERSION;
 pub use error::EventError;
 pub use export::{Delivered, Exporter, NamedExporter, StdoutExporter};
+pub use find::find_events;
 pub use gap::{GapReason, JournalFault};
 pub use log::{EventLog, Recovery};
 pub use options::{EventOptions, journal_dir};
@@ -66,7 +68,8 @@ pub use plan_queue::PlanEvent;
 pub use plan_record::PlanRecord;
 pub use reader::Batch;
 pub use record::{
-    ControlBody, ControlRecord, DecisionRecord, ReloadFailed, ReloadFinding, SnapshotName, SnapshotPublished,
+    ControlBody, ControlRecord, DecisionRecord, ReadyEvent, ReloadFailed, ReloadFinding, SnapshotName,
+    SnapshotPublished,
 };
 pub use recorder::{MAX_WORKERS, NotQueued, Recorder};
 pub use stats::{DropReason, ExporterStats, Stats};

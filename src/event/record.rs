@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::catalogue::EventType;
 use crate::model::{Decision, Effect, Outcome, ReasonCode, Request, Text, Ticket, Timestamp, Value};
 
 /// Everything that is recorded of one decision. Serialised by the writer, never by the worker that decided.
@@ -164,10 +165,25 @@ pub struct ReloadFailed {
     pub kept: Option<SnapshotName>,
 }
 
+/// An event that was made elsewhere, with its id, and only has to be recorded: what the outbox of the store holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadyEvent {
+    /// Its id, by which repetitions are recognised.
+    pub id: uuid::Uuid,
+    /// Its type.
+    pub kind: EventType,
+    /// Digest of the snapshot that it was decided under; may be empty.
+    pub snapshot: Text,
+    /// Its payload, an object.
+    pub payload: serde_json::Value,
+}
+
 /// What a control record says.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ControlBody {
+    /// An event that was made elsewhere.
+    Ready(ReadyEvent),
     /// `policy.snapshot_published`.
     SnapshotPublished(SnapshotPublished),
     /// `policy.reload_failed`.

@@ -4,6 +4,8 @@
 //! travels. Every other room may use these types; they use none.
 
 mod actor;
+mod approval;
+mod approval_query;
 mod attributes;
 mod dag_verification;
 mod decision;
@@ -11,14 +13,21 @@ mod explanation;
 mod level;
 mod limits;
 mod plan;
+mod reach;
 mod request;
 mod rule_label;
 mod text;
 mod ticket;
 mod timestamp;
 mod validation;
+mod webhook_event;
 
 pub use actor::{ANONYMOUS, DEV_PREFIX, is_asserted};
+pub use approval::{
+    Approval, ApprovalStatus, Escalation, Progress, Redeemed, Redemption, RedemptionMode, Settled, Sha256Digest, Stage,
+    TargetKind, Vote,
+};
+pub use approval_query::{ApprovalCursor, ApprovalQuery, HistoryCursor, HistoryQuery, HistoryRow, Page};
 pub use attributes::{Attributes, NotAnAttribute, Value};
 pub use dag_verification::{BoundTo, Compared, DagVerification, Deviation, DeviationKind, HashMismatch, MalformedNode};
 pub use decision::{Decision, Effect, Outcome, ReasonCode, Warning};
@@ -26,6 +35,7 @@ pub use explanation::{ExplainedValue, Explanation, RuleExplanation, RuleOutcome}
 pub use level::{LEVEL_NAMES, level_of};
 pub use limits::Limits;
 pub use plan::{DagNode, Execution, ExecutionOutcome, Input, Observation, Ordering, Origin, Plan, Step};
+pub use reach::Reach;
 pub use request::{Action, Request, Resource, Subject, default_tenant};
 pub use rule_label::{DefaultLabel, Layer, Obligation, RuleLabel, SnapshotLabel};
 pub use text::{Text, has_forbidden_character, same_bytes, same_text, sanitise_reason};
@@ -35,6 +45,7 @@ pub use validation::{
     FlowHop, StepValidation, TierKind, TierReason, Validation, ValidationStatus, Violation, ViolationCode,
     ViolationSeverity,
 };
+pub use webhook_event::WebhookEvent;
 
 /// Version of the engine's meaning of documents. Raised whenever the same documents and the same request could give
 /// another answer than before, so that a replay knows what it can reproduce.

@@ -6,6 +6,8 @@
 
 mod decode;
 mod document;
+mod endpoint;
+mod endpoint_url;
 mod governance;
 mod import;
 mod kinds;
@@ -23,6 +25,8 @@ pub use document::{
     CanonicalDocument, DocumentSet, Expectation, PlanExpectation, Policy, PolicySet, Question, Rule, Target, TestCase,
     Tests,
 };
+pub use endpoint::{SecretPlace, SecretReference, WebhookEndpoint};
+pub use endpoint_url::{BadUrl, EndpointUrl, MAX_URL_BYTES, UrlHost};
 pub use governance::{
     ActionCatalog, BulkRule, CatalogAction, FlowRule, LabelledPath, PathPattern, PlanRule, RiskPolicy, ScopeWord,
     TierRule,

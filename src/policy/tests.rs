@@ -207,6 +207,8 @@ fn every_allowed_field_is_read() {
         ("TierRuleSpec", risk("tiers: [{FIELD}]")),
         ("PlanRuleSpec", risk("plan: [{FIELD}]")),
         ("FlowRuleSpec", risk("flows: [{FIELD}]")),
+        ("WebhookEndpointSpec", "kind: WebhookEndpoint\nmetadata: {name: p}\nspec: {FIELD}\n".to_owned()),
+        ("SecretSpec", "kind: WebhookEndpoint\nmetadata: {name: p}\nspec: {secrets: [{FIELD}]}\n".to_owned()),
         ("MetadataSpec", "kind: Policy\nmetadata: {FIELD}\nspec: {rules: [{name: r, effect: deny}]}\n".to_owned()),
         ("PolicySetSpec", "kind: PolicySet\nmetadata: {name: p}\nspec: {FIELD}\n".to_owned()),
         ("LimitsSpec", "kind: PolicySet\nmetadata: {name: p}\nspec: {limits: {FIELD}}\n".to_owned()),

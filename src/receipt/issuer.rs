@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::{Acquire, Release};
 
 use arc_swap::ArcSwap;
 use serde_json::Value;
@@ -42,6 +44,7 @@ pub struct IssuerOptions {
 #[derive(Debug)]
 pub struct Issuer {
     options: IssuerOptions,
+    epoch: AtomicU64,
     ring: ArcSwap<KeyRing>,
 }
 
@@ -55,7 +58,7 @@ impl Issuer {
             tracing::warn!("{exposed}: whoever can read it can sign receipts");
         }
         let ring = ring(&options, now)?;
-        Ok(Self { options, ring: ArcSwap::from_pointee(ring) })
+        Ok(Self { epoch: AtomicU64::new(options.epoch), options, ring: ArcSwap::from_pointee(ring) })
     }
 
     /// Reads the keys again, so that a new one signs and those whose grace is over no longer verify. On an error the keys
@@ -66,6 +69,11 @@ impl Issuer {
     pub fn refresh(&self, now: Timestamp) -> Result<(), KeyError> {
         self.ring.store(Arc::new(ring(&self.options, now)?));
         Ok(())
+    }
+
+    /// Raises the epoch: receipts of earlier ones are no longer valid. It never goes back.
+    pub fn raise_epoch(&self, epoch: u64) {
+        self.epoch.fetch_max(epoch, Release);
     }
 
     /// The receipt of `content`, issued at `now`.
@@ -85,7 +93,7 @@ impl Issuer {
             tier: content.tier,
             ir_hash: content.ir_hash,
             snapshot: content.snapshot,
-            epoch: options.epoch,
+            epoch: self.epoch.load(Acquire),
         };
         // Text and numbers only: there is nothing that could fail to be JSON.
         let json = serde_json::to_vec(&claims).unwrap_or_default();
@@ -126,7 +134,7 @@ impl Issuer {
         let verifier = Verifier::new(self.ring.load().verifying().to_vec())
             .issuer(&self.options.issuer)
             .audience(audience)
-            .epoch(self.options.epoch);
+            .epoch(self.epoch.load(Acquire));
         verifier.verify(token, now)
     }
 }

@@ -11,6 +11,7 @@ pub mod names;
 mod plans;
 mod process;
 mod tenants;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ pub use decisions::{DecisionMetrics, DecisionOutcome};
 pub use logs::{LogError, LogFormat, init as init_logs};
 pub use plans::PlanMetrics;
 pub use tenants::Tenant;
+pub use webhooks::WebhookMetrics;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,6 +43,7 @@ pub struct Telemetry {
     shards: Mutex<Vec<Arc<Shard>>>,
     tenants: Arc<Tenants>,
     plans: Arc<PlanMetrics>,
+    webhooks: Arc<WebhookMetrics>,
     collectors: Mutex<Vec<Collector>>,
     connections_refused: AtomicU64,
     snapshot: Mutex<Option<(u64, usize, Instant)>>,
@@ -66,6 +69,7 @@ impl Telemetry {
             shards: Mutex::default(),
             tenants: Arc::default(),
             plans: Arc::default(),
+            webhooks: Arc::default(),
             collectors: Mutex::default(),
             connections_refused: AtomicU64::new(0),
             snapshot: Mutex::default(),
@@ -84,6 +88,12 @@ impl Telemetry {
     #[must_use]
     pub fn plans(&self) -> Arc<PlanMetrics> {
         self.plans.clone()
+    }
+
+    /// The counters of webhooks.
+    #[must_use]
+    pub fn webhooks(&self) -> Arc<WebhookMetrics> {
+        self.webhooks.clone()
     }
 
     /// Lets `collector` add figures whenever the metrics are asked for.
@@ -118,6 +128,7 @@ impl Telemetry {
         let durations = shards.iter().map(|shard| &shard.duration);
         histogram::render(&mut text, names::EVALUATE_DURATION, help, durations);
         self.plans.render(&mut text);
+        self.webhooks.render(&mut text);
         text
     }
 
@@ -131,6 +142,7 @@ impl Telemetry {
             counter!(names::TENANT_DECISIONS, "tenant" => tenant).absolute(total);
         }
         self.plans.collect();
+        self.webhooks.collect();
         counter!(names::CONNECTIONS_REFUSED).absolute(self.connections_refused.load(Ordering::Relaxed));
         let snapshot = *lock(&self.snapshot);
         gauge!(names::SNAPSHOT_REVISION).set(snapshot.map_or(0.0, |(revision, ..)| revision as f64));

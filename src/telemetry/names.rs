@@ -14,6 +14,12 @@ pub const VIOLATIONS: &str = "lictor_validation_violations_total";
 pub const VALIDATE_DURATION: &str = "lictor_validate_duration_seconds";
 /// DAGs and executions that were compared with their plan, by `result`: `ok` or `failed`.
 pub const DAG_VERIFICATIONS: &str = "lictor_dag_verifications_total";
+/// Attempts to deliver a message to a webhook endpoint, by `endpoint` and `outcome`: `delivered` or why not.
+pub const WEBHOOK_ATTEMPTS: &str = "lictor_webhook_attempts_total";
+/// Messages to webhook endpoints that were given up, by `endpoint`.
+pub const WEBHOOK_DEAD_LETTERS: &str = "lictor_webhook_dead_letters_total";
+/// Time between a change of an approval and its delivery to a webhook endpoint.
+pub const WEBHOOK_DELIVERY: &str = "lictor_webhook_delivery_seconds";
 /// Calls and items that could not be asked, by gRPC `code` and `reason`.
 pub const RPC_ERRORS: &str = "lictor_rpc_errors_total";
 /// Calls in flight.
@@ -26,6 +32,10 @@ pub const CONNECTIONS_REFUSED: &str = "lictor_connections_refused_total";
 pub const POLICY_RELOADS: &str = "lictor_policy_reloads_total";
 /// 1 while the last attempt to load the policies failed.
 pub const POLICY_RELOAD_FAILED: &str = "lictor_policy_reload_failed";
+/// 1 while certificates or keys on disk cannot be used, by `of`: `tls` or `jwks`.
+pub const IDENTITY_RELOAD_FAILED: &str = "lictor_identity_reload_failed";
+/// When the server's certificate expires, in seconds since 1970.
+pub const CERTIFICATE_EXPIRES: &str = "lictor_tls_certificate_expires_timestamp_seconds";
 /// Revision of the live snapshot; 0 before the first.
 pub const SNAPSHOT_REVISION: &str = "lictor_snapshot_revision";
 /// Time since the live snapshot was published.
@@ -74,6 +84,29 @@ pub const EXPORTER_FAILURES: &str = "lictor_exporter_failures_total";
 /// Events that the journal's cap deleted before the exporter read them, by `exporter`.
 pub const EXPORTER_LOST: &str = "lictor_exporter_lost_total";
 
+/// 1 while the store answers.
+pub const STORE_UP: &str = "lictor_store_up";
+/// Operations of the store, by `operation` and `outcome`: `ok` or what went wrong.
+pub const STORE_OPERATIONS: &str = "lictor_store_operations_total";
+/// Time that those operations took, all together, by `operation` and `outcome`.
+pub const STORE_OPERATION_SECONDS: &str = "lictor_store_operation_seconds_total";
+/// Transactions that the embedded store has committed.
+pub const STORE_COMMITS: &str = "lictor_store_commits_total";
+/// Writes that those transactions held.
+pub const STORE_COMMITTED_WRITES: &str = "lictor_store_committed_writes_total";
+/// Most writes that one of those transactions has held.
+pub const STORE_LARGEST_COMMIT: &str = "lictor_store_largest_commit_writes";
+/// Approvals that wait for people.
+pub const APPROVALS_OPEN: &str = "lictor_approvals_open";
+/// Committed events that wait for the journal.
+pub const OUTBOX_EVENTS: &str = "lictor_store_outbox_events";
+/// Age of the oldest of them, 0 if there is none.
+pub const OUTBOX_AGE: &str = "lictor_store_outbox_age_seconds";
+/// Webhook deliveries that wait for an attempt.
+pub const DELIVERIES_PENDING: &str = "lictor_webhook_deliveries_pending";
+/// Webhook deliveries that failed for good.
+pub const DELIVERIES_DEAD: &str = "lictor_webhook_deliveries_dead";
+
 /// Kind of a metric that goes through the `metrics` facade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -84,18 +117,22 @@ pub enum Kind {
 }
 
 /// Every metric that goes through the `metrics` facade, with its help text. The histograms are our own.
-pub const DESCRIBED: [(&str, Kind, &str); 34] = [
+pub const DESCRIBED: [(&str, Kind, &str); 49] = [
     (DECISIONS, Kind::Counter, "Decisions by outcome, effect and reason"),
     (TENANT_DECISIONS, Kind::Counter, "Decisions by tenant, as 8 hexadecimal digits of the SHA-256 of its id"),
     (VALIDATIONS, Kind::Counter, "Validated plans by status and tier"),
     (VIOLATIONS, Kind::Counter, "Violations of validated plans by code"),
     (DAG_VERIFICATIONS, Kind::Counter, "DAGs and executions that were compared with their plan, by result"),
+    (WEBHOOK_ATTEMPTS, Kind::Counter, "Attempts to deliver a message to a webhook endpoint, by outcome"),
+    (WEBHOOK_DEAD_LETTERS, Kind::Counter, "Messages to webhook endpoints that were given up"),
     (RPC_ERRORS, Kind::Counter, "Calls and items that could not be asked, by gRPC code and reason"),
     (CALLS_IN_FLIGHT, Kind::Gauge, "Calls in flight, streams included"),
     (CONNECTIONS, Kind::Gauge, "Open client connections"),
     (CONNECTIONS_REFUSED, Kind::Counter, "Connections closed at once because of the limit"),
     (POLICY_RELOADS, Kind::Counter, "Attempts to load the policies by result"),
     (POLICY_RELOAD_FAILED, Kind::Gauge, "1 while the last attempt to load the policies failed"),
+    (IDENTITY_RELOAD_FAILED, Kind::Gauge, "1 while certificates (tls) or keys of tokens (jwks) on disk cannot be used"),
+    (CERTIFICATE_EXPIRES, Kind::Gauge, "When the server's certificate expires, in seconds since 1970"),
     (SNAPSHOT_REVISION, Kind::Gauge, "Revision of the live snapshot, 0 before the first"),
     (SNAPSHOT_AGE, Kind::Gauge, "Seconds since the live snapshot was published"),
     (SNAPSHOT_RULES, Kind::Gauge, "Rules of the live snapshot"),
@@ -118,6 +155,17 @@ pub const DESCRIBED: [(&str, Kind, &str); 34] = [
     (EXPORTER_LAG, Kind::Gauge, "Events that an exporter has yet to deliver"),
     (EXPORTER_FAILURES, Kind::Counter, "Deliveries that failed and are tried again, by exporter"),
     (EXPORTER_LOST, Kind::Counter, "Events deleted by the journal's cap before the exporter read them"),
+    (STORE_UP, Kind::Gauge, "1 while the store answers"),
+    (STORE_OPERATIONS, Kind::Counter, "Operations of the store by operation and outcome"),
+    (STORE_OPERATION_SECONDS, Kind::Gauge, "Seconds that operations of the store took, all together"),
+    (STORE_COMMITS, Kind::Counter, "Transactions that the embedded store has committed"),
+    (STORE_COMMITTED_WRITES, Kind::Counter, "Writes that the embedded store's transactions held"),
+    (STORE_LARGEST_COMMIT, Kind::Gauge, "Most writes that one transaction of the embedded store has held"),
+    (APPROVALS_OPEN, Kind::Gauge, "Approvals that wait for people"),
+    (OUTBOX_EVENTS, Kind::Gauge, "Committed events that wait for the journal"),
+    (OUTBOX_AGE, Kind::Gauge, "Seconds since the oldest event that waits for the journal happened"),
+    (DELIVERIES_PENDING, Kind::Gauge, "Webhook deliveries that wait for an attempt"),
+    (DELIVERIES_DEAD, Kind::Gauge, "Webhook deliveries that failed for good"),
     (BUILD_INFO, Kind::Gauge, "1, with the version as a label"),
     (UPTIME, Kind::Gauge, "Seconds since the server was started"),
     (PROCESS_RESIDENT, Kind::Gauge, "Resident memory in bytes"),

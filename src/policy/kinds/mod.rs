@@ -14,6 +14,7 @@ mod risk_rules;
 mod rule;
 mod schema_keywords;
 mod test_cases;
+mod webhook_endpoint;
 
 pub use dag::{read_executions, read_nodes};
 pub use plan::read as read_plan;
@@ -63,6 +64,12 @@ pub(super) const KINDS: &[Kind] = &[
         schema: schema_of::<risk_policy::RiskPolicySpec>,
         decode: risk_policy::decode,
     },
+    Kind {
+        name: "WebhookEndpoint",
+        in_digest: true,
+        schema: schema_of::<webhook_endpoint::WebhookEndpointSpec>,
+        decode: webhook_endpoint::decode,
+    },
     Kind { name: "Tests", in_digest: false, schema: schema_of::<test_cases::TestsSpec>, decode: test_cases::decode },
 ];
 
@@ -87,11 +94,16 @@ pub(super) const SPEC_FIELDS: &[&str] = &[
     "tiers",
     "plan",
     "flows",
+    "url",
+    "secrets",
+    "events",
+    "allowPrivate",
+    "caFile",
+    "timeoutSeconds",
 ];
 
 /// The kinds that the format has, but this version does not load.
-pub(super) const LATER: &[&str] =
-    &["ApprovalPolicy", "WebhookEndpoint", "Classifier", "Budget", "RateLimit", "ThreatRule"];
+pub(super) const LATER: &[&str] = &["ApprovalPolicy", "Classifier", "Budget", "RateLimit", "ThreatRule"];
 
 fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()

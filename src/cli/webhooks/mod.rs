@@ -1,0 +1,25 @@
+//! `lictor webhooks`: what platform engineers want of webhook endpoints.
+
+mod test;
+
+use std::process::ExitCode;
+
+/// Arguments of `lictor webhooks`.
+#[derive(Debug, clap::Args)]
+pub struct WebhooksArgs {
+    #[command(subcommand)]
+    command: WebhooksCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum WebhooksCommand {
+    /// Send a signed test message to an endpoint of the given policies, from here, and say what came of it.
+    Test(test::TestArgs),
+}
+
+/// Does what the arguments say.
+pub fn run(args: &WebhooksArgs) -> ExitCode {
+    match &args.command {
+        WebhooksCommand::Test(args) => test::run(args),
+    }
+}

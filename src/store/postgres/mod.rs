@@ -1,0 +1,148 @@
+//! The back end that several servers share: a pool of connections, one transaction a write.
+
+mod connect;
+mod errors;
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Acquire;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::Postgres;
+use tokio::task::JoinHandle;
+
+use super::error::StoreError;
+use super::sql::Conn;
+use super::verbs::{Moment, meta};
+use super::write::{Write, Written};
+use crate::model::Timestamp;
+
+/// A database of a PostgreSQL server, which may not be reachable yet.
+#[derive(Debug)]
+pub(super) struct Database {
+    shared: Arc<Shared>,
+    /// Tries until the database can be used; `None` where the first attempt succeeded.
+    connecting: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) pool: PgPool,
+    pub(super) place: String,
+    pub(super) wait: Duration,
+    /// The epoch, 0 until the database can be used.
+    pub(super) epoch: AtomicU64,
+    /// Why it cannot be used yet.
+    pub(super) trouble: Mutex<String>,
+}
+
+impl Database {
+    /// Connects. Where the server cannot be reached, goes on trying by itself.
+    pub(super) async fn open(
+        url: &str,
+        password: Option<&crate::config::Secret>,
+        options: &super::StoreOptions,
+    ) -> Result<Self, StoreError> {
+        let settings = connect::settings(url, password, options)?;
+        let shared = Arc::new(Shared {
+            pool: connect::pool(&settings, options),
+            place: connect::place(&settings),
+            wait: options.wait,
+            epoch: AtomicU64::new(0),
+            trouble: Mutex::default(),
+        });
+        let connecting = match connect::prepare(&shared, &settings).await {
+            Ok(()) => None,
+            Err(error) if error.is_transient() => {
+                tracing::error!(%error, "the store cannot be used yet; approvals are refused until it can");
+                shared.note(&error);
+                Some(tokio::spawn(connect::keep_trying(shared.clone(), settings)))
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self { shared, connecting: Mutex::new(connecting) })
+    }
+
+    /// The epoch, `None` until the database can be used.
+    pub(super) fn epoch(&self) -> Option<u64> {
+        Some(self.shared.epoch.load(Acquire)).filter(|epoch| *epoch > 0)
+    }
+
+    fn usable(&self) -> Result<(), StoreError> {
+        if self.epoch().is_some() {
+            return Ok(());
+        }
+        Err(StoreError::unavailable(self.shared.trouble()))
+    }
+
+    pub(super) async fn now(&self) -> Result<Timestamp, StoreError> {
+        let mut conn = self.reader().await?;
+        let mut conn = Conn::Postgres(&mut conn);
+        self.in_time(meta::clock(&mut conn)).await
+    }
+
+    pub(super) async fn reader(&self) -> Result<PoolConnection<Postgres>, StoreError> {
+        self.usable()?;
+        match tokio::time::timeout(self.shared.wait, self.shared.pool.acquire()).await {
+            Ok(conn) => conn.map_err(|error| self.classify(&error)),
+            Err(_) => Err(StoreError::unavailable(format!("{} does not answer", self.shared.place))),
+        }
+    }
+
+    pub(super) fn classify(&self, error: &sqlx::Error) -> StoreError {
+        errors::classify(&self.shared.place, error)
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+        match tokio::time::timeout(self.shared.wait, work).await {
+            Ok(outcome) => outcome.map_err(|error| self.classify(&error)),
+            Err(_) => Err(StoreError::unavailable(format!("{} does not answer", self.shared.place))),
+        }
+    }
+
+    /// Runs a write in a transaction of its own.
+    pub(super) async fn write(&self, write: Write) -> Result<Written, StoreError> {
+        use sqlx::Connection as _;
+        let mut conn = self.reader().await?;
+        let mut transaction = self.in_time(conn.begin()).await?;
+        let work = async {
+            let mut conn = Conn::Postgres(&mut transaction);
+            let now = if write.reads_clock() { meta::clock(&mut conn).await? } else { Timestamp::default() };
+            write.apply(&mut conn, Moment { now }).await
+        };
+        // Dropping an unfinished transaction rolls it back.
+        let written = self.in_time(work).await?;
+        match tokio::time::timeout(self.shared.wait, transaction.commit()).await {
+            Ok(Ok(())) => Ok(written),
+            // The server itself says no.
+            Ok(Err(error @ sqlx::Error::Database(_))) if !errors::is_shutdown(&error) => Err(self.classify(&error)),
+            Ok(Err(error)) => Err(StoreError::Uncertain { reason: error.to_string() }),
+            Err(_) => Err(StoreError::Uncertain { reason: format!("{} does not answer", self.shared.place) }),
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        let connecting = self.connecting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = connecting {
+            task.abort();
+        }
+        // Connections that hang must not keep the server from ending.
+        let _ = tokio::time::timeout(self.shared.wait, self.shared.pool.close()).await;
+    }
+}
+
+impl Shared {
+    pub(super) fn note(&self, error: &StoreError) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        *trouble = match error {
+            StoreError::Unavailable { reason } => reason.clone(),
+            other => other.to_string(),
+        };
+    }
+
+    fn trouble(&self) -> String {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

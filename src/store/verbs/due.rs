@@ -1,0 +1,120 @@
+//! What workers look for: approvals that expire, go to others, or are old.
+
+use super::approvals::{columns, read};
+use super::{Conn, Moment, Outcome};
+use crate::model::{Approval, Timestamp};
+use crate::store::change::Due;
+use crate::store::sql::Param;
+
+/// How long an approval that a worker has claimed is left to it, in microseconds. Then another may try.
+const LEASE_MICROS: i64 = 30_000_000;
+
+macro_rules! claim {
+    ($which:literal, $order:literal, $lock:literal) => {
+        concat!(
+            "UPDATE approval SET claimed_until = $3 WHERE id IN (SELECT id FROM approval WHERE claimed_until <= $1 AND ",
+            $which,
+            " ORDER BY ",
+            $order,
+            " LIMIT $2",
+            $lock,
+            ") RETURNING ",
+            columns!()
+        )
+    };
+}
+
+macro_rules! expired {
+    ($lock:literal) => {
+        claim!(
+            "status IN ('PENDING', 'ESCALATED', 'APPROVED', 'AUTO_APPROVED') AND \
+             (expires_at <= $1 OR epoch < (SELECT value FROM store_meta WHERE name = 'epoch'))",
+            "expires_at",
+            $lock
+        )
+    };
+}
+
+macro_rules! escalating {
+    ($lock:literal) => {
+        claim!(
+            "status IN ('PENDING', 'ESCALATED') AND escalates_at IS NOT NULL AND escalates_at <= $1 AND \
+             expires_at > $1 AND epoch = (SELECT value FROM store_meta WHERE name = 'epoch')",
+            "escalates_at",
+            $lock
+        )
+    };
+}
+
+/// Claims what is due, the longest overdue first. Other workers pass over what is claimed.
+pub(in crate::store) async fn claim(
+    conn: &mut Conn<'_>,
+    due: Due,
+    limit: u32,
+    moment: Moment,
+) -> Outcome<Vec<Approval>> {
+    let until = moment.now.as_micros().saturating_add(LEASE_MICROS);
+    let params = [moment.now.into(), Param::Int(limit.into()), Param::Int(until)];
+    let sql = match (due, conn.is_postgres()) {
+        (Due::Expiry, false) => expired!(""),
+        (Due::Expiry, true) => expired!(" FOR UPDATE SKIP LOCKED"),
+        (Due::Escalation, false) => escalating!(""),
+        (Due::Escalation, true) => escalating!(" FOR UPDATE SKIP LOCKED"),
+    };
+    let rows = conn.all(sql, &params).await?;
+    let mut approvals = rows.iter().map(read).collect::<Outcome<Vec<_>>>()?;
+    for approval in &mut approvals {
+        let row = conn
+            .one("SELECT target, view FROM approval_target WHERE approval_id = $1", &[(&approval.id).into()])
+            .await?;
+        if let Some(row) = row {
+            approval.target = row.bytes("target")?;
+            approval.view = row.bytes("view")?;
+        }
+    }
+    Ok(approvals)
+}
+
+/// When the next approval is due, as far as is known now.
+pub(in crate::store) async fn next(conn: &mut Conn<'_>) -> Outcome<Option<Timestamp>> {
+    let row = conn
+        .one(
+            "SELECT MIN(at) AS at FROM (\
+             SELECT MIN(expires_at) AS at FROM approval \
+             WHERE status IN ('PENDING', 'ESCALATED', 'APPROVED', 'AUTO_APPROVED') \
+             UNION ALL SELECT MIN(escalates_at) AS at FROM approval \
+             WHERE status IN ('PENDING', 'ESCALATED') AND escalates_at IS NOT NULL) AS due",
+            &[],
+        )
+        .await?;
+    row.map_or(Ok(None), |row| row.opt_time("at"))
+}
+
+/// Moves final approvals that last changed before `before` to the archive. Gives their number.
+pub(in crate::store) async fn archive(conn: &mut Conn<'_>, before: Timestamp, limit: u32) -> Outcome<u64> {
+    macro_rules! old {
+        ($lock:literal) => {
+            concat!(
+                "SELECT id FROM approval WHERE status IN ('REJECTED', 'CONSUMED', 'EXPIRED', 'CANCELLED') \
+                 AND updated_at < $1 ORDER BY updated_at LIMIT $2",
+                $lock
+            )
+        };
+    }
+    let sql = if conn.is_postgres() { old!(" FOR UPDATE SKIP LOCKED") } else { old!("") };
+    let rows = conn.all(sql, &[before.into(), Param::Int(limit.into())]).await?;
+    let mut moved = 0_u64;
+    for row in rows {
+        let id = row.text("id")?;
+        let copy = concat!(
+            "INSERT INTO approval_archive (",
+            columns!(),
+            ") SELECT ",
+            columns!(),
+            " FROM approval WHERE id = $1"
+        );
+        conn.run(copy, &[(&id).into()]).await?;
+        moved = moved.saturating_add(conn.run("DELETE FROM approval WHERE id = $1", &[(&id).into()]).await?);
+    }
+    Ok(moved)
+}

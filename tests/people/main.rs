@@ -1,0 +1,21 @@
+//! People in the loop: the durable store, and what is built upon it. Runs over both databases: a private PostgreSQL server
+//! is started by the tests themselves, and its absence is a failure.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod harness;
+mod postgres;
+#[allow(dead_code, reason = "shared with the tests of the room, which use all of it")]
+#[path = "../../src/webhook/tests/receiver.rs"]
+mod receiver;
+mod store;
+mod store_backup;
+mod store_crash;
+mod store_faults;
+mod store_lists;
+mod store_queues;
+mod store_served;
+#[allow(dead_code, reason = "shared with tests/system, which uses all of it")]
+#[path = "../system/harness.rs"]
+mod system;
+mod webhooks;
