@@ -121,7 +121,7 @@ pub enum Kind {
 }
 
 /// Every metric that goes through the `metrics` facade, with its help text. The histograms are our own.
-pub const DESCRIBED: [(&str, Kind, &str); 49] = [
+pub const DESCRIBED: [(&str, Kind, &str); 51] = [
     (DECISIONS, Kind::Counter, "Decisions by outcome, effect and reason"),
     (TENANT_DECISIONS, Kind::Counter, "Decisions by tenant, as 8 hexadecimal digits of the SHA-256 of its id"),
     (VALIDATIONS, Kind::Counter, "Validated plans by status and tier"),
