@@ -23,6 +23,8 @@ pub mod api;
 #[cfg(feature = "server")]
 pub mod app;
 #[cfg(feature = "server")]
+pub mod approval;
+#[cfg(feature = "server")]
 pub mod cli;
 #[cfg(feature = "server")]
 pub mod config;
@@ -40,6 +42,8 @@ pub mod state_dir;
 pub mod store;
 #[cfg(feature = "server")]
 pub mod telemetry;
+#[cfg(feature = "server")]
+pub mod webhook;
 
 #[cfg(all(feature = "server", not(any(feature = "sqlite", feature = "postgres"))))]
 compile_error!("a server needs a store: enable the feature `sqlite` or `postgres`");

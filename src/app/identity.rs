@@ -2,12 +2,17 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
+
+use metrics::gauge;
+use tokio::runtime::Handle;
 
 use super::AppError;
 use crate::config::Tls;
 use crate::identity::{Identity, IdentityOptions, TlsFiles};
+use crate::telemetry::{Collector, Telemetry, names};
 
 /// Time between two looks at certificates and keys. They are compared by content: rotation replaces files by renaming,
 /// often through a symbolic link, which file watching is easily led astray by.
@@ -36,8 +41,35 @@ pub fn open(
     Ok((identity, tls))
 }
 
-/// Reads certificates and keys again now and then, as long as somebody uses them.
-pub async fn keep_fresh(identity: Weak<Identity>, tls: Option<Weak<TlsFiles>>) {
+/// Whether certificates and keys on disk can be used.
+#[derive(Default)]
+struct Freshness {
+    keys_failed: AtomicBool,
+    tls_failed: AtomicBool,
+}
+
+/// Reads certificates and keys again now and then on the runtime `control`, as long as somebody uses them, and tells
+/// `telemetry` how they stand.
+pub fn watch(control: &Handle, telemetry: &Telemetry, identity: &Arc<Identity>, tls: Option<&Arc<TlsFiles>>) {
+    let freshness = Arc::new(Freshness::default());
+    telemetry.collect_from(figures(freshness.clone(), tls.cloned()));
+    control.spawn(keep_fresh(Arc::downgrade(identity), tls.map(Arc::downgrade), freshness));
+}
+
+fn figures(freshness: Arc<Freshness>, tls: Option<Arc<TlsFiles>>) -> Collector {
+    Box::new(move || {
+        for (of, failed) in [("jwks", &freshness.keys_failed), ("tls", &freshness.tls_failed)] {
+            let failed = if failed.load(Ordering::Relaxed) { 1.0 } else { 0.0 };
+            gauge!(names::IDENTITY_RELOAD_FAILED, "of" => of).set(failed);
+        }
+        let expires = tls.as_ref().and_then(|tls| tls.expires());
+        if let Some(Ok(expires)) = expires.map(|expires| expires.duration_since(UNIX_EPOCH)) {
+            gauge!(names::CERTIFICATE_EXPIRES).set(expires.as_secs_f64());
+        }
+    })
+}
+
+async fn keep_fresh(identity: Weak<Identity>, tls: Option<Weak<TlsFiles>>, freshness: Arc<Freshness>) {
     let (mut of_keys, mut of_tls) = (Reported::default(), Reported::default());
     loop {
         tokio::time::sleep(INTERVAL).await;
@@ -46,6 +78,8 @@ pub async fn keep_fresh(identity: Weak<Identity>, tls: Option<Weak<TlsFiles>>) {
         let reading =
             tokio::task::spawn_blocking(move || (identity.refresh_keys(), tls.map_or(Ok(false), |tls| tls.refresh())));
         let Ok((keys, tls)) = reading.await else { continue };
+        freshness.keys_failed.store(keys.is_err(), Ordering::Relaxed);
+        freshness.tls_failed.store(tls.is_err(), Ordering::Relaxed);
         of_keys.report("the keys of tokens", keys);
         of_tls.report("the certificates of TLS", tls);
     }

@@ -1,8 +1,8 @@
 //! The server as a whole: builds everything from its options, owns the threads and the order of shutdown.
 //!
 //! Starting: state directory, listeners bound, event log, store, first load, listeners served, watching. Stopping, on
-//! SIGTERM or SIGINT: stop accepting and answer what is in flight, stop reloading, bring the store's events over and close
-//! it, flush the events. SIGHUP asks for a reload.
+//! SIGTERM or SIGINT: stop accepting and answer what is in flight, stop reloading and sending webhooks, bring the store's
+//! events over and close it, flush the events. SIGHUP asks for a reload.
 
 mod identity;
 mod keys;
@@ -20,7 +20,8 @@ use std::time::Instant;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::api::{HttpListener, HttpServer, Listeners, Server, ServerError, State};
+use crate::api::{ApprovalDesk, HttpListener, HttpServer, Listeners, Server, ServerError, State, WireCodec};
+use crate::approval::{Approvals, Parts};
 use crate::event::{EventError, EventLog, EventOptions};
 use crate::identity::{IdentityError, TlsError};
 use crate::receipt::{Issuer, KeyError};
@@ -29,6 +30,7 @@ use crate::snapshot::Holder;
 use crate::state_dir::{StateDir, StateDirError};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Telemetry;
+use crate::webhook::{Courier, CourierOptions, Sender};
 pub use options::{AppOptions, OptionsError, store as store_options};
 pub use relay::Relay;
 pub use store::{save_epoch, saved_epoch};
@@ -122,6 +124,8 @@ struct App {
     http: Option<HttpServer>,
     reload: ReloadHandle,
     issuer: Arc<Issuer>,
+    workers: [tokio::task::JoinHandle<()>; 3],
+    courier: Courier,
     relay: Relay,
     store_watch: tokio::task::JoinHandle<()>,
     store: Store,
@@ -166,8 +170,44 @@ impl App {
             let _inside = control.enter();
             Relay::start(store.clone(), events.clone(), state_dir.journal(), owner)
         };
-        control.spawn(identity::keep_fresh(Arc::downgrade(&identity), tls.as_ref().map(Arc::downgrade)));
-        let state = State { holder, recorders, telemetry: telemetry.clone(), issuer: Some(issuer.clone()), identity };
+        let courier = Courier::start(
+            store.clone(),
+            holder.clone(),
+            Sender::default(),
+            telemetry.webhooks(),
+            CourierOptions::default(),
+            control.handle(),
+        );
+        identity::watch(control.handle(), &telemetry, &identity, tls.as_ref());
+        let approvals = Approvals::new(Parts {
+            store: store.clone(),
+            holder: holder.clone(),
+            limits: Arc::new(options.server.limits.clone()),
+            issuer: Some(issuer.clone()),
+            codec: Box::new(WireCodec),
+            metrics: telemetry.approvals(),
+            courier: Some(courier.handle()),
+        });
+        let workers = [
+            control.spawn(approvals.clone().work()),
+            control.spawn(approvals.clone().keep_archiving()),
+            control.spawn(approvals.clone().look_up_watched()),
+        ];
+        let desk = ApprovalDesk {
+            approvals,
+            identity: identity.clone(),
+            courier: courier.handle(),
+            limits: Arc::new(options.server.limits.clone()),
+            control: control.handle().clone(),
+        };
+        let state = State {
+            holder,
+            recorders,
+            telemetry: telemetry.clone(),
+            issuer: Some(issuer.clone()),
+            identity,
+            approvals: Some(desk),
+        };
         let server = Server::start(listeners, &options.server, state, control.handle())?;
         let http = http.map(|listener| {
             let keys = Some(issuer.clone());
@@ -182,7 +222,8 @@ impl App {
             state = %state_dir.path().display(),
             "serving decisions"
         );
-        Ok(Self { server, http, reload, issuer, relay, store_watch, store, events, state_dir, drain: options.drain })
+        let drain = options.drain;
+        Ok(Self { server, http, reload, issuer, workers, courier, relay, store_watch, store, events, state_dir, drain })
     }
 
     fn stop(self, control: &Runtime) -> Result<(), AppError> {
@@ -195,7 +236,9 @@ impl App {
         }
         // What is recorded is worth waiting for, even if the calls took all of the grace period.
         let rest = || until.saturating_duration_since(Instant::now()).max(std::time::Duration::from_secs(1));
+        self.workers.iter().for_each(tokio::task::JoinHandle::abort);
         self.store_watch.abort();
+        control.block_on(self.courier.stop(rest()));
         control.block_on(self.relay.stop(rest()));
         control.block_on(self.store.close());
         let rest = rest();

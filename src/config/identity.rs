@@ -1,10 +1,11 @@
 //! The section `identity`: who is who, and what they may assert and administer.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::fields::{duration, path};
-use super::spec::{ClaimsSpec, JwtSpec, MayAssertSpec, PrincipalSpec};
+use super::spec::{ClaimsSpec, GroupSpec, JwtSpec, MayAssertSpec, PrincipalSpec};
 use crate::diag::{Finding, Findings};
 use crate::model::{LEVEL_NAMES, Limits, Text, has_forbidden_character, level_of};
 use crate::policy::{Pattern, patterns};
@@ -69,6 +70,17 @@ pub struct Jwt {
     pub leeway: Duration,
     /// Claims that say more.
     pub claims: Claims,
+    /// What names in the claim of roles stand for.
+    pub groups: BTreeMap<Text, Group>,
+}
+
+/// What a name in the claim of roles stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Group {
+    /// Roles for administration.
+    pub roles: Vec<Text>,
+    /// Level of approver, 1–5.
+    pub level: Option<u8>,
 }
 
 /// An algorithm of signatures.
@@ -206,6 +218,7 @@ fn jwt<'n>(field: Field<'n>, base_of: &dyn Fn(&Field<'n>) -> &'n Path, out: &mut
     let claims = fields.get("claims").and_then(|field| field.fields("`claims`", ClaimsSpec::FIELDS, out));
     let mut claim = |key| Some(name(claims?.get(key)?, out)?.to_owned());
     let claims = Claims { roles: claim("roles"), tenants: claim("tenants"), level: claim("level") };
+    let groups = fields.get("groups").map(|field| groups(field, out)).unwrap_or_default();
     Some(Jwt {
         issuer: issuer?.to_owned(),
         audience: audience?.to_owned(),
@@ -213,7 +226,20 @@ fn jwt<'n>(field: Field<'n>, base_of: &dyn Fn(&Field<'n>) -> &'n Path, out: &mut
         algorithms: algorithms?,
         leeway: leeway.unwrap_or(Duration::from_secs(30)),
         claims,
+        groups,
     })
+}
+
+fn groups(field: Field<'_>, out: &mut Findings) -> BTreeMap<Text, Group> {
+    let mut groups = BTreeMap::new();
+    for entry in field.entries(out).unwrap_or_default() {
+        let value = Field { node: &entry.value, key_span: entry.key_span, is_entry: true, ..field };
+        let Some(fields) = value.fields("a group", GroupSpec::FIELDS, out) else { continue };
+        let roles = fields.get("roles").map(|field| roles(field, out)).unwrap_or_default();
+        let level = fields.get("level").and_then(|field| level(field, out));
+        groups.insert(entry.key.as_str().into(), Group { roles, level });
+    }
+    groups
 }
 
 /// An issuer. Its end shows where the subject begins: `jwt:<issuer>#<subject>`.

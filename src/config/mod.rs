@@ -23,7 +23,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use identity::{Algorithm, Claims, Identity, Jwt, Principal, PrincipalAsserts};
+pub use identity::{Algorithm, Claims, Group, Identity, Jwt, Principal, PrincipalAsserts};
 pub use load::{DEFAULT_FILE, json_schema};
 pub use secret::{Secret, SecretError};
 

@@ -1,5 +1,7 @@
 //! The sections and keys of the file.
 
+use std::collections::BTreeMap;
+
 use crate::policy::PatternText;
 use crate::yaml::spec;
 
@@ -286,6 +288,18 @@ spec! {
         leewaySeconds: Option<u32>,
         /// Claims that say more than who it is.
         claims: Option<ClaimsSpec>,
+        /// What names in the claim of roles stand for. A name that is not among them is a role of that name.
+        groups: Option<BTreeMap<String, GroupSpec>>,
+    }
+}
+
+spec! {
+    /// What a name in the claim of roles stands for.
+    pub(super) struct GroupSpec {
+        /// Roles for administration; none if not given.
+        roles: Option<Vec<String>>,
+        /// Level of approver, 1 to 5 or by name, where the token does not say another. The greatest of a caller's groups counts.
+        level: Option<LevelField>,
     }
 }
 

@@ -242,6 +242,7 @@ fn every_allowed_key_is_read() {
         ("MayAssertSpec", "identity: {principals: [{mayAssert: {KEY}}]}"),
         ("JwtSpec", "identity: {jwt: {KEY}}"),
         ("ClaimsSpec", "identity: {jwt: {claims: {KEY}}}"),
+        ("GroupSpec", "identity: {jwt: {groups: {g: {KEY}}}}"),
     ] {
         checked += 1;
         for key in keys(&schema["$defs"][definition]) {
@@ -290,6 +291,9 @@ identity:
     jwks: jwks.json
     algorithms: [ES256, EdDSA]
     claims: {roles: groups, tenants: /x/tenant, level: level}
+    groups:
+      SEC ADMINS: {roles: [admin], level: owner}
+      leads: {level: 3}
 "#;
     let (config, base) = load(text, &[]).unwrap();
     let tls = Tls {
@@ -324,6 +328,9 @@ identity:
     );
     assert_eq!(jwt.algorithms, [Algorithm::Es256, Algorithm::EdDsa]);
     assert_eq!(jwt.leeway, Duration::from_secs(30));
+    let groups: Vec<_> =
+        jwt.groups.iter().map(|(name, group)| (name.as_str(), group.roles.len(), group.level)).collect();
+    assert_eq!(groups, [("SEC ADMINS", 1, Some(5)), ("leads", 0, Some(3))]);
     let claims = jwt.claims;
     assert_eq!(
         (claims.roles.as_deref(), claims.tenants.as_deref(), claims.level.as_deref()),

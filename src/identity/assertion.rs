@@ -62,9 +62,8 @@ impl Caller {
     /// The first thing that it may not assert, with the field and the remedy.
     #[inline]
     pub fn may_ask(&self, tenant: &str, subject: &Subject) -> Result<(), Denied> {
-        let tenant = if tenant.is_empty() { default_tenant() } else { tenant };
         let may = &self.may_assert;
-        let allowed = may.tenants.contains(tenant)
+        let allowed = may.tenants.contains_tenant(tenant)
             && may.subjects.allows(&subject.id)
             && (matches!(may.roles, Assertable::Any) || subject.roles.iter().all(|role| may.roles.allows(role)))
             && (subject.on_behalf_of.is_empty() || may.on_behalf_of.allows(&subject.on_behalf_of));
@@ -76,8 +75,7 @@ impl Caller {
     /// # Errors
     /// It may not speak of the tenant.
     pub fn may_ask_in(&self, tenant: &str) -> Result<(), Denied> {
-        let tenant = if tenant.is_empty() { default_tenant() } else { tenant };
-        if self.may_assert.tenants.contains(tenant) {
+        if self.may_assert.tenants.contains_tenant(tenant) {
             return Ok(());
         }
         Err(self.denied_assertion(tenant, &Subject::default()))
@@ -87,6 +85,7 @@ impl Caller {
     #[cold]
     fn denied_assertion(&self, tenant: &str, subject: &Subject) -> Denied {
         let may = &self.may_assert;
+        let tenant = if tenant.is_empty() { default_tenant() } else { tenant };
         if !may.tenants.contains(tenant) {
             let allowed = Assertable::Only(may.tenants.clone()).described();
             return self.too_much(DeniedReason::TenantNotAllowed, "tenant_id", "tenants", tenant, &allowed);

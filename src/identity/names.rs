@@ -1,12 +1,14 @@
 //! A set of names: patterns that an operator wrote, names that an issuer vouches for, or both.
 
-use crate::model::{Text, same_text};
+use crate::model::{Text, default_tenant, same_text};
 use crate::policy::Pattern;
 
 /// A set of names.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Names {
     any: bool,
+    /// Whether the default tenant is one of them, which most questions ask.
+    default_tenant: bool,
     exact: Box<[Text]>,
     patterns: Box<[Pattern]>,
 }
@@ -15,7 +17,7 @@ impl Names {
     /// Every name.
     #[must_use]
     pub fn any() -> Self {
-        Self { any: true, ..Self::default() }
+        Self { any: true, default_tenant: true, ..Self::default() }
     }
 
     /// No name.
@@ -27,7 +29,7 @@ impl Names {
     /// Exactly these names; nothing in them is special.
     #[must_use]
     pub fn exactly(names: impl IntoIterator<Item = Text>) -> Self {
-        Self { exact: names.into_iter().collect(), ..Self::default() }
+        Self { exact: names.into_iter().collect(), ..Self::default() }.looked_at()
     }
 
     /// The names that match one of `patterns`.
@@ -38,7 +40,20 @@ impl Names {
             any: globs.iter().any(|pattern| pattern.as_str() == "**"),
             exact: exact.iter().map(|pattern| Text::from(pattern.as_str())).collect(),
             patterns: globs.into(),
+            default_tenant: false,
         }
+        .looked_at()
+    }
+
+    fn looked_at(self) -> Self {
+        Self { default_tenant: self.contains(default_tenant()), ..self }
+    }
+
+    /// Whether `tenant` is one of them, which is empty for the default one.
+    #[inline]
+    #[must_use]
+    pub fn contains_tenant(&self, tenant: &str) -> bool {
+        if tenant.is_empty() { self.default_tenant } else { self.contains(tenant) }
     }
 
     /// Whether `name` is one of them.
@@ -87,6 +102,18 @@ mod tests {
         ];
         for (names, name, expected) in cases {
             assert_eq!(names.contains(name), expected, "{names:?} {name}");
+        }
+        for (names, default) in [
+            (Names::any(), true),
+            (Names::none(), false),
+            (Names::exactly(["default".into()]), true),
+            (Names::exactly(["acme".into()]), false),
+            (patterns(&["def*"]), true),
+            (patterns(&["**"]), true),
+            (patterns(&["acme"]), false),
+        ] {
+            assert_eq!(names.contains_tenant(""), default, "{names:?}");
+            assert_eq!(names.contains_tenant("default"), default, "{names:?}");
         }
         assert_eq!(patterns(&["agent-*", "tool"]).iter().collect::<Vec<_>>(), ["tool", "agent-*"]);
         assert_eq!(Names::any().iter().collect::<Vec<_>>(), ["**"]);

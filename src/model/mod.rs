@@ -13,12 +13,14 @@ mod explanation;
 mod level;
 mod limits;
 mod plan;
+mod reach;
 mod request;
 mod rule_label;
 mod text;
 mod ticket;
 mod timestamp;
 mod validation;
+mod webhook_event;
 
 pub use actor::{ANONYMOUS, DEV_PREFIX, is_asserted};
 pub use approval::{
@@ -33,6 +35,7 @@ pub use explanation::{ExplainedValue, Explanation, RuleExplanation, RuleOutcome}
 pub use level::{LEVEL_NAMES, level_of};
 pub use limits::Limits;
 pub use plan::{DagNode, Execution, ExecutionOutcome, Input, Observation, Ordering, Origin, Plan, Step};
+pub use reach::Reach;
 pub use request::{Action, Request, Resource, Subject, default_tenant};
 pub use rule_label::{DefaultLabel, Layer, Obligation, RuleLabel, SnapshotLabel};
 pub use text::{Text, has_forbidden_character, same_bytes, same_text, sanitise_reason};
@@ -42,6 +45,7 @@ pub use validation::{
     FlowHop, StepValidation, TierKind, TierReason, Validation, ValidationStatus, Violation, ViolationCode,
     ViolationSeverity,
 };
+pub use webhook_event::WebhookEvent;
 
 /// Version of the engine's meaning of documents. Raised whenever the same documents and the same request could give
 /// another answer than before, so that a replay knows what it can reproduce.

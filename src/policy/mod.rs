@@ -4,8 +4,11 @@
 //! what only shows between documents, and lints. It reports everything that is wrong at once. A new kind is one file in
 //! `kinds/` and one line in its table.
 
+mod approvals;
 mod decode;
 mod document;
+mod endpoint;
+mod endpoint_url;
 mod governance;
 mod import;
 mod kinds;
@@ -18,11 +21,14 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+pub use approvals::{ApprovalPolicy, ApprovalScope, EscalationRule, StageRule, TtlRule};
 pub(crate) use decode::{PatternText, patterns};
 pub use document::{
     CanonicalDocument, DocumentSet, Expectation, PlanExpectation, Policy, PolicySet, Question, Rule, Target, TestCase,
     Tests,
 };
+pub use endpoint::{SecretPlace, SecretReference, WebhookEndpoint};
+pub use endpoint_url::{BadUrl, EndpointUrl, MAX_URL_BYTES, UrlHost};
 pub use governance::{
     ActionCatalog, BulkRule, CatalogAction, FlowRule, LabelledPath, PathPattern, PlanRule, RiskPolicy, ScopeWord,
     TierRule,

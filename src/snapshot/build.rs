@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::endpoints::Endpoints;
 use super::governance::Governance;
 use super::index::Index;
 use super::{CompiledRule, Snapshot, digest};
@@ -41,6 +42,7 @@ pub fn build(documents: &DocumentSet, revision: u64) -> Snapshot {
         has_policies: enabled().next().is_some(),
         evaluation_cost: set.and_then(|set| set.evaluation_cost),
         governance: Governance::build(documents),
+        endpoints: Endpoints::build(documents),
     }
 }
 

@@ -6,6 +6,7 @@
 mod build;
 mod digest;
 mod dimension;
+mod endpoints;
 mod governance;
 mod holder;
 mod index;
@@ -13,8 +14,10 @@ mod rule;
 
 use std::sync::Arc;
 
+pub use endpoints::Endpoints;
 pub use governance::{
-    Ceiling, Governance, GovernedAction, GovernedBulk, GovernedPlanRule, GovernedScope, GovernedTier,
+    ApprovalRule, ApprovalTtl, Approvals, Ceiling, Governance, GovernedAction, GovernedBulk, GovernedPlanRule,
+    GovernedScope, GovernedTier,
 };
 pub use holder::{Holder, MAX_RESIDENTS, Residents};
 pub use index::Candidates;
@@ -36,6 +39,7 @@ pub struct Snapshot {
     has_policies: bool,
     evaluation_cost: Option<u64>,
     governance: Governance,
+    endpoints: Endpoints,
 }
 
 impl Snapshot {
@@ -100,6 +104,12 @@ impl Snapshot {
     #[must_use]
     pub fn governance(&self) -> &Governance {
         &self.governance
+    }
+
+    /// Where changes of approvals are sent.
+    #[must_use]
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
     }
 
     /// The enabled rules of enabled policies, in order of precedence.

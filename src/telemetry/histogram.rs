@@ -3,43 +3,88 @@
 //! The exporter's own histograms keep every sample until they are drained, and grow without bound where nobody asks.
 
 use std::fmt::Write;
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Upper bounds of the buckets, in nanoseconds, and as Prometheus writes them in seconds. The last bucket has no bound.
-pub const BOUNDS: [(u64, &str); 20] = [
-    (100, "0.0000001"),
-    (250, "0.00000025"),
-    (500, "0.0000005"),
-    (750, "0.00000075"),
-    (1_000, "0.000001"),
-    (2_000, "0.000002"),
-    (3_000, "0.000003"),
-    (5_000, "0.000005"),
-    (7_500, "0.0000075"),
-    (10_000, "0.00001"),
-    (15_000, "0.000015"),
-    (25_000, "0.000025"),
-    (50_000, "0.00005"),
-    (100_000, "0.0001"),
-    (250_000, "0.00025"),
-    (500_000, "0.0005"),
-    (1_000_000, "0.001"),
-    (5_000_000, "0.005"),
-    (25_000_000, "0.025"),
-    (100_000_000, "0.1"),
-];
+/// Upper bounds of buckets, in nanoseconds, and as Prometheus writes them in seconds. The last bucket has no bound.
+pub type Table = [(u64, &'static str); 20];
+
+/// The buckets of a kind of histogram.
+pub trait Bounds {
+    /// Their bounds, ascending.
+    const BOUNDS: Table;
+}
+
+/// For what is computed: from 100 ns to 100 ms.
+#[derive(Debug, Default)]
+pub struct Fast;
+
+impl Bounds for Fast {
+    const BOUNDS: Table = [
+        (100, "0.0000001"),
+        (250, "0.00000025"),
+        (500, "0.0000005"),
+        (750, "0.00000075"),
+        (1_000, "0.000001"),
+        (2_000, "0.000002"),
+        (3_000, "0.000003"),
+        (5_000, "0.000005"),
+        (7_500, "0.0000075"),
+        (10_000, "0.00001"),
+        (15_000, "0.000015"),
+        (25_000, "0.000025"),
+        (50_000, "0.00005"),
+        (100_000, "0.0001"),
+        (250_000, "0.00025"),
+        (500_000, "0.0005"),
+        (1_000_000, "0.001"),
+        (5_000_000, "0.005"),
+        (25_000_000, "0.025"),
+        (100_000_000, "0.1"),
+    ];
+}
+
+/// For what waits for networks and people's machines: from 1 ms to 5 min.
+#[derive(Debug, Default)]
+pub struct Slow;
+
+impl Bounds for Slow {
+    const BOUNDS: Table = [
+        (1_000_000, "0.001"),
+        (2_500_000, "0.0025"),
+        (5_000_000, "0.005"),
+        (10_000_000, "0.01"),
+        (25_000_000, "0.025"),
+        (50_000_000, "0.05"),
+        (100_000_000, "0.1"),
+        (250_000_000, "0.25"),
+        (500_000_000, "0.5"),
+        (1_000_000_000, "1"),
+        (2_000_000_000, "2"),
+        (3_000_000_000, "3"),
+        (5_000_000_000, "5"),
+        (7_500_000_000, "7.5"),
+        (10_000_000_000, "10"),
+        (15_000_000_000, "15"),
+        (30_000_000_000, "30"),
+        (60_000_000_000, "60"),
+        (120_000_000_000, "120"),
+        (300_000_000_000, "300"),
+    ];
+}
 
 /// Counts of observations, by bucket.
 #[derive(Debug, Default)]
-pub struct Histogram {
-    buckets: [AtomicU64; BOUNDS.len() + 1],
+pub struct Histogram<B = Fast> {
+    buckets: [AtomicU64; Fast::BOUNDS.len() + 1],
     sum_nanos: AtomicU64,
+    bounds: PhantomData<B>,
 }
 
-impl Histogram {
+impl<B: Bounds> Histogram<B> {
     /// Counts one observation.
     pub fn observe(&self, nanos: u64) {
-        let bucket = BOUNDS.partition_point(|(bound, _)| *bound < nanos);
+        let bucket = B::BOUNDS.partition_point(|(bound, _)| *bound < nanos);
         if let Some(count) = self.buckets.get(bucket) {
             count.fetch_add(1, Ordering::Relaxed);
         }
@@ -48,8 +93,13 @@ impl Histogram {
 }
 
 /// Writes the sum of `shards` in Prometheus' text format.
-pub fn render<'a>(out: &mut String, name: &str, help: &str, shards: impl Iterator<Item = &'a Histogram>) {
-    let mut counts = [0_u64; BOUNDS.len() + 1];
+pub fn render<'a, B: Bounds + 'a>(
+    out: &mut String,
+    name: &str,
+    help: &str,
+    shards: impl Iterator<Item = &'a Histogram<B>>,
+) {
+    let mut counts = [0_u64; Fast::BOUNDS.len() + 1];
     let mut sum_nanos = 0_u64;
     for shard in shards {
         for (total, count) in counts.iter_mut().zip(&shard.buckets) {
@@ -60,7 +110,7 @@ pub fn render<'a>(out: &mut String, name: &str, help: &str, shards: impl Iterato
     let mut cumulative = 0_u64;
     // Writing to a string cannot fail.
     let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} histogram");
-    for (count, bound) in counts.iter().zip(BOUNDS.iter().map(|(_, text)| *text).chain(["+Inf"])) {
+    for (count, bound) in counts.iter().zip(B::BOUNDS.iter().map(|(_, text)| *text).chain(["+Inf"])) {
         cumulative = cumulative.wrapping_add(*count);
         let _ = writeln!(out, "{name}_bucket{{le=\"{bound}\"}} {cumulative}");
     }
@@ -74,7 +124,7 @@ mod tests {
 
     #[test]
     fn counts_by_bucket_over_all_shards() {
-        let (one, two) = (Histogram::default(), Histogram::default());
+        let (one, two) = (Histogram::<Fast>::default(), Histogram::default());
         for nanos in [0, 100, 101, 1_000_000_000] {
             one.observe(nanos);
         }
@@ -93,7 +143,9 @@ mod tests {
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
-        assert!(BOUNDS.is_sorted());
-        assert!(BOUNDS.iter().all(|(nanos, text)| (text.parse::<f64>().unwrap() * 1e9).round() == *nanos as f64));
+        for bounds in [Fast::BOUNDS, Slow::BOUNDS] {
+            assert!(bounds.is_sorted());
+            assert!(bounds.iter().all(|(nanos, text)| (text.parse::<f64>().unwrap() * 1e9).round() == *nanos as f64));
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! `metrics` facade are made at asking time too, so that nothing on the request path looks one up. Labels come from
 //! closed sets; tenants appear only as hashes, and at most 900 of them.
 
+mod approvals;
 mod decisions;
 mod histogram;
 mod logs;
@@ -11,14 +12,17 @@ pub mod names;
 mod plans;
 mod process;
 mod tenants;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;
 
+pub use approvals::ApprovalMetrics;
 pub use decisions::{DecisionMetrics, DecisionOutcome};
 pub use logs::{LogError, LogFormat, init as init_logs};
 pub use plans::PlanMetrics;
 pub use tenants::Tenant;
+pub use webhooks::WebhookMetrics;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,6 +45,8 @@ pub struct Telemetry {
     shards: Mutex<Vec<Arc<Shard>>>,
     tenants: Arc<Tenants>,
     plans: Arc<PlanMetrics>,
+    approvals: Arc<ApprovalMetrics>,
+    webhooks: Arc<WebhookMetrics>,
     collectors: Mutex<Vec<Collector>>,
     connections_refused: AtomicU64,
     snapshot: Mutex<Option<(u64, usize, Instant)>>,
@@ -66,6 +72,8 @@ impl Telemetry {
             shards: Mutex::default(),
             tenants: Arc::default(),
             plans: Arc::default(),
+            approvals: Arc::default(),
+            webhooks: Arc::default(),
             collectors: Mutex::default(),
             connections_refused: AtomicU64::new(0),
             snapshot: Mutex::default(),
@@ -84,6 +92,18 @@ impl Telemetry {
     #[must_use]
     pub fn plans(&self) -> Arc<PlanMetrics> {
         self.plans.clone()
+    }
+
+    /// The counters of approvals, shared by all threads.
+    #[must_use]
+    pub fn approvals(&self) -> Arc<ApprovalMetrics> {
+        self.approvals.clone()
+    }
+
+    /// The counters of webhooks.
+    #[must_use]
+    pub fn webhooks(&self) -> Arc<WebhookMetrics> {
+        self.webhooks.clone()
     }
 
     /// Lets `collector` add figures whenever the metrics are asked for.
@@ -118,6 +138,7 @@ impl Telemetry {
         let durations = shards.iter().map(|shard| &shard.duration);
         histogram::render(&mut text, names::EVALUATE_DURATION, help, durations);
         self.plans.render(&mut text);
+        self.webhooks.render(&mut text);
         text
     }
 
@@ -131,6 +152,8 @@ impl Telemetry {
             counter!(names::TENANT_DECISIONS, "tenant" => tenant).absolute(total);
         }
         self.plans.collect();
+        self.approvals.collect();
+        self.webhooks.collect();
         counter!(names::CONNECTIONS_REFUSED).absolute(self.connections_refused.load(Ordering::Relaxed));
         let snapshot = *lock(&self.snapshot);
         gauge!(names::SNAPSHOT_REVISION).set(snapshot.map_or(0.0, |(revision, ..)| revision as f64));

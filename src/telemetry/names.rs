@@ -8,12 +8,22 @@ pub const TENANT_DECISIONS: &str = "lictor_tenant_decisions_total";
 pub const EVALUATE_DURATION: &str = "lictor_evaluate_duration_seconds";
 /// Validated plans, by `status` and `tier`.
 pub const VALIDATIONS: &str = "lictor_validations_total";
+/// What became of approvals, by what happened.
+pub const APPROVALS: &str = "lictor_approvals_total";
+/// Refused redemptions, by reason.
+pub const APPROVALS_REFUSED: &str = "lictor_approvals_refused_total";
 /// Violations of validated plans, by `code`.
 pub const VIOLATIONS: &str = "lictor_validation_violations_total";
 /// Time that validating a plan took.
 pub const VALIDATE_DURATION: &str = "lictor_validate_duration_seconds";
 /// DAGs and executions that were compared with their plan, by `result`: `ok` or `failed`.
 pub const DAG_VERIFICATIONS: &str = "lictor_dag_verifications_total";
+/// Attempts to deliver a message to a webhook endpoint, by `endpoint` and `outcome`: `delivered` or why not.
+pub const WEBHOOK_ATTEMPTS: &str = "lictor_webhook_attempts_total";
+/// Messages to webhook endpoints that were given up, by `endpoint`.
+pub const WEBHOOK_DEAD_LETTERS: &str = "lictor_webhook_dead_letters_total";
+/// Time between a change of an approval and its delivery to a webhook endpoint.
+pub const WEBHOOK_DELIVERY: &str = "lictor_webhook_delivery_seconds";
 /// Calls and items that could not be asked, by gRPC `code` and `reason`.
 pub const RPC_ERRORS: &str = "lictor_rpc_errors_total";
 /// Calls in flight.
@@ -26,6 +36,10 @@ pub const CONNECTIONS_REFUSED: &str = "lictor_connections_refused_total";
 pub const POLICY_RELOADS: &str = "lictor_policy_reloads_total";
 /// 1 while the last attempt to load the policies failed.
 pub const POLICY_RELOAD_FAILED: &str = "lictor_policy_reload_failed";
+/// 1 while certificates or keys on disk cannot be used, by `of`: `tls` or `jwks`.
+pub const IDENTITY_RELOAD_FAILED: &str = "lictor_identity_reload_failed";
+/// When the server's certificate expires, in seconds since 1970.
+pub const CERTIFICATE_EXPIRES: &str = "lictor_tls_certificate_expires_timestamp_seconds";
 /// Revision of the live snapshot; 0 before the first.
 pub const SNAPSHOT_REVISION: &str = "lictor_snapshot_revision";
 /// Time since the live snapshot was published.
@@ -107,18 +121,24 @@ pub enum Kind {
 }
 
 /// Every metric that goes through the `metrics` facade, with its help text. The histograms are our own.
-pub const DESCRIBED: [(&str, Kind, &str); 45] = [
+pub const DESCRIBED: [(&str, Kind, &str); 51] = [
     (DECISIONS, Kind::Counter, "Decisions by outcome, effect and reason"),
     (TENANT_DECISIONS, Kind::Counter, "Decisions by tenant, as 8 hexadecimal digits of the SHA-256 of its id"),
     (VALIDATIONS, Kind::Counter, "Validated plans by status and tier"),
+    (APPROVALS, Kind::Counter, "What became of approvals: created, approved, consumed and so on"),
+    (APPROVALS_REFUSED, Kind::Counter, "Refused redemptions of approvals by reason"),
     (VIOLATIONS, Kind::Counter, "Violations of validated plans by code"),
     (DAG_VERIFICATIONS, Kind::Counter, "DAGs and executions that were compared with their plan, by result"),
+    (WEBHOOK_ATTEMPTS, Kind::Counter, "Attempts to deliver a message to a webhook endpoint, by outcome"),
+    (WEBHOOK_DEAD_LETTERS, Kind::Counter, "Messages to webhook endpoints that were given up"),
     (RPC_ERRORS, Kind::Counter, "Calls and items that could not be asked, by gRPC code and reason"),
     (CALLS_IN_FLIGHT, Kind::Gauge, "Calls in flight, streams included"),
     (CONNECTIONS, Kind::Gauge, "Open client connections"),
     (CONNECTIONS_REFUSED, Kind::Counter, "Connections closed at once because of the limit"),
     (POLICY_RELOADS, Kind::Counter, "Attempts to load the policies by result"),
     (POLICY_RELOAD_FAILED, Kind::Gauge, "1 while the last attempt to load the policies failed"),
+    (IDENTITY_RELOAD_FAILED, Kind::Gauge, "1 while certificates (tls) or keys of tokens (jwks) on disk cannot be used"),
+    (CERTIFICATE_EXPIRES, Kind::Gauge, "When the server's certificate expires, in seconds since 1970"),
     (SNAPSHOT_REVISION, Kind::Gauge, "Revision of the live snapshot, 0 before the first"),
     (SNAPSHOT_AGE, Kind::Gauge, "Seconds since the live snapshot was published"),
     (SNAPSHOT_RULES, Kind::Gauge, "Rules of the live snapshot"),

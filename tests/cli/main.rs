@@ -4,6 +4,7 @@
 
 mod plans;
 mod serving;
+mod webhooks;
 
 use std::fs;
 use std::path::Path;

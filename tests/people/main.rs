@@ -3,8 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod approvals;
+mod approvals_model;
+mod approvals_served;
 mod harness;
 mod postgres;
+#[allow(dead_code, reason = "shared with the tests of the room, which use all of it")]
+#[path = "../../src/webhook/tests/receiver.rs"]
+mod receiver;
 mod store;
 mod store_backup;
 mod store_crash;
@@ -15,3 +21,4 @@ mod store_served;
 #[allow(dead_code, reason = "shared with tests/system, which uses all of it")]
 #[path = "../system/harness.rs"]
 mod system;
+mod webhooks;

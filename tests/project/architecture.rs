@@ -20,7 +20,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["event", "model"]),
     ("reload", &["policy", "snapshot", "event", "state_dir", "diag", "model"]),
     ("identity", &["decide", "snapshot", "policy", "model"]),
-    ("api", &["identity", "ir", "receipt", "decide", "snapshot", "event", "reload", "policy", "model"]),
+    ("webhook", &["store", "snapshot", "policy", "model"]),
+    ("approval", &["webhook", "store", "receipt", "event", "ir", "decide", "snapshot", "policy", "model"]),
+    (
+        "api",
+        &[
+            "approval", "webhook", "store", "identity", "ir", "receipt", "decide", "snapshot", "event", "reload",
+            "policy", "model",
+        ],
+    ),
     ("config", &["model", "diag", "yaml", "policy"]),
     ("telemetry", &["model"]),
 ];

@@ -55,6 +55,13 @@ fn certificates_are_replaced_while_the_program_runs() {
     put_pair(&lictor, "server", &servers.server());
     wait_for("new certificate", || ask(&lictor, "agent/agent-7", "second-ca.pem").0 == 0);
     assert_eq!(ask(&lictor, "agent/agent-7", "first-ca.pem").0, 2, "the old one is not shown any more");
+    // A file that is no certificate changes nothing but a figure.
+    let failed = "lictor_identity_reload_failed{of=\"tls\"}";
+    assert_eq!(lictor.metric(failed), 0);
+    put(&lictor, "server.pem", "nonsense");
+    wait_for("failure", || lictor.metric(failed) == 1);
+    assert_eq!(ask(&lictor, "agent/agent-7", "second-ca.pem").0, 0);
+    assert!(lictor.metric("lictor_tls_certificate_expires_timestamp_seconds") > 1_700_000_000);
     wait_for("records", || lictor.records("policy.evaluated").len() > 1);
     assert!(lictor.records("policy.evaluated").iter().all(|event| event["meta"]["actor"] == "alice"));
 }

@@ -31,8 +31,7 @@ pub enum BadCertificate {
 /// Whom `der` shows (`spiffe://…`, else `cn:…`), and until when. Whether it can be trusted was checked before.
 pub(in crate::identity) fn shown_by(der: &[u8]) -> Result<(Text, SystemTime), BadCertificate> {
     let (_, certificate) = X509Certificate::from_der(der).map_err(|_| BadCertificate::Malformed)?;
-    let until = u64::try_from(certificate.validity().not_after.timestamp()).map_err(|_| BadCertificate::Malformed)?;
-    let until = UNIX_EPOCH.checked_add(Duration::from_secs(until)).ok_or(BadCertificate::Malformed)?;
+    let until = end_of(&certificate).ok_or(BadCertificate::Malformed)?;
     let names = certificate.subject_alternative_name().map_err(|_| BadCertificate::Malformed)?;
     let mut ids = names.iter().flat_map(|names| &names.value.general_names).filter_map(|name| match name {
         GeneralName::URI(uri) if uri.starts_with("spiffe://") => Some(*uri),
@@ -51,6 +50,16 @@ pub(in crate::identity) fn shown_by(der: &[u8]) -> Result<(Text, SystemTime), Ba
         }
     };
     Ok((name, until))
+}
+
+/// When the certificate `der` expires; `None` where it cannot be read.
+pub(in crate::identity) fn expires(der: &[u8]) -> Option<SystemTime> {
+    X509Certificate::from_der(der).ok().and_then(|(_, certificate)| end_of(&certificate))
+}
+
+fn end_of(certificate: &X509Certificate<'_>) -> Option<SystemTime> {
+    let seconds = u64::try_from(certificate.validity().not_after.timestamp()).ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
 }
 
 fn usable(name: &str) -> Result<&str, BadCertificate> {

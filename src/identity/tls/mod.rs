@@ -7,6 +7,7 @@ mod error;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use rustls::pki_types::pem::PemObject;
@@ -30,8 +31,15 @@ pub struct TlsFiles {
     files: Tls,
     /// Whether a client may do without a certificate, because it may show a token.
     certificate_optional: bool,
-    config: ArcSwap<ServerConfig>,
+    loaded: ArcSwap<Loaded>,
     digest: Mutex<[u8; 32]>,
+}
+
+/// What was made of the files.
+#[derive(Debug)]
+struct Loaded {
+    config: Arc<ServerConfig>,
+    expires: Option<SystemTime>,
 }
 
 impl TlsFiles {
@@ -41,11 +49,11 @@ impl TlsFiles {
     /// A file cannot be read or used.
     pub fn open(files: Tls, certificate_optional: bool) -> Result<Self, TlsError> {
         let content = Content::read(&files)?;
-        let config = content.config(&files, certificate_optional)?;
+        let loaded = content.load(&files, certificate_optional)?;
         Ok(Self {
             files,
             certificate_optional,
-            config: ArcSwap::from_pointee(config),
+            loaded: ArcSwap::from_pointee(loaded),
             digest: Mutex::new(content.digest()),
         })
     }
@@ -53,7 +61,13 @@ impl TlsFiles {
     /// What a new connection is served with.
     #[must_use]
     pub fn config(&self) -> Arc<ServerConfig> {
-        self.config.load_full()
+        self.loaded.load().config.clone()
+    }
+
+    /// When the server's certificate expires; `None` where it does not say.
+    #[must_use]
+    pub fn expires(&self) -> Option<SystemTime> {
+        self.loaded.load().expires
     }
 
     /// Whether every caller must prove who it is, by a certificate or a token.
@@ -74,7 +88,7 @@ impl TlsFiles {
         if *known == digest {
             return Ok(false);
         }
-        self.config.store(Arc::new(content.config(&self.files, self.certificate_optional)?));
+        self.loaded.store(Arc::new(content.load(&self.files, self.certificate_optional)?));
         *known = digest;
         Ok(true)
     }
@@ -106,8 +120,9 @@ impl Content {
         hash.finalize().into()
     }
 
-    fn config(&self, files: &Tls, certificate_optional: bool) -> Result<ServerConfig, TlsError> {
+    fn load(&self, files: &Tls, certificate_optional: bool) -> Result<Loaded, TlsError> {
         let chain = certificates(&files.certificate, &self.certificate)?;
+        let expires = chain.first().and_then(|certificate| certificate::expires(certificate));
         let key = PrivateKeyDer::from_pem_slice(&self.key)
             .map_err(|error| TlsError::unusable(&files.key, format!("it holds no private key in PEM: {error}")))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -133,7 +148,7 @@ impl Content {
         // A resumed session would bring a client's certificate that is not checked again. Connections of gRPC last.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(config)
+        Ok(Loaded { config: Arc::new(config), expires })
     }
 }
 

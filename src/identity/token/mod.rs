@@ -118,14 +118,31 @@ impl Tokens {
         let subject = claims::subject(claims)?;
         let names = &self.options.claims;
         let list = |name: &Option<String>| name.as_deref().map(|name| claims::texts(claims, name)).transpose();
+        let (roles, level_of_groups) = self.meaning(list(&names.roles)?.flatten().unwrap_or_default());
+        let level = names.level.as_deref().map(|name| claims::level(claims, name)).transpose()?.flatten();
         let vouched = Vouched {
-            roles: list(&names.roles)?.flatten().unwrap_or_default(),
+            roles,
             tenants: list(&names.tenants)?.flatten(),
-            level: names.level.as_deref().map(|name| claims::level(claims, name)).transpose()?.flatten(),
+            level: level.or(level_of_groups),
             valid_until: Some(claims::expiry(claims, self.options.leeway)?),
         };
         let channel = compact_str::format_compact!("jwt:{}#{subject}", self.options.issuer);
         Ok(Verified { channel, vouched })
+    }
+
+    /// The roles that `names` stand for, and the greatest level among them.
+    fn meaning(&self, names: Vec<Text>) -> (Vec<Text>, Option<u8>) {
+        let (mut roles, mut level) = (Vec::new(), None);
+        for name in names {
+            match self.options.groups.get(&name) {
+                Some(group) => {
+                    roles.extend(group.roles.iter().cloned());
+                    level = level.max(group.level);
+                }
+                None => roles.push(name),
+            }
+        }
+        (roles, level)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The kinds of document, one file each.
 
 mod action_catalog;
+mod approval_policy;
 mod catalog_action;
 mod dag;
 mod expectation;
@@ -14,6 +15,7 @@ mod risk_rules;
 mod rule;
 mod schema_keywords;
 mod test_cases;
+mod webhook_endpoint;
 
 pub use dag::{read_executions, read_nodes};
 pub use plan::read as read_plan;
@@ -63,6 +65,18 @@ pub(super) const KINDS: &[Kind] = &[
         schema: schema_of::<risk_policy::RiskPolicySpec>,
         decode: risk_policy::decode,
     },
+    Kind {
+        name: "ApprovalPolicy",
+        in_digest: true,
+        schema: schema_of::<approval_policy::ApprovalPolicySpec>,
+        decode: approval_policy::decode,
+    },
+    Kind {
+        name: "WebhookEndpoint",
+        in_digest: true,
+        schema: schema_of::<webhook_endpoint::WebhookEndpointSpec>,
+        decode: webhook_endpoint::decode,
+    },
     Kind { name: "Tests", in_digest: false, schema: schema_of::<test_cases::TestsSpec>, decode: test_cases::decode },
 ];
 
@@ -87,11 +101,23 @@ pub(super) const SPEC_FIELDS: &[&str] = &[
     "tiers",
     "plan",
     "flows",
+    "scope",
+    "stages",
+    "autoApprove",
+    "ttl",
+    "escalation",
+    "webhooks",
+    "pending",
+    "url",
+    "secrets",
+    "events",
+    "allowPrivate",
+    "caFile",
+    "timeoutSeconds",
 ];
 
 /// The kinds that the format has, but this version does not load.
-pub(super) const LATER: &[&str] =
-    &["ApprovalPolicy", "WebhookEndpoint", "Classifier", "Budget", "RateLimit", "ThreatRule"];
+pub(super) const LATER: &[&str] = &["Classifier", "Budget", "RateLimit", "ThreatRule"];
 
 fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()

@@ -125,6 +125,7 @@ pub fn write_keys(folder: &Path, keys: &[&TokenKey]) -> Jwt {
         algorithms: vec![config::Algorithm::EdDsa],
         leeway: std::time::Duration::ZERO,
         claims: Claims { tenants: Some("tenant".into()), ..Claims::default() },
+        groups: std::collections::BTreeMap::default(),
     }
 }
 

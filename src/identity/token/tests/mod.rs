@@ -10,7 +10,7 @@ use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::{Algorithm as Pinned, Claims};
+use crate::config::{Algorithm as Pinned, Claims, Group};
 
 const ISSUER: &str = "https://idp.example";
 
@@ -62,6 +62,11 @@ fn options(folder: &std::path::Path, algorithms: &[Pinned]) -> Jwt {
         algorithms: algorithms.to_vec(),
         leeway: Duration::from_secs(30),
         claims: Claims { roles: Some("roles".into()), tenants: Some("tenant".into()), level: Some("level".into()) },
+        groups: [
+            ("SEC".into(), Group { roles: vec!["admin".into(), "auditor".into()], level: Some(4) }),
+            ("leads".into(), Group { roles: Vec::new(), level: Some(3) }),
+        ]
+        .into(),
     }
 }
 
@@ -106,6 +111,26 @@ fn a_good_token_of_each_algorithm_shows_its_bearer() {
         assert_eq!(verified.vouched.level, Some(3));
         let until = UNIX_EPOCH + Duration::from_secs(said["exp"].as_u64().unwrap() + 30);
         assert_eq!(verified.vouched.valid_until, Some(until));
+    }
+}
+
+#[test]
+fn names_of_groups_stand_for_roles_and_levels() {
+    let key = Key::ed("ed", 1);
+    let tokens = tokens(&[&key]);
+    for (change, roles, level) in [
+        (json!({"roles": ["leads", "SEC", "other"]}), &["admin", "auditor", "other"][..], Some(4)),
+        (json!({"roles": "leads"}), &[], Some(3)),
+        (json!({"roles": ["SEC"], "level": 1}), &["admin", "auditor"], Some(1)),
+        (json!({"roles": ["sec"]}), &["sec"], None),
+        (json!({}), &[], None),
+    ] {
+        let vouched = tokens.verify(&key.sign(&claims(change.clone()))).unwrap().vouched;
+        assert_eq!(
+            (vouched.roles, vouched.level),
+            (roles.iter().map(|role| Text::from(*role)).collect(), level),
+            "{change}"
+        );
     }
 }
 

@@ -1,11 +1,13 @@
 //! `lictor check`: what is wrong with policy documents.
 
+mod surroundings;
+
 use crate::cli::output;
 use std::process::ExitCode;
 
-use super::documents::{DocumentArgs, MAX_SHOWN, findings_json, first, print_findings};
-use super::exit;
-use super::style::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
+use crate::cli::documents::{DocumentArgs, MAX_SHOWN, findings_json, first, print_findings};
+use crate::cli::exit;
+use crate::cli::style::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
 use crate::diag::{Findings, Severity};
 use crate::policy::Loaded;
 use crate::snapshot::Snapshot;
@@ -38,9 +40,11 @@ pub fn run(args: &CheckArgs) -> ExitCode {
         Ok(files) => files,
         Err(error) => return error.report(),
     };
-    let loaded = files.check();
+    let mut loaded = files.check();
     let digest = (!loaded.findings.has_errors()).then(|| Snapshot::digest_of(&loaded.documents));
     let failed = loaded.findings.has_errors() || (args.deny_warnings && !loaded.findings.is_empty());
+    loaded.findings.extend(surroundings::missing(&loaded.documents));
+    loaded.findings.sort();
     match args.output {
         Output::Text => print_text(&loaded, files.count(), digest.as_deref(), failed),
         Output::Json => print_json(&loaded, files.count(), digest.as_deref(), failed),
