@@ -16,7 +16,8 @@ use std::sync::Arc;
 
 pub use endpoints::Endpoints;
 pub use governance::{
-    Ceiling, Governance, GovernedAction, GovernedBulk, GovernedPlanRule, GovernedScope, GovernedTier,
+    ApprovalRule, ApprovalTtl, Approvals, Ceiling, Governance, GovernedAction, GovernedBulk, GovernedPlanRule,
+    GovernedScope, GovernedTier,
 };
 pub use holder::{Holder, MAX_RESIDENTS, Residents};
 pub use index::Candidates;
