@@ -15,6 +15,7 @@ pub fn issuer(now: Timestamp) -> Issuer {
         key: None,
         previous_keys: Vec::new(),
         directory: directory.path().to_owned(),
+        noted: None,
     };
     Issuer::new(options, now).expect("a new key")
 }
