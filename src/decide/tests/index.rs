@@ -242,7 +242,7 @@ fn what_is_missing_is_looked_at_where_it_may_fail() {
         (&deep, attributes([("m", text("7"))]), 100),
     ] {
         let request = Request { context, ..Request::default() };
-        assert_eq!(candidates(&snapshot, &request).len(), expected, "{:?}", request.context);
+        assert_eq!(candidates(snapshot, &request).len(), expected, "{:?}", request.context);
     }
 }
 

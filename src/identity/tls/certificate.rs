@@ -90,7 +90,8 @@ mod tests {
     #[test]
     fn a_certificate_shows_its_spiffe_id_else_its_common_name() {
         let long = "x".repeat(257);
-        let cases: [(&[&str], &[&str], Result<&str, BadCertificate>); 8] = [
+        type Case<'a> = (&'a [&'a str], &'a [&'a str], Result<&'a str, BadCertificate>);
+        let cases: [Case<'_>; 8] = [
             (&["alice"], &[], Ok("cn:alice")),
             (&["alice"], &["spiffe://example.org/agent"], Ok("spiffe://example.org/agent")),
             (&[], &["https://example.org", "spiffe://example.org/a"], Ok("spiffe://example.org/a")),

@@ -90,7 +90,8 @@ mod tests {
             "roles": ["a", "b"], "scope": "read write", "realm_access": {"roles": ["c"]}, "https://x.example/roles": ["d"],
             "nothing": null, "number": 7, "mixed": ["a", 7], "blank": [""], "control": ["a\u{7}"],
         }));
-        let cases: [(&str, Result<Option<Vec<&str>>, ()>); 12] = [
+        type Found = Result<Option<Vec<&'static str>>, ()>;
+        let cases: [(&str, Found); 12] = [
             ("roles", Ok(Some(vec!["a", "b"]))),
             ("scope", Ok(Some(vec!["read", "write"]))),
             ("/realm_access/roles", Ok(Some(vec!["c"]))),
