@@ -35,8 +35,8 @@ spec: {rules: [{name: r, effect: allow}]}
 const LOADS: [(usize, usize); 5] = [(1, 200), (10, 60), (30, 40), (50, 40), (200, 10)];
 
 fn main() {
-    let arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with('-'));
-    let parent = arguments.last().map_or_else(std::env::temp_dir, PathBuf::from);
+    let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with('-'));
+    let parent = arguments.next_back().map_or_else(std::env::temp_dir, PathBuf::from);
     let folder = tempfile::tempdir_in(parent).unwrap();
     let floor = fdatasync(folder.path());
     println!("fdatasync of 4 KiB: {:.2} ms (p50)", millis(floor));

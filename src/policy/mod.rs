@@ -22,6 +22,7 @@ mod schema;
 mod tests;
 
 pub use approvals::{ApprovalPolicy, ApprovalScope, EscalationRule, StageRule, TtlRule};
+#[cfg(feature = "server")]
 pub(crate) use decode::{PatternText, patterns};
 pub use document::{
     CanonicalDocument, DocumentSet, Expectation, PlanExpectation, Policy, PolicySet, Question, Rule, Target, TestCase,
