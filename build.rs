@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use protox::prost::Message;
 
 /// The definitions that Lictor publishes, relative to `proto/`.
-const PROTOS: [&str; 2] = ["lictor/v1/decision.proto", "google/rpc/error_details.proto"];
+const PROTOS: [&str; 3] = ["lictor/v1/decision.proto", "lictor/v1/approval.proto", "google/rpc/error_details.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");

@@ -73,6 +73,7 @@ fn budget(out: &mut String, figures: &Figures, medians: &Medians) {
         "≤ 10 µs",
         medians.get("validate/with-policy", "10").map(time),
     );
+    row("– with a receipt", "≤ 40 µs", medians.get("validate/with-receipt", "10").map(time));
     let comparison = |id: &str| figures.comparisons.iter().find(|comparison| comparison.id == id);
     let ratio = |id: &str, side: &str| comparison(id)?.ratios.iter().find(|ratio| ratio.name == side);
     let side = |id: &str, name: &str| comparison(id)?.sides.iter().find(|side| side.name == name);
@@ -186,6 +187,8 @@ fn parts(out: &mut String, medians: &Medians) {
         ("events", ""),
         ("validate/governance", "ValidateIR, plan rules only, steps: "),
         ("validate/with-policy", "ValidateIR, steps: "),
+        ("validate/data-flow", "ValidateIR, inputs from other steps, steps: "),
+        ("validate/with-receipt", "ValidateIR with a receipt, steps: "),
     ] {
         for (name, median) in medians.group(group) {
             let _ = writeln!(out, "| {prefix}{name} | {} |", time(median));

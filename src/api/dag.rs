@@ -15,7 +15,6 @@ use crate::event::{DagRecord, Pending, PlanEvent};
 use crate::identity::Caller;
 use crate::ir;
 use crate::model::{Attributes, Step, Timestamp};
-use crate::snapshot::Governance;
 
 impl PlanDesk {
     /// Answers the `VerifyDagRequest` in `message`, as a framed `VerifyDagResponse`.
@@ -52,10 +51,14 @@ impl PlanDesk {
         }
         caller.may_ask_in(&plan.tenant_id).map_err(Refusal::denied)?;
         let verified_at = Timestamp::from_system(SystemTime::now());
-        let receipt;
+        let (receipt, approved);
         let binding = match &binding {
             Binding::None => ir::Binding::None,
-            Binding::Approval(_) => return Err(Refusal::no_approvals()),
+            Binding::Approval(id) => {
+                let approvals = self.approvals.as_ref().ok_or_else(Refusal::no_approvals)?;
+                approved = approvals.binding(caller, plan.tenant(), id)?;
+                ir::Binding::Approval { ir_hash: &approved.target_hash }
+            }
             Binding::Receipt(token) => {
                 let Some(issuer) = &self.issuer else { return Err(Refusal::bad_receipt("this server signs none")) };
                 receipt = issuer.recognise(token).map_err(Refusal::bad_receipt)?;
@@ -64,7 +67,7 @@ impl PlanDesk {
         };
         let residents = self.holder.load();
         let governance = residents.live().map(|snapshot| snapshot.governance());
-        let check = |step: &Step, params: &Attributes| wrong_params(governance?, step, params);
+        let check = |step: &Step, params: &Attributes| ir::wrong_params(governance?, step, params);
         let verification = ir::verify_dag(&plan, &nodes, &executions, binding, Some(&check));
         let answer = DagAnswer {
             verification: &verification,
@@ -83,12 +86,4 @@ impl PlanDesk {
         let pending = submitted.map_err(|_| Refusal::unrecorded())?;
         Ok((Bytes::from(framed), pending))
     }
-}
-
-/// What is wrong with the arguments of a call, by the schemas of its action.
-fn wrong_params(governance: &Governance, step: &Step, params: &Attributes) -> Option<String> {
-    let checks = governance.governed(&step.action)?.checks();
-    let params = if checks.is_empty() { return None } else { serde_json::to_value(params).ok()? };
-    let bad = checks.iter().flat_map(|schema| schema.check(&params, &|_, _| false)).next()?;
-    Some(format!("`params{}`: {}", bad.pointer, bad.message))
 }

@@ -15,7 +15,7 @@ use super::drain::Drain;
 use crate::snapshot::Holder;
 
 /// Services that the server speaks for; the empty name is the server as a whole.
-const KNOWN: [&str; 2] = ["", "lictor.v1.DecisionService"];
+const KNOWN: [&str; 3] = ["", "lictor.v1.DecisionService", "lictor.v1.ApprovalService"];
 /// How often a watcher's status is looked at.
 const WATCH_INTERVAL: Duration = Duration::from_millis(250);
 

@@ -8,6 +8,7 @@
 
 mod accept;
 mod admission;
+mod approvals;
 mod authority;
 mod batch;
 mod compute;
@@ -47,6 +48,7 @@ mod wire;
 mod wire_plan;
 mod worker;
 
+pub use approvals::{ApprovalDesk, WireCodec};
 pub use health::Readiness;
 pub use http::HttpServer;
 pub use in_process::evaluate_message;

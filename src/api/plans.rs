@@ -10,6 +10,7 @@ use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 
+use super::approvals::ApprovalDesk;
 use super::compute::Compute;
 use super::decode::{self, DecodedPlan};
 use super::desk::Desk;
@@ -57,6 +58,8 @@ pub struct PlanDesk {
     pub issuer: Option<Arc<Issuer>>,
     /// Decides who may pin a snapshot.
     pub identity: Arc<Identity>,
+    /// Knows approvals, which bind plans; `None` where the server keeps none.
+    pub approvals: Option<ApprovalDesk>,
 }
 
 impl PlanDesk {

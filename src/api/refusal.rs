@@ -28,8 +28,14 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn new(code: Code, reason: &'static str, message: impl Into<String>) -> Self {
+    /// A refusal with these words.
+    pub(in crate::api) fn new(code: Code, reason: &'static str, message: impl Into<String>) -> Self {
         Self { code, reason, message: message.into(), violations: Vec::new(), field: String::new() }
+    }
+
+    /// The same, with what is wrong with fields.
+    pub(in crate::api) fn with_violations(self, violations: Vec<Violation>) -> Self {
+        Self { violations, ..self }
     }
 
     /// The bytes are not the message that they should be.

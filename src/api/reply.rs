@@ -41,6 +41,11 @@ impl Reply {
         with_body(Self::Stream(Box::new(stream)))
     }
 
+    /// A reply that another service streams.
+    pub fn routed(body: RoutedBody) -> Response<Self> {
+        with_body(Self::Routed(Box::new(body)))
+    }
+
     /// A reply that refuses.
     pub fn refusal(refusal: &Refusal) -> Response<Self> {
         refusal.to_status().into_http()

@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::accept::{Dealer, WAITING};
 use super::admission::Admission;
+use super::approvals::ApprovalDesk;
 use super::compute::Compute;
 use super::desk::Desk;
 use super::drain::{Drain, Phase};
@@ -44,6 +45,8 @@ pub struct State {
     pub issuer: Option<Arc<Issuer>>,
     /// Knows callers, and decides what they may ask and administer.
     pub identity: Arc<Identity>,
+    /// Answers calls about approvals; without it the service is not there.
+    pub approvals: Option<ApprovalDesk>,
 }
 
 /// Why a server does not start. Each names what it is about and what to do.
@@ -195,6 +198,7 @@ impl Server {
                 compute: compute.clone(),
                 issuer: state.issuer.clone(),
                 identity: state.identity.clone(),
+                approvals: state.approvals.clone(),
             };
             let desk = Desk {
                 holder: state.holder.clone(),

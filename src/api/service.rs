@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use tower::Service as _;
 
 use super::admission::Permit;
+use super::approvals::{self, Answer, ApprovalDesk};
 use super::batch::answer_batch;
 use super::connection::Connection;
 use super::context::CallContext;
@@ -109,7 +110,47 @@ impl Calls {
                 let stream = DecisionStream::new(context, request.into_body(), deadline, permit);
                 Call::Ready(Some(Reply::stream(stream)))
             }
-            _ => self.route(request, &context, deadline, permit),
+            path => match path.strip_prefix(approvals::SERVICE).zip(worker.plans.approvals.clone()) {
+                Some((method, desk)) => {
+                    let method = method.to_owned();
+                    self.approval(desk, method, request, context, deadline, permit)
+                }
+                None => self.route(request, &context, deadline, permit),
+            },
+        })
+    }
+
+    /// A call about approvals: it arrives here, and is answered on the control runtime.
+    fn approval(
+        &self,
+        desk: ApprovalDesk,
+        method: String,
+        request: Request<Incoming>,
+        context: CallContext,
+        deadline: Option<Instant>,
+        permit: Permit,
+    ) -> Call {
+        let message = if approvals::takes_plan(&method) {
+            self.plan_message(request, deadline)
+        } else {
+            self.message(request, deadline)
+        };
+        Call::later(async move {
+            let mut message = message;
+            let bytes = (&mut message).await?;
+            let _held = message.take_claim();
+            let caller = context.shared_caller().clone();
+            match desk.call(method, bytes, caller, deadline).await? {
+                Answer::Message(framed) => {
+                    let _permit = permit;
+                    context.connection().hold(framed).map(Reply::message)
+                }
+                Answer::Stream(body) => {
+                    let body = tonic::body::Body::new(body);
+                    let drained = context.worker().drained();
+                    Ok(Reply::routed(RoutedBody::new(body, drained, context.expiry(), permit)))
+                }
+            }
         })
     }
 

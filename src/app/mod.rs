@@ -20,7 +20,8 @@ use std::time::Instant;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::api::{HttpListener, HttpServer, Listeners, Server, ServerError, State};
+use crate::api::{ApprovalDesk, HttpListener, HttpServer, Listeners, Server, ServerError, State, WireCodec};
+use crate::approval::{Approvals, Parts};
 use crate::event::{EventError, EventLog, EventOptions};
 use crate::identity::{IdentityError, TlsError};
 use crate::receipt::{Issuer, KeyError};
@@ -123,6 +124,7 @@ struct App {
     http: Option<HttpServer>,
     reload: ReloadHandle,
     issuer: Arc<Issuer>,
+    workers: [tokio::task::JoinHandle<()>; 3],
     courier: Courier,
     relay: Relay,
     store_watch: tokio::task::JoinHandle<()>,
@@ -177,7 +179,35 @@ impl App {
             control.handle(),
         );
         identity::watch(control.handle(), &telemetry, &identity, tls.as_ref());
-        let state = State { holder, recorders, telemetry: telemetry.clone(), issuer: Some(issuer.clone()), identity };
+        let approvals = Approvals::new(Parts {
+            store: store.clone(),
+            holder: holder.clone(),
+            limits: Arc::new(options.server.limits.clone()),
+            issuer: Some(issuer.clone()),
+            codec: Box::new(WireCodec),
+            metrics: telemetry.approvals(),
+            courier: Some(courier.handle()),
+        });
+        let workers = [
+            control.spawn(approvals.clone().work()),
+            control.spawn(approvals.clone().keep_archiving()),
+            control.spawn(approvals.clone().look_up_watched()),
+        ];
+        let desk = ApprovalDesk {
+            approvals,
+            identity: identity.clone(),
+            courier: courier.handle(),
+            limits: Arc::new(options.server.limits.clone()),
+            control: control.handle().clone(),
+        };
+        let state = State {
+            holder,
+            recorders,
+            telemetry: telemetry.clone(),
+            issuer: Some(issuer.clone()),
+            identity,
+            approvals: Some(desk),
+        };
         let server = Server::start(listeners, &options.server, state, control.handle())?;
         let http = http.map(|listener| {
             let keys = Some(issuer.clone());
@@ -193,7 +223,7 @@ impl App {
             "serving decisions"
         );
         let drain = options.drain;
-        Ok(Self { server, http, reload, issuer, courier, relay, store_watch, store, events, state_dir, drain })
+        Ok(Self { server, http, reload, issuer, workers, courier, relay, store_watch, store, events, state_dir, drain })
     }
 
     fn stop(self, control: &Runtime) -> Result<(), AppError> {
@@ -206,6 +236,7 @@ impl App {
         }
         // What is recorded is worth waiting for, even if the calls took all of the grace period.
         let rest = || until.saturating_duration_since(Instant::now()).max(std::time::Duration::from_secs(1));
+        self.workers.iter().for_each(tokio::task::JoinHandle::abort);
         self.store_watch.abort();
         control.block_on(self.courier.stop(rest()));
         control.block_on(self.relay.stop(rest()));

@@ -91,6 +91,14 @@ fn server(config: &Config) -> ServerOptions {
     }
 }
 
+/// Without the documents over administration, which are read with all their errors before.
+fn identity(config: &Config) -> IdentityOptions {
+    let mut options = IdentityOptions::default();
+    options.principals.clone_from(&config.identity.principals);
+    options.jwt.clone_from(&config.identity.jwt);
+    options
+}
+
 /// How the store is set up.
 ///
 /// # Errors
@@ -103,14 +111,6 @@ pub fn store(config: &Config) -> Result<StoreOptions, StoreError> {
     options.wait = settings.wait;
     options.max_bytes = settings.max_bytes;
     Ok(options)
-}
-
-/// Without the documents over administration, which are read with all their errors before.
-fn identity(config: &Config) -> IdentityOptions {
-    let mut options = IdentityOptions::default();
-    options.principals.clone_from(&config.identity.principals);
-    options.jwt.clone_from(&config.identity.jwt);
-    options
 }
 
 fn reload(config: &Config) -> ReloadOptions {

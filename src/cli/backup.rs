@@ -12,7 +12,7 @@ use crate::store::{self, Place, Store, StoreError, StoreOptions};
 
 /// Which store.
 #[derive(Debug, clap::Args)]
-struct WhichStore {
+pub(super) struct WhichStore {
     /// Configuration file of the server [default: lictor.yaml, if there is one]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -121,7 +121,7 @@ async fn end_epoch(options: StoreOptions, floor: u64, owner: String) -> Result<u
 
 impl WhichStore {
     /// The state directory and the options of the store.
-    fn load(&self) -> Result<(PathBuf, StoreOptions), CommandError> {
+    pub(super) fn load(&self) -> Result<(PathBuf, StoreOptions), CommandError> {
         let variables = std::env::vars_os()
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
         let mut config: Config = Config::load(self.config.as_deref(), variables)
@@ -141,7 +141,7 @@ impl From<StoreError> for CommandError {
 }
 
 /// Runs `work` on a runtime of its own.
-fn block_on<T>(work: impl Future<Output = T>) -> Result<T, CommandError> {
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -2,12 +2,14 @@
 //!
 //! Human output goes to a terminal in colour, `--output json` is for machines. Exit codes are in [`exit`].
 
+mod approvals;
 mod audit;
 mod backup;
 mod catalog;
 mod check;
 mod client;
 mod documents;
+mod escalate;
 mod eval;
 pub mod exit;
 mod hash;
@@ -38,12 +40,16 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Ask for approvals, decide them, and redeem them.
+    Approvals(Box<approvals::ApprovalsArgs>),
     /// Verify or read the journal of events.
     Audit(audit::AuditArgs),
     /// Copy the store to a new file, beside the running server.
     Backup(backup::BackupArgs),
     /// Put a backup of the store in its place, and expire what was approved before.
     Restore(backup::RestoreArgs),
+    /// Escalate and expire the approvals that are due, as servers do by themselves.
+    Escalate(escalate::EscalateArgs),
     /// Serve decisions over gRPC until told to stop.
     Serve(serve::ServeArgs),
     /// Check policy documents and say what is wrong with them.
@@ -80,9 +86,11 @@ enum Command {
 pub fn main() -> ExitCode {
     // Clap exits with 2 on wrong usage and with 0 after --help.
     match Cli::parse().command {
+        Command::Approvals(args) => approvals::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore(args) => backup::restore(&args),
+        Command::Escalate(args) => escalate::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Schema(args) => schema::run(&args),

@@ -50,6 +50,9 @@ struct VerifyArgs {
     /// The plan's hash that it must name.
     #[arg(long, value_name = "HASH")]
     ir_hash: Option<String>,
+    /// The step of the plan that it must be good for; the whole if not given.
+    #[arg(long, value_name = "STEP")]
+    step: Option<String>,
     /// How far clocks may differ, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_LEEWAY_SECONDS)]
     leeway: u32,
@@ -105,7 +108,7 @@ fn verify(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
     let verified = verifier.verify(token.trim(), now);
     let named =
         verified.as_ref().is_ok_and(|receipt| args.ir_hash.as_ref().is_none_or(|hash| *hash == receipt.ir_hash));
-    let authorises = named && verified.as_ref().is_ok_and(Receipt::authorises);
+    let authorises = named && verified.as_ref().is_ok_and(|receipt| authorises(args, receipt));
     match args.output {
         Format::Json => {
             let error = match &verified {
@@ -126,6 +129,11 @@ fn verify(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
     Ok(ExitCode::from(if authorises { exit::OK } else { exit::FAILED }))
 }
 
+/// Whether the receipt lets run what was asked about.
+fn authorises(args: &VerifyArgs, receipt: &Receipt) -> bool {
+    args.step.as_ref().map_or_else(|| receipt.authorises(), |step| receipt.authorises_step(step))
+}
+
 fn text(args: &VerifyArgs, verified: &Result<Receipt, ReceiptError>, named: bool) -> String {
     let receipt = match verified {
         Ok(receipt) => receipt,
@@ -134,10 +142,17 @@ fn text(args: &VerifyArgs, verified: &Result<Receipt, ReceiptError>, named: bool
             return format!("{BOLD}{RED}not accepted{RESET}  the receipt authorises nothing: {error}\n");
         }
     };
-    let status = receipt.status().as_str();
-    let (color, verdict) = match (named, receipt.authorises()) {
+    let granted = !receipt.approval_id.is_empty();
+    let status = if granted { "GRANTED" } else { receipt.status().as_str() };
+    let (color, verdict) = match (named, authorises(args, receipt)) {
         (false, _) => (RED, format!("genuine, and of another plan: {status}; it does not authorise this one")),
+        (true, true) if args.step.is_some() => (GREEN, format!("genuine: {status}; this step of the plan may run")),
+        (true, true) if granted => (GREEN, format!("genuine: {status}; the plan or action with this hash may run")),
         (true, true) => (GREEN, format!("genuine: {status}; the plan with this hash may run")),
+        (true, false) if !receipt.step_id.is_empty() && args.step.is_none() => {
+            (YELLOW, format!("genuine: {status} for one step alone; name it with `--step` to check it"))
+        }
+        (true, false) if !receipt.step_id.is_empty() => (RED, format!("genuine: {status}, for another step")),
         (true, false) => (YELLOW, format!("genuine: {status}; it authorises nothing")),
     };
     let mut text = format!("{BOLD}{color}{verdict}{RESET}\n");
@@ -147,12 +162,14 @@ fn text(args: &VerifyArgs, verified: &Result<Receipt, ReceiptError>, named: bool
         }
     };
     let unchecked = |given: &Option<String>| if given.is_some() { "" } else { " (not checked)" };
-    line("plan hash", &receipt.ir_hash);
+    line(if granted { "hash" } else { "plan hash" }, &receipt.ir_hash);
+    line("approval", &receipt.approval_id);
+    line("step", &receipt.step_id);
     line("tier", &receipt.tier.to_string());
     line("tenant", &receipt.tenant);
     line("run", &receipt.run_id);
     line("snapshot", &receipt.snapshot);
-    line("validation", &receipt.jti);
+    line(if granted { "grant" } else { "validation" }, &receipt.jti);
     line("issuer", &format!("{}{}", receipt.iss, unchecked(&args.issuer)));
     line("audience", &format!("{}{}", receipt.aud, unchecked(&args.audience)));
     line("issued", &moment(receipt.iat));

@@ -39,6 +39,7 @@ mod predicate;
 mod program;
 mod scope;
 mod source;
+mod step_context;
 mod strings;
 mod time;
 mod types;
@@ -56,6 +57,7 @@ pub use expression::{ExpressionError, ExpressionValue, eval_expression};
 pub use path::{AttributePath, AttributeRef, Bindings};
 pub use plan::PlanBindings;
 pub use source::{ConditionSource, ListClause, MAX_TEXT_BYTES, Place, Problem};
+pub use step_context::StepContext;
 pub use value::TypeName;
 
 use crate::model::{Effect, Text};

@@ -10,6 +10,7 @@ use super::checker::{Checked, NodeMeaning};
 use super::error::{Budget, ConditionError, FIELD_OF, MissingKey, Overload};
 use super::plan::PlanBindings;
 use super::scope::Slot;
+use super::step_context::StepContext;
 use super::time::Instant;
 use super::value::{Const, List, Map, TypeName, Val};
 
@@ -25,6 +26,8 @@ pub struct Bindings<'a> {
     pub now: Timestamp,
     /// The plan and the position of the step, for conditions of a risk policy.
     pub plan: Option<(&'a PlanBindings<'a>, usize)>,
+    /// What stands in place of the request's context, for a policy that decides a step of a plan.
+    pub context: Option<&'a StepContext<'a>>,
 }
 
 /// What conditions over a plan have in place of a request.
@@ -38,13 +41,19 @@ impl<'a> Bindings<'a> {
     #[inline]
     #[must_use]
     pub const fn of_request(request: &'a Request, now: Timestamp) -> Self {
-        Self { request, now, plan: None }
+        Self { request, now, plan: None, context: None }
+    }
+
+    /// What the rules of a policy read of a step of a plan: a request whose context is that of the step.
+    #[must_use]
+    pub const fn of_request_for(request: &'a Request, context: &'a StepContext<'a>, now: Timestamp) -> Self {
+        Self { request, now, plan: None, context: Some(context) }
     }
 
     /// What the tier rules of a risk policy read: a plan, and its step at `step`.
     #[must_use]
     pub fn of_step(plan: &'a PlanBindings<'a>, step: usize, now: Timestamp) -> Self {
-        Self { request: &NO_REQUEST, now, plan: Some((plan, step)) }
+        Self { request: &NO_REQUEST, now, plan: Some((plan, step)), context: None }
     }
 
     /// What the plan rules of a risk policy read.
@@ -227,17 +236,26 @@ impl AttributePath {
         self.keys.iter().map(|key| key.name.as_str())
     }
 
-    /// The attribute in `request`; `None` if it is missing. `now` is not part of a request and reads as `None`.
+    /// The attribute; `None` if it is missing. `now` is not part of a request and reads as `None`.
     #[must_use]
-    pub fn read<'a>(&self, request: &'a Request) -> Option<AttributeRef<'a>> {
+    pub fn read<'a>(&self, bindings: &Bindings<'a>) -> Option<AttributeRef<'a>> {
         if self.slot == Slot::Now {
             return None;
         }
-        self.find(&Bindings::of_request(request, Timestamp::default()))
+        self.find(bindings)
     }
 
-    #[inline]
+    /// What the slot reads.
     fn base<'a>(&self, bindings: &Bindings<'a>) -> AttributeRef<'a> {
+        match (bindings.context, self.slot) {
+            (Some(context), Slot::Context) => AttributeRef::Map(context.whole()),
+            _ => self.base_of_request(bindings),
+        }
+    }
+
+    /// The same, where the context is that of the request.
+    #[inline]
+    fn base_of_request<'a>(&self, bindings: &Bindings<'a>) -> AttributeRef<'a> {
         let request = bindings.request;
         match self.slot {
             Slot::SubjectType => AttributeRef::Text(&request.subject.kind),
@@ -260,7 +278,7 @@ impl AttributePath {
     /// The attribute; `None` if a key is missing or something on the way is not a map.
     #[inline]
     pub(super) fn find<'a>(&self, bindings: &Bindings<'a>) -> Option<AttributeRef<'a>> {
-        follow(self.base(bindings), &self.keys, &mut Budget { remaining: u64::MAX })
+        self.follow(&self.keys, bindings, &mut Budget { remaining: u64::MAX })
     }
 
     /// The attribute, by the rules of CEL.
@@ -270,7 +288,7 @@ impl AttributePath {
         bindings: &Bindings<'a>,
         budget: &mut Budget,
     ) -> Result<AttributeRef<'a>, ConditionError> {
-        match follow(self.base(bindings), &self.keys, budget) {
+        match self.follow(&self.keys, bindings, budget) {
             Some(found) => Ok(found),
             None => Err(self.missing(&self.keys, bindings)),
         }
@@ -282,7 +300,7 @@ impl AttributePath {
         let Some((last, before)) = self.keys.split_last() else {
             return Ok(!self.base(bindings).is_empty_field());
         };
-        match follow(self.base(bindings), before, budget) {
+        match self.follow(before, bindings, budget) {
             Some(AttributeRef::Map(map) | AttributeRef::Value(Value::Map(map))) => {
                 budget.spend(map.len() / 8);
                 Ok(map.get(&last.name).is_some())
@@ -290,6 +308,33 @@ impl AttributePath {
             Some(other) => Err(self.no_field(before.len(), other)),
             None => Err(self.missing(before, bindings)),
         }
+    }
+
+    /// What the first `keys` of the path lead to.
+    #[inline]
+    fn follow<'a>(&self, keys: &[Key], bindings: &Bindings<'a>, budget: &mut Budget) -> Option<AttributeRef<'a>> {
+        match bindings.context {
+            None => follow(self.base_of_request(bindings), keys, budget),
+            Some(context) => self.follow_in_step(keys, context, bindings, budget),
+        }
+    }
+
+    /// The same, where the context is that of a step.
+    fn follow_in_step<'a>(
+        &self,
+        keys: &[Key],
+        context: &'a StepContext<'a>,
+        bindings: &Bindings<'a>,
+        budget: &mut Budget,
+    ) -> Option<AttributeRef<'a>> {
+        if let (Slot::Context, [first, below @ ..]) = (self.slot, keys)
+            && let Some(map) = context.map(&first.name)
+            // A map that is itself asked for is a value among the others.
+            && (!below.is_empty() || keys.len() < self.keys.len())
+        {
+            return follow(AttributeRef::Map(map), below, budget);
+        }
+        follow(self.base(bindings), keys, budget)
     }
 
     /// Why following `keys` led nowhere.

@@ -4,6 +4,7 @@ mod conditions;
 mod problems;
 mod properties;
 mod reasons;
+mod step_context;
 mod tables;
 
 use crate::model::{Action, Attributes, Request, Resource, Subject, Timestamp, Value};

@@ -45,31 +45,30 @@ pub fn evaluate(snapshot: Option<&Snapshot>, request: &Request, now: Timestamp, 
 
 fn decide(snapshot: &Snapshot, request: &Request, now: Timestamp, limits: &Limits) -> Decision {
     let mut budget = Budget { remaining: evaluation_cost(snapshot, limits) };
-    walk(snapshot, request, now, &mut budget, |tally| tally.answer(snapshot.label()))
+    walk(snapshot, &Bindings::of_request(request, now), &mut budget, |tally| tally.answer(snapshot.label()))
 }
 
-/// What the rules say of `request`, for those to whom the default says nothing: where no rule speaks, the reason is
+/// What the rules say of the request of `bindings`, for those to whom the default says nothing: where no rule speaks, the reason is
 /// DEFAULT, and a rule that forbids or asks and whose condition fails counts, even where the default is stricter. It is one
 /// of several questions that share a `budget`; once it is used up, they are denied with EVALUATION_LIMIT.
 #[must_use]
-pub fn consult_rules(snapshot: &Snapshot, request: &Request, now: Timestamp, budget: &mut Budget) -> Decision {
-    walk(snapshot, request, now, budget, |tally| tally.rules_alone(snapshot.label()))
+pub fn consult_rules(snapshot: &Snapshot, bindings: &Bindings<'_>, budget: &mut Budget) -> Decision {
+    walk(snapshot, bindings, budget, |tally| tally.rules_alone(snapshot.label()))
 }
 
 #[inline]
 fn walk(
     snapshot: &Snapshot,
-    request: &Request,
-    now: Timestamp,
+    bindings: &Bindings<'_>,
     budget: &mut Budget,
     conclude: impl FnOnce(Tally) -> Decision,
 ) -> Decision {
     if !snapshot.has_policies() {
         return tally::no_policy(snapshot.label());
     }
-    let bindings = Bindings::of_request(request, now);
+    let request = bindings.request;
     let mut tally = Tally::default();
-    for number in snapshot.candidates(request) {
+    for number in snapshot.candidates(bindings) {
         // A decider whose layer has one of higher precedence can no longer change anything.
         if snapshot.decided_layer(number).is_some_and(|layer| tally.is_decided(layer)) {
             continue;
@@ -83,7 +82,7 @@ fn walk(
         if !concerns {
             continue;
         }
-        match rule.condition.as_ref().map_or(Ok(true), |condition| condition.evaluate(&bindings, budget)) {
+        match rule.condition.as_ref().map_or(Ok(true), |condition| condition.evaluate(bindings, budget)) {
             Ok(true) => tally.matched(number, rule),
             Ok(false) => {}
             Err(ConditionError::Limit) => return tally.out_of_budget(snapshot.label()),

@@ -54,13 +54,31 @@ pub enum EventType {
     IrDagDiffOk,
     /// What was made of a plan is not the plan.
     IrDagDiffFailed,
+    /// Somebody asked for an approval.
+    IrApprovalCreated,
+    /// Somebody approved, and more approvers are needed.
+    IrApprovalAdded,
+    /// The last approver approved, or nobody was needed.
+    IrApprovalApproved,
+    /// Somebody rejected.
+    IrApprovalRejected,
+    /// Nobody decided in time: a higher level is asked.
+    IrApprovalEscalated,
+    /// Its time is over.
+    IrApprovalExpired,
+    /// It was taken back.
+    IrApprovalCancelled,
+    /// It was redeemed, or a step of it.
+    IrApprovalConsumed,
+    /// Somebody tried to redeem what cannot be redeemed.
+    IrApprovalInvalid,
     /// Records are missing, and which.
     EventsGap,
 }
 
 impl EventType {
     /// All types.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 22] = [
         Self::PolicyEvaluated,
         Self::PolicyDenied,
         Self::PolicyApprovalRequired,
@@ -73,6 +91,15 @@ impl EventType {
         Self::IrValidatedReject,
         Self::IrDagDiffOk,
         Self::IrDagDiffFailed,
+        Self::IrApprovalCreated,
+        Self::IrApprovalAdded,
+        Self::IrApprovalApproved,
+        Self::IrApprovalRejected,
+        Self::IrApprovalEscalated,
+        Self::IrApprovalExpired,
+        Self::IrApprovalCancelled,
+        Self::IrApprovalConsumed,
+        Self::IrApprovalInvalid,
         Self::EventsGap,
     ];
 
@@ -92,6 +119,15 @@ impl EventType {
             Self::IrValidatedReject => "ir.validated_reject",
             Self::IrDagDiffOk => "ir.dag_diff_ok",
             Self::IrDagDiffFailed => "ir.dag_diff_failed",
+            Self::IrApprovalCreated => "ir.approval_created",
+            Self::IrApprovalAdded => "ir.approval_added",
+            Self::IrApprovalApproved => "ir.approval_approved",
+            Self::IrApprovalRejected => "ir.approval_rejected",
+            Self::IrApprovalEscalated => "ir.approval_escalated",
+            Self::IrApprovalExpired => "ir.approval_expired",
+            Self::IrApprovalCancelled => "ir.approval_cancelled",
+            Self::IrApprovalConsumed => "ir.approval_consumed",
+            Self::IrApprovalInvalid => "ir.approval_invalid",
             Self::EventsGap => "events.gap",
         }
     }
@@ -106,7 +142,7 @@ impl EventType {
     #[must_use]
     pub const fn source(self) -> &'static str {
         match self {
-            kind if kind.is_of_plans() => "ir_governance",
+            kind if kind.is_of_plans() || kind.is_of_approvals() => "ir_governance",
             Self::EventsGap => "control",
             _ => "policy_engine",
         }
@@ -118,6 +154,7 @@ impl EventType {
         match self {
             Self::PolicySnapshotPublished | Self::PolicyReloadFailed => "reload",
             kind if kind.is_of_plans() => "ir",
+            kind if kind.is_of_approvals() => "approval",
             Self::EventsGap => "event",
             _ => "decide",
         }
@@ -134,6 +171,21 @@ impl EventType {
         )
     }
 
+    const fn is_of_approvals(self) -> bool {
+        matches!(
+            self,
+            Self::IrApprovalCreated
+                | Self::IrApprovalAdded
+                | Self::IrApprovalApproved
+                | Self::IrApprovalRejected
+                | Self::IrApprovalEscalated
+                | Self::IrApprovalExpired
+                | Self::IrApprovalCancelled
+                | Self::IrApprovalConsumed
+                | Self::IrApprovalInvalid
+        )
+    }
+
     /// How severe an event of this type is.
     #[must_use]
     pub const fn severity(self) -> Severity {
@@ -142,12 +194,21 @@ impl EventType {
             | Self::PolicyAuditRequired
             | Self::PolicySnapshotPublished
             | Self::IrValidatedPass
-            | Self::IrDagDiffOk => Severity::Info,
+            | Self::IrDagDiffOk
+            | Self::IrApprovalCreated
+            | Self::IrApprovalAdded
+            | Self::IrApprovalApproved
+            | Self::IrApprovalCancelled
+            | Self::IrApprovalConsumed => Severity::Info,
             Self::PolicyDenied
             | Self::PolicyApprovalRequired
             | Self::PolicyWarningTriggered
             | Self::IrValidatedEscalate
-            | Self::IrValidatedReject => Severity::Warning,
+            | Self::IrValidatedReject
+            | Self::IrApprovalRejected
+            | Self::IrApprovalEscalated
+            | Self::IrApprovalExpired
+            | Self::IrApprovalInvalid => Severity::Warning,
             Self::PolicyReloadFailed | Self::IrDagDiffFailed | Self::EventsGap => Severity::Error,
         }
     }

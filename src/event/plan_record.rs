@@ -56,7 +56,7 @@ impl PlanRecord {
         for step in &validation.steps {
             bytes.of(std::mem::size_of_val(step)).text(&step.step_id).text(&step.step_hash);
             for reason in &step.tier_reasons {
-                bytes.of(std::mem::size_of_val(reason)).of(reason.message.len());
+                bytes.of(std::mem::size_of_val(reason)).text(&reason.message);
                 bytes.text(&reason.document).text(&reason.rule);
             }
         }

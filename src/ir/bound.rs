@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::model::{Origin, Step, Value};
+use crate::model::{Input, Origin, Step, Value};
 
 /// JSON Pointers, relative to one value, of what is bound to a step's output. What stands there before the plan has run is
 /// a preview and no content.
@@ -15,7 +15,11 @@ pub struct BoundPaths<'a>(SmallVec<[&'a str; 4]>);
 /// The bound paths of `step`, relative to its params.
 #[must_use]
 pub fn bound_paths(step: &Step) -> BoundPaths<'_> {
-    let bound = step.inputs.iter().filter(|input| matches!(input.origin, Origin::Step { .. }));
+    let is_bound = |input: &&Input| matches!(input.origin, Origin::Step { .. });
+    if !step.inputs.iter().any(|input| is_bound(&input)) {
+        return BoundPaths::default();
+    }
+    let bound = step.inputs.iter().filter(is_bound);
     let mut paths: SmallVec<[&str; 4]> =
         bound.map(|input| input.path.as_str()).filter(|path| path.is_empty() || path.starts_with('/')).collect();
     paths.sort_unstable_by(|a, b| tokens(a).cmp(tokens(b)));
@@ -85,7 +89,7 @@ impl<'a> BoundPaths<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Attributes, Input};
+    use crate::model::Attributes;
 
     fn bound<'a>(step: &'a mut Step, paths: &[&str]) -> BoundPaths<'a> {
         step.inputs = paths

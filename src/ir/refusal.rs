@@ -84,8 +84,7 @@ pub(crate) fn refused_number(number: f64) -> Option<Refused> {
 
 /// What refuses `text` as a value or a key, if anything.
 pub(crate) fn refused_text(text: &str) -> Option<Refused> {
-    let suspicious = |byte: &u8| *byte < 0x20 || *byte == 0x7f || *byte == 0xc2;
-    if !text.as_bytes().iter().any(suspicious) {
+    if !has_forbidden_character(text) {
         return None;
     }
     text.chars().find(|c| c.is_control() && !matches!(c, '\r' | '\n' | '\t')).map(Refused::Control)

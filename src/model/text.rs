@@ -46,22 +46,55 @@ pub fn has_forbidden_character(text: &str) -> bool {
     !is_printable_ascii(text.as_bytes()) && text.chars().any(is_forbidden)
 }
 
-/// Whether all of `bytes` are ASCII characters that can be seen, or blanks. Eight bytes are looked at together.
+/// Whether all of `bytes` are ASCII characters that can be seen, or blanks.
+#[inline]
 fn is_printable_ascii(bytes: &[u8]) -> bool {
-    let Some(tail) = bytes.last_chunk::<8>() else {
-        return bytes.iter().all(|byte| matches!(byte, 0x20..0x7f));
-    };
-    let (words, _) = bytes.as_chunks::<8>();
-    words.iter().chain([tail]).fold(0, |other, word| other | not_printable(u64::from_ne_bytes(*word))) == 0
+    no_word(bytes, not_printable)
 }
+
+/// Whether all of `bytes` are ASCII characters that can be seen, or blanks, and stand for themselves in a JSON string.
+#[inline]
+#[must_use]
+pub fn is_plain_json(bytes: &[u8]) -> bool {
+    no_word(bytes, not_plain_json)
+}
+
+/// Not zero if, and only if, a byte of `word` is not one of those of [`is_plain_json`].
+#[inline]
+#[must_use]
+pub const fn not_plain_json(word: u64) -> u64 {
+    not_printable(word) | holds_byte(word, b'"') | holds_byte(word, b'\\')
+}
+
+/// Whether `flagged` gives zero for all of `bytes`, of which it gets eight at a time, some of them twice or blanks instead.
+#[inline]
+fn no_word(bytes: &[u8], flagged: impl Fn(u64) -> u64) -> bool {
+    let word = |bytes: &[u8; 8]| flagged(u64::from_ne_bytes(*bytes));
+    if let Some(tail) = bytes.last_chunk::<8>() {
+        let (words, _) = bytes.as_chunks::<8>();
+        return words.iter().chain([tail]).fold(0, |flags, bytes| flags | word(bytes)) == 0;
+    }
+    if let (Some([a, b, c, d]), Some([e, f, g, h])) = (bytes.first_chunk(), bytes.last_chunk()) {
+        return word(&[*a, *b, *c, *d, *e, *f, *g, *h]) == 0;
+    }
+    let mut few = [b' '; 8];
+    few.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
+    word(&few) == 0
+}
+
+/// One in each byte of a word.
+const ONES: u64 = u64::MAX / 255;
 
 /// Not zero if, and only if, a byte of `word` is below 0x20 or above 0x7e.
 const fn not_printable(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
     let control = word.wrapping_sub(ONES * 0x20) & !word;
-    let delete = word ^ (ONES * 0x7f);
-    let delete = delete.wrapping_sub(ONES) & !delete;
-    (word | control | delete) & (ONES * 0x80)
+    (word | control) & (ONES * 0x80) | holds_byte(word, 0x7f)
+}
+
+/// Not zero if, and only if, a byte of `word` is `byte`.
+const fn holds_byte(word: u64, byte: u8) -> u64 {
+    let same = word ^ (ONES * byte as u64);
+    same.wrapping_sub(ONES) & !same & (ONES * 0x80)
 }
 
 fn is_forbidden(c: char) -> bool {
@@ -96,7 +129,10 @@ mod tests {
         ) {
             text.insert_str(at.min(text.len()), &other);
             prop_assert_eq!(has_forbidden_character(&text), text.chars().any(is_forbidden));
-            prop_assert_eq!(is_printable_ascii(text.as_bytes()), text.bytes().all(|byte| matches!(byte, 0x20..0x7f)));
+            let printable = |byte: u8| matches!(byte, 0x20..0x7f);
+            prop_assert_eq!(is_printable_ascii(text.as_bytes()), text.bytes().all(printable));
+            let plain = |byte| printable(byte) && !matches!(byte, b'"' | b'\\');
+            prop_assert_eq!(is_plain_json(text.as_bytes()), text.bytes().all(plain));
         }
     }
 }

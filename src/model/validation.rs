@@ -215,7 +215,7 @@ pub struct TierReason {
     /// Rule or entry of that document.
     pub rule: Text,
     /// Why, for people.
-    pub message: String,
+    pub message: Text,
 }
 
 /// What became of one step.

@@ -9,7 +9,7 @@ use crate::model::{
     Effect, Layer, Obligation, Outcome, Plan, ReasonCode, Request, Text, ValidationStatus, ViolationCode,
 };
 
-use super::{ActionCatalog, Pattern, RiskPolicy, WebhookEndpoint};
+use super::{ActionCatalog, ApprovalPolicy, Pattern, RiskPolicy, WebhookEndpoint};
 
 /// All documents of one load, free of errors.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +22,8 @@ pub struct DocumentSet {
     pub catalogs: Vec<ActionCatalog>,
     /// The risk policies.
     pub risk_policies: Vec<RiskPolicy>,
+    /// The approval policies.
+    pub approval_policies: Vec<ApprovalPolicy>,
     /// Where changes of approvals are sent.
     pub webhook_endpoints: Vec<WebhookEndpoint>,
     /// The test documents; not part of the digest.

@@ -4,6 +4,7 @@
 //! what only shows between documents, and lints. It reports everything that is wrong at once. A new kind is one file in
 //! `kinds/` and one line in its table.
 
+mod approvals;
 mod decode;
 mod document;
 mod endpoint;
@@ -20,6 +21,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+pub use approvals::{ApprovalPolicy, ApprovalScope, EscalationRule, StageRule, TtlRule};
 pub(crate) use decode::{PatternText, patterns};
 pub use document::{
     CanonicalDocument, DocumentSet, Expectation, PlanExpectation, Policy, PolicySet, Question, Rule, Target, TestCase,

@@ -198,12 +198,20 @@ fn every_allowed_field_is_read() {
         format!("kind: ActionCatalog\nmetadata: {{name: p}}\nspec: {{actions: [{{name: a, tier: 0, {field}}}]}}\n")
     };
     let risk = |field: &str| format!("kind: RiskPolicy\nmetadata: {{name: p}}\nspec: {{{field}}}\n");
+    let approval = |field: &str| format!("kind: ApprovalPolicy\nmetadata: {{name: p}}\nspec: {{{field}}}\n");
     for (definition, template) in [
         ("ActionCatalogSpec", "kind: ActionCatalog\nmetadata: {name: p}\nspec: {FIELD}\n".to_owned()),
         ("CatalogActionSpec", "kind: ActionCatalog\nmetadata: {name: p}\nspec: {actions: [{FIELD}]}\n".to_owned()),
         ("LabelsSpec", action("outputs: {/a: {FIELD}}")),
         ("RiskPolicySpec", risk("FIELD")),
         ("BulkSpec", risk("bulk: {FIELD}")),
+        ("ApprovalPolicySpec", approval("FIELD")),
+        ("ScopeSpec", approval("scope: {FIELD}")),
+        ("StageSpec", approval("stages: [{FIELD}]")),
+        ("AutoApproveSpec", approval("autoApprove: {FIELD}")),
+        ("TtlSpec", approval("ttl: {FIELD}")),
+        ("EscalationSpec", approval("escalation: {FIELD}")),
+        ("PendingSpec", approval("pending: {FIELD}")),
         ("TierRuleSpec", risk("tiers: [{FIELD}]")),
         ("PlanRuleSpec", risk("plan: [{FIELD}]")),
         ("FlowRuleSpec", risk("flows: [{FIELD}]")),

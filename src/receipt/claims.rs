@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::ValidationStatus;
+use crate::model::{Timestamp, ValidationStatus};
 
 /// What a validation has to say to a receipt.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +23,31 @@ pub struct ReceiptContent<'a> {
     pub ir_hash: &'a str,
     /// Digest of the snapshot that answered.
     pub snapshot: &'a str,
+}
+
+/// What the redemption of an approval has to say to a grant, which is a receipt that authorises what people approved.
+#[derive(Debug, Clone, Copy)]
+pub struct GrantContent<'a> {
+    /// Id of the redemption; unique.
+    pub id: &'a str,
+    /// The approval.
+    pub approval_id: &'a str,
+    /// The step that was redeemed; empty for the whole.
+    pub step_id: &'a str,
+    /// Tenant.
+    pub tenant: &'a str,
+    /// Run that the target belongs to, empty if none.
+    pub run_id: &'a str,
+    /// Tier of the target, 0–3.
+    pub tier: u8,
+    /// Hash of the target: of a plan or of an action.
+    pub target_hash: &'a str,
+    /// Digest of the snapshot with which it was validated last.
+    pub snapshot: &'a str,
+    /// When it was redeemed.
+    pub issued_at: Timestamp,
+    /// When the approval expires; the grant is not valid any longer.
+    pub expires_at: Timestamp,
 }
 
 /// The claims of a receipt whose signature holds.
@@ -50,29 +75,43 @@ pub struct Receipt {
     pub status: Status,
     /// Greatest tier of the plan's steps, 0–3.
     pub tier: u8,
-    /// Hash of the plan; empty if it has none.
+    /// Hash of the plan, for a grant of the plan or action; empty if it has none.
     pub ir_hash: String,
     /// Digest of the snapshot that answered.
     pub snapshot: String,
+    /// The approval that was redeemed, for a grant; empty otherwise.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub approval_id: String,
+    /// The step that was redeemed, for a grant over one; empty otherwise.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub step_id: String,
     /// Epoch of the issuer's state, raised when it is restored from a backup.
     pub epoch: u64,
 }
 
 impl Receipt {
-    /// What was answered.
+    /// What it says of the plan as a whole: a grant over the whole says PASS, one over a step authorises that step alone.
     #[must_use]
     pub fn status(&self) -> ValidationStatus {
         match self.status {
             Status::Pass => ValidationStatus::Pass,
-            Status::Escalate => ValidationStatus::Escalate,
+            Status::Granted if self.step_id.is_empty() => ValidationStatus::Pass,
+            Status::Granted | Status::Escalate => ValidationStatus::Escalate,
             Status::Reject => ValidationStatus::Reject,
         }
     }
 
-    /// Whether the plan with its `ir_hash` may run on its strength: only what passed, and has a hash.
+    /// Whether what its `ir_hash` names may run on its strength, as a whole: only what passed, or was approved and redeemed,
+    /// and has a hash.
     #[must_use]
     pub fn authorises(&self) -> bool {
-        self.status == Status::Pass && !self.ir_hash.is_empty()
+        matches!(self.status, Status::Pass | Status::Granted) && !self.ir_hash.is_empty() && self.step_id.is_empty()
+    }
+
+    /// Whether the step `step_id` of its plan may run on its strength.
+    #[must_use]
+    pub fn authorises_step(&self, step_id: &str) -> bool {
+        self.authorises() || (self.status == Status::Granted && !self.ir_hash.is_empty() && self.step_id == step_id)
     }
 }
 
@@ -91,6 +130,10 @@ pub(super) struct Claims<'a> {
     pub(super) tier: u8,
     pub(super) ir_hash: &'a str,
     pub(super) snapshot: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) approval_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) step_id: &'a str,
     pub(super) epoch: u64,
 }
 
@@ -104,4 +147,6 @@ pub enum Status {
     Escalate,
     /// It must not run.
     Reject,
+    /// People approved it, and the approval was redeemed for it.
+    Granted,
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use arc_swap::ArcSwap;
 use serde_json::Value;
 
-use super::claims::{Claims, Receipt, ReceiptContent};
+use super::claims::{Claims, GrantContent, Receipt, ReceiptContent};
 use super::error::{KeyError, ReceiptError};
 use super::memory::missing;
 use super::ring::KeyRing;
@@ -93,10 +93,41 @@ impl Issuer {
             tier: content.tier,
             ir_hash: content.ir_hash,
             snapshot: content.snapshot,
+            approval_id: "",
+            step_id: "",
             epoch: self.epoch.load(Acquire),
         };
+        self.sign_claims(&claims)
+    }
+
+    /// The grant of `content`, which is valid as long as a receipt, and not longer than the approval. The same content gives
+    /// the same grant, as long as the same key signs.
+    #[must_use]
+    pub fn grant(&self, content: &GrantContent<'_>) -> String {
+        let iat = seconds(content.issued_at);
+        let options = &self.options;
+        let claims = Claims {
+            iss: &options.issuer,
+            aud: &options.audience,
+            jti: content.id,
+            iat,
+            exp: iat.saturating_add(i64::from(options.ttl_seconds)).min(seconds(content.expires_at)),
+            tenant: content.tenant,
+            run_id: content.run_id,
+            status: "GRANTED",
+            tier: content.tier,
+            ir_hash: content.target_hash,
+            snapshot: content.snapshot,
+            approval_id: content.approval_id,
+            step_id: content.step_id,
+            epoch: self.epoch.load(Acquire),
+        };
+        self.sign_claims(&claims)
+    }
+
+    fn sign_claims(&self, claims: &Claims<'_>) -> String {
         // Text and numbers only: there is nothing that could fail to be JSON.
-        let json = serde_json::to_vec(&claims).unwrap_or_default();
+        let json = serde_json::to_vec(claims).unwrap_or_default();
         self.ring.load().signing().sign(&json)
     }
 

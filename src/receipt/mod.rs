@@ -16,7 +16,7 @@ mod store;
 mod tests;
 mod verify;
 
-pub use claims::{Receipt, ReceiptContent};
+pub use claims::{GrantContent, Receipt, ReceiptContent};
 pub use error::{KeyError, ReceiptError};
 pub use issuer::{Issuer, IssuerOptions};
 pub use jwk::public_keys;

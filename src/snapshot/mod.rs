@@ -16,13 +16,15 @@ use std::sync::Arc;
 
 pub use endpoints::Endpoints;
 pub use governance::{
-    Ceiling, Governance, GovernedAction, GovernedBulk, GovernedPlanRule, GovernedScope, GovernedTier,
+    ApprovalRule, ApprovalTtl, Approvals, Ceiling, Governance, GovernedAction, GovernedBulk, GovernedPlanRule,
+    GovernedScope, GovernedTier,
 };
 pub use holder::{Holder, MAX_RESIDENTS, Residents};
 pub use index::Candidates;
 pub use rule::CompiledRule;
 
-use crate::model::{Layer, Request, SnapshotLabel};
+use crate::condition::Bindings;
+use crate::model::{Layer, SnapshotLabel};
 use crate::policy::DocumentSet;
 use index::Index;
 
@@ -124,11 +126,11 @@ impl Snapshot {
         self.deciders.get(number as usize).copied().flatten()
     }
 
-    /// Numbers of the rules that may concern `request`, ascending. A rule that is left out cannot match and its condition
-    /// cannot fail; one that is given need not match.
+    /// Numbers of the rules that may concern the request of `bindings`, ascending. A rule that is left out cannot match and
+    /// its condition cannot fail; one that is given need not match.
     #[inline]
     #[must_use]
-    pub fn candidates<'a>(&'a self, request: &Request) -> Candidates<'a> {
-        self.index.candidates(request)
+    pub fn candidates<'a>(&'a self, bindings: &Bindings<'_>) -> Candidates<'a> {
+        self.index.candidates(bindings)
     }
 }

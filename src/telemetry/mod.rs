@@ -4,6 +4,7 @@
 //! `metrics` facade are made at asking time too, so that nothing on the request path looks one up. Labels come from
 //! closed sets; tenants appear only as hashes, and at most 900 of them.
 
+mod approvals;
 mod decisions;
 mod histogram;
 mod logs;
@@ -16,6 +17,7 @@ mod webhooks;
 #[cfg(test)]
 mod tests;
 
+pub use approvals::ApprovalMetrics;
 pub use decisions::{DecisionMetrics, DecisionOutcome};
 pub use logs::{LogError, LogFormat, init as init_logs};
 pub use plans::PlanMetrics;
@@ -43,6 +45,7 @@ pub struct Telemetry {
     shards: Mutex<Vec<Arc<Shard>>>,
     tenants: Arc<Tenants>,
     plans: Arc<PlanMetrics>,
+    approvals: Arc<ApprovalMetrics>,
     webhooks: Arc<WebhookMetrics>,
     collectors: Mutex<Vec<Collector>>,
     connections_refused: AtomicU64,
@@ -69,6 +72,7 @@ impl Telemetry {
             shards: Mutex::default(),
             tenants: Arc::default(),
             plans: Arc::default(),
+            approvals: Arc::default(),
             webhooks: Arc::default(),
             collectors: Mutex::default(),
             connections_refused: AtomicU64::new(0),
@@ -88,6 +92,12 @@ impl Telemetry {
     #[must_use]
     pub fn plans(&self) -> Arc<PlanMetrics> {
         self.plans.clone()
+    }
+
+    /// The counters of approvals, shared by all threads.
+    #[must_use]
+    pub fn approvals(&self) -> Arc<ApprovalMetrics> {
+        self.approvals.clone()
     }
 
     /// The counters of webhooks.
@@ -142,6 +152,7 @@ impl Telemetry {
             counter!(names::TENANT_DECISIONS, "tenant" => tenant).absolute(total);
         }
         self.plans.collect();
+        self.approvals.collect();
         self.webhooks.collect();
         counter!(names::CONNECTIONS_REFUSED).absolute(self.connections_refused.load(Ordering::Relaxed));
         let snapshot = *lock(&self.snapshot);

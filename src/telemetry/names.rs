@@ -8,6 +8,10 @@ pub const TENANT_DECISIONS: &str = "lictor_tenant_decisions_total";
 pub const EVALUATE_DURATION: &str = "lictor_evaluate_duration_seconds";
 /// Validated plans, by `status` and `tier`.
 pub const VALIDATIONS: &str = "lictor_validations_total";
+/// What became of approvals, by what happened.
+pub const APPROVALS: &str = "lictor_approvals_total";
+/// Refused redemptions, by reason.
+pub const APPROVALS_REFUSED: &str = "lictor_approvals_refused_total";
 /// Violations of validated plans, by `code`.
 pub const VIOLATIONS: &str = "lictor_validation_violations_total";
 /// Time that validating a plan took.
@@ -117,10 +121,12 @@ pub enum Kind {
 }
 
 /// Every metric that goes through the `metrics` facade, with its help text. The histograms are our own.
-pub const DESCRIBED: [(&str, Kind, &str); 49] = [
+pub const DESCRIBED: [(&str, Kind, &str); 51] = [
     (DECISIONS, Kind::Counter, "Decisions by outcome, effect and reason"),
     (TENANT_DECISIONS, Kind::Counter, "Decisions by tenant, as 8 hexadecimal digits of the SHA-256 of its id"),
     (VALIDATIONS, Kind::Counter, "Validated plans by status and tier"),
+    (APPROVALS, Kind::Counter, "What became of approvals: created, approved, consumed and so on"),
+    (APPROVALS_REFUSED, Kind::Counter, "Refused redemptions of approvals by reason"),
     (VIOLATIONS, Kind::Counter, "Violations of validated plans by code"),
     (DAG_VERIFICATIONS, Kind::Counter, "DAGs and executions that were compared with their plan, by result"),
     (WEBHOOK_ATTEMPTS, Kind::Counter, "Attempts to deliver a message to a webhook endpoint, by outcome"),

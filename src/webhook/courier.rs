@@ -16,9 +16,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::attempt::{Attempt, Workshop};
 use super::sender::Sender;
-use crate::model::{Text, Timestamp};
+use crate::model::{Page, Text, Timestamp};
 use crate::snapshot::Holder;
-use crate::store::{Delivery, DeliveryClaim, Store, StoreError};
+use crate::store::{Delivery, DeliveryClaim, DeliveryQuery, Store, StoreError};
 use crate::telemetry::WebhookMetrics;
 
 /// Most attempts at the same time, over all endpoints.
@@ -78,6 +78,14 @@ impl CourierHandle {
         let delivery = self.store.redeliver(tenant, id).await?;
         self.nudge();
         Ok(delivery)
+    }
+
+    /// Messages and what came of them, newest first; dead letters are those in the state `Dead`.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn list(&self, query: &DeliveryQuery) -> Result<Page<Delivery>, StoreError> {
+        self.store.list_deliveries(query).await
     }
 }
 

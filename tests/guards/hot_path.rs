@@ -6,12 +6,16 @@
 use std::cell::RefCell;
 use std::hint::black_box;
 
+#[path = "../../benches/plans.rs"]
+mod plans;
+#[path = "../../benches/receipts.rs"]
+mod receipts;
 #[path = "../../benches/workload.rs"]
 mod workload;
 
 use lictor::api::{evaluate_message, to_request};
 use lictor::decide;
-use lictor::model::{BootId, Limits, Ticket};
+use lictor::model::{BootId, Limits, Plan, Ticket};
 use lictor::snapshot::Holder;
 use prost::Message;
 use workload::{NOW, Shape};
@@ -37,6 +41,35 @@ fn main() {
         }
     }
     call(wanted.as_deref(), &limits);
+    validate(wanted.as_deref(), &limits);
+}
+
+/// Validating plans of ten steps.
+fn validate(wanted: Option<&str>, limits: &Limits) {
+    let documents = || plans::snapshot(&[plans::GOVERNANCE, plans::POLICY].concat());
+    for (name, plan) in [
+        ("validate/10", plans::payments as fn(usize) -> Plan),
+        ("validate/data-flow/10", plans::data_flow),
+        ("validate/with-receipt/10", plans::payments),
+    ] {
+        match wanted {
+            None => println!("{name} {ROUNDS}"),
+            Some(wanted) if wanted == name => {
+                let (snapshot, plan) = (documents(), plan(10));
+                let validate = || lictor::ir::validate(Some(&snapshot), black_box(&plan), NOW, limits);
+                if name.contains("receipt") {
+                    let issuer = receipts::issuer(NOW);
+                    measured(|| {
+                        let answer = validate();
+                        receipts::sign(&issuer, &plan, &answer, NOW)
+                    });
+                } else {
+                    measured(validate);
+                }
+            }
+            Some(_) => {}
+        }
+    }
 }
 
 /// The call in process: decode, decide, encode.

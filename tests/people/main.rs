@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod approvals;
+mod approvals_model;
+mod approvals_served;
 mod harness;
 mod postgres;
 #[allow(dead_code, reason = "shared with the tests of the room, which use all of it")]

@@ -123,7 +123,8 @@ async fn without_a_server_it_opens_and_waits() {
     let refused = store.now().await.expect_err("there is no server");
     assert!(matches!(refused, StoreError::Unavailable { .. }), "{refused}");
     assert!(matches!(store.figures().await, Err(StoreError::Unavailable { .. })));
-    tokio::task::spawn_blocking(move || {
+    // Kept, because the server ends with it.
+    let cluster = tokio::task::spawn_blocking(move || {
         cluster.run();
         cluster
     })
@@ -131,6 +132,7 @@ async fn without_a_server_it_opens_and_waits() {
     .unwrap();
     until("answer of the store", || async { store.now().await.is_ok() }).await;
     assert_eq!(store.epoch(), Some(1));
+    drop(cluster);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,9 +1,12 @@
 //! Webhooks over both databases, by several couriers, and by a server that is killed.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lictor::api::proto::v1;
+use lictor::api::proto::v1::approval_service_client::ApprovalServiceClient;
 use lictor::model::{Layer, Text, WebhookEvent};
 use lictor::policy::{SourceText, load};
 use lictor::snapshot::{Holder, Snapshot};
@@ -23,6 +26,7 @@ on_both!(couriers_of_one_store_send_each_message_once,);
 fn documents(receiver: &Receiver, folder: &std::path::Path) -> String {
     let key = folder.join("key");
     std::fs::write(&key, "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD").unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     format!(
         "apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec:\n  rules:\n    - {{name: r, effect: allow}}\n\
          ---\napiVersion: lictor.dev/v1\nkind: WebhookEndpoint\nmetadata: {{name: here}}\nspec: {{url: 'http://127.0.0.1:{}', \
@@ -77,6 +81,110 @@ fn told(approval: &lictor::model::Approval, event: WebhookEvent) -> Vec<NewDeliv
 
 async fn pending(store: &Store) -> u64 {
     store.figures().await.unwrap().pending_deliveries
+}
+
+const APPROVED_BY_ONE: &str = r#"
+---
+apiVersion: lictor.dev/v1
+kind: ActionCatalog
+metadata: {name: assistant}
+spec:
+  providers: [bank]
+  actions: [{name: bank.transfer, tier: 2, providers: [bank]}]
+---
+apiVersion: lictor.dev/v1
+kind: ApprovalPolicy
+metadata: {name: one}
+spec:
+  stages: [{level: 2}]
+  webhooks: [here]
+"#;
+
+/// A call by somebody of level 3.
+fn by<T>(principal: &str, message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    request.metadata_mut().insert("x-lictor-principal", principal.parse().unwrap());
+    request.metadata_mut().insert("x-lictor-level", "3".parse().unwrap());
+    request
+}
+
+fn creation(key: &str) -> v1::CreateApprovalRequest {
+    let step = v1::Step {
+        step_id: "pay".into(),
+        action: "bank.transfer".into(),
+        provider: "bank".into(),
+        idempotency_key: "k".into(),
+        ..v1::Step::default()
+    };
+    let plan = v1::ValidateIrRequest {
+        subject: Some(v1::Subject { id: "agent-7".into(), ..v1::Subject::default() }),
+        steps: vec![step],
+        ..v1::ValidateIrRequest::default()
+    };
+    v1::CreateApprovalRequest {
+        idempotency_key: key.into(),
+        target: Some(v1::create_approval_request::Target::Plan(plan)),
+        correlation_id: "corr-9".into(),
+        ..v1::CreateApprovalRequest::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approval_is_told_from_its_creation_to_its_end() {
+    let receiver = Receiver::start(Answer::status(200)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut lictor = Lictor::prepare(&format!("{}{APPROVED_BY_ONE}", documents(&receiver, folder.path())));
+    lictor.arguments = vec!["--dev"];
+    lictor.run();
+    let channel = tonic::transport::Channel::from_shared(format!("http://{}", lictor.tcp)).unwrap();
+    let mut client = ApprovalServiceClient::new(channel.connect().await.unwrap());
+    let made = client.create_approval(by("runtime", creation("k-1"))).await.unwrap().into_inner();
+    let approval = made.approval.unwrap();
+    let (approval_id, target_hash) = (approval.id, approval.target_hash);
+    let approve = v1::ApproveRequest {
+        approval_id: approval_id.clone(),
+        target_hash: target_hash.clone(),
+        ..v1::ApproveRequest::default()
+    };
+    client.approve(by("ann", approve)).await.unwrap();
+    let consume = v1::ConsumeRequest { token: made.token.clone(), target_hash, ..v1::ConsumeRequest::default() };
+    client.consume(by("runtime", consume)).await.unwrap();
+    let got = receiver.wait_for(3).await;
+    let told: Vec<_> = got.iter().map(|got| got.json()["event"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(told, ["approval_request_created", "approval_request_approved", "approval_request_consumed"]);
+    for got in &got {
+        let body = got.json();
+        assert_eq!((&body["request_id"], &body["correlation_id"]), (&approval_id.as_str().into(), &"corr-9".into()));
+        assert!(
+            got.header("x-webhook-signature").starts_with("sha256=")
+                && got.header("webhook-signature").starts_with("v1,")
+        );
+        assert!(!String::from_utf8_lossy(&got.body).contains(&made.token), "the token is in a message");
+    }
+    assert!(got[1].json()["approver_id"].as_str().is_some_and(|who| who.contains("ann")), "{}", got[1].json());
+
+    // A receiver that wants no more, until it does again.
+    receiver.answer(Answer::status(410));
+    client.create_approval(by("runtime", creation("k-2"))).await.unwrap();
+    let server = lictor.tcp.to_string();
+    let ask = |arguments: &[&str]| {
+        let by = ["--server", &server, "--dev-as", "ops", "--dev-roles", "operator"];
+        lictor.command(&[&["webhooks"], arguments, &by].concat())
+    };
+    let dead = ["list", "--state", "dead", "--output", "json"];
+    eventually("a dead letter", async || ask(&dead).1.contains("delivery_id")).await;
+    let (code, printed) = ask(&dead);
+    let letter: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!((code, &letter["last_status"], &letter["attempts"]), (0, &410.into(), &1.into()), "{printed}");
+    receiver.answer(Answer::status(200));
+    let (code, printed) = ask(&["redeliver", letter["delivery_id"].as_str().unwrap()]);
+    assert_eq!(code, 0, "{printed}");
+    eventually("no dead letter", async || ask(&dead).1.is_empty()).await;
+    receiver.wait_for(5).await;
+    let (code, printed) = ask(&["redeliver", &approval_id]);
+    assert!(code == 2 && printed.contains("no such webhook delivery"), "{printed}");
+    let (_, printed) = lictor.command(&["webhooks", "list", "--server", &server, "--dev-as", "eve"]);
+    assert!(printed.contains("PERMISSION_DENIED") || printed.to_lowercase().contains("permission"), "{printed}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

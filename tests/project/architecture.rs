@@ -21,7 +21,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("reload", &["policy", "snapshot", "event", "state_dir", "diag", "model"]),
     ("identity", &["decide", "snapshot", "policy", "model"]),
     ("webhook", &["store", "snapshot", "policy", "model"]),
-    ("api", &["identity", "ir", "receipt", "decide", "snapshot", "event", "reload", "policy", "model"]),
+    ("approval", &["webhook", "store", "receipt", "event", "ir", "decide", "snapshot", "policy", "model"]),
+    (
+        "api",
+        &[
+            "approval", "webhook", "store", "identity", "ir", "receipt", "decide", "snapshot", "event", "reload",
+            "policy", "model",
+        ],
+    ),
     ("config", &["model", "diag", "yaml", "policy"]),
     ("telemetry", &["model"]),
 ];

@@ -114,6 +114,7 @@ impl Running {
             telemetry: telemetry.clone(),
             issuer: Some(issuer.clone()),
             identity,
+            approvals: None,
         };
         let listeners = Listeners::bind(&options, &Handle::current()).unwrap();
         let server = Server::start(listeners, &options, state, &Handle::current()).unwrap();

@@ -28,6 +28,7 @@ fn start(options: &ServerOptions) -> Result<Server, Box<ServerError>> {
         telemetry: Arc::default(),
         issuer: None,
         identity: identity(),
+        approvals: None,
     };
     let listeners = Listeners::bind(options, &Handle::current())?;
     Ok(Server::start(listeners, options, state, &Handle::current())?)

@@ -24,6 +24,8 @@ pub struct Lictor {
     child: Option<Child>,
     /// Content of `lictor.yaml`, if the program is to have one.
     pub config: String,
+    /// Further arguments of `lictor serve`.
+    pub arguments: Vec<&'static str>,
     pub tcp: SocketAddr,
     pub http: SocketAddr,
 }
@@ -40,7 +42,14 @@ impl Lictor {
     pub fn prepare(policies: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("policies")).expect("policies folder");
-        let lictor = Self { folder, child: None, config: String::new(), tcp: free_address(), http: free_address() };
+        let lictor = Self {
+            folder,
+            child: None,
+            config: String::new(),
+            arguments: Vec::new(),
+            tcp: free_address(),
+            http: free_address(),
+        };
         lictor.write_policies(policies);
         lictor
     }
@@ -71,6 +80,7 @@ impl Lictor {
             .args(["--policies".as_ref(), self.path("policies").as_os_str()])
             .args(["--state".as_ref(), self.path("state").as_os_str()])
             .args(["--listen", &self.tcp.to_string(), "--http", &self.http.to_string()])
+            .args(&self.arguments)
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(output)

@@ -8,6 +8,7 @@
 //! scalar wins, and the occurrences of a repeated message field are merged, as if they had been written one after the
 //! other. A key that occurs in two merged maps is therefore a repeated key.
 
+mod approval;
 mod attributes;
 mod checks;
 mod dag;
@@ -19,6 +20,7 @@ mod violation;
 #[cfg(test)]
 mod tests;
 
+pub use approval::{DecodedTarget, consume_request, create_approval_request, flat_violations};
 pub use dag::{Binding, DecodedDag, verify_dag_request};
 pub use plan::{DecodedPlan, validate_ir_request};
 pub use request::{Decoded, batch_request, evaluate_request, stream_request};

@@ -28,6 +28,8 @@ pub enum Fault {
     InvalidBatch,
     /// An enum has a number that the server does not know.
     UnknownValue,
+    /// A value is not one of those that are allowed.
+    OutOfRange,
 }
 
 impl Fault {
@@ -43,6 +45,7 @@ impl Fault {
             Self::TooDeep => "TOO_DEEP",
             Self::InvalidBatch => "INVALID_BATCH",
             Self::UnknownValue => "UNKNOWN_ENUM_VALUE",
+            Self::OutOfRange => "OUT_OF_RANGE",
         }
     }
 }

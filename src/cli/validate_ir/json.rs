@@ -33,7 +33,8 @@ pub fn answer(answer: &ValidateIrResponse) -> Value {
     })
 }
 
-fn violation(violation: &Violation) -> Value {
+/// One violation.
+pub fn violation(violation: &Violation) -> Value {
     let flow = violation.flow.iter().map(|hop| json!({"step_id": hop.step_id, "path": hop.path, "label": hop.label}));
     json!({
         "code": code_word(violation.code()),
@@ -48,7 +49,8 @@ fn violation(violation: &Violation) -> Value {
     })
 }
 
-fn step(step: &StepValidation) -> Value {
+/// What became of one step.
+pub fn step(step: &StepValidation) -> Value {
     let reasons = step.tier_reasons.iter().map(|reason| {
         json!({
             "kind": kind_word(reason.kind()),

@@ -10,6 +10,8 @@ mod render;
 #[cfg(test)]
 mod tests;
 
+pub use json::{code_word, step as json_of_step, violation as json_of_violation};
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;

@@ -120,10 +120,10 @@ fn an_attribute_without_the_required_value_settles_the_condition() {
     let required = condition.required_equalities().remove(0);
     assert_eq!(required.when_missing, WhenMissing::Error);
     let present = request(r#"{"a": 5}"#);
-    assert_eq!(required.path.read(&present).map(|found| found.to_value()), Some(Value::Number(5.0)));
+    assert_eq!(required.path.read(&bindings(&present)).map(|found| found.to_value()), Some(Value::Number(5.0)));
     assert_eq!(condition.evaluate(&bindings(&present), &mut budget()), Ok(false));
     let missing = request("{}");
-    assert!(required.path.read(&missing).is_none());
+    assert!(required.path.read(&bindings(&missing)).is_none());
     assert!(condition.evaluate(&bindings(&missing), &mut budget()).is_err());
 }
 

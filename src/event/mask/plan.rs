@@ -31,7 +31,7 @@ impl Masker {
             hidden.withhold_string(&mut violation.help);
         }
         for reason in validation.steps.iter_mut().flat_map(|step| &mut step.tier_reasons) {
-            hidden.withhold_string(&mut reason.message);
+            hidden.withhold_text(&mut reason.message);
         }
         hidden.withhold_of_plan(&mut record.plan);
     }

@@ -71,7 +71,8 @@ fn assert_golden(name: &str, actual: &Json) {
 #[test]
 fn each_type_is_written_as_ever() {
     let events = all_events();
-    for kind in EventType::ALL {
+    // Those of approvals come ready from the store; their payloads are the room `approval`'s, and tested there.
+    for kind in EventType::ALL.into_iter().filter(|kind| !kind.as_str().starts_with("ir.approval_")) {
         let line = events
             .iter()
             .find(|line| serde_json::from_str::<Json>(line).unwrap()["type"] == kind.as_str())

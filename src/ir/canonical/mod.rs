@@ -16,7 +16,7 @@ use crate::model::{Attributes, Text, Value};
 
 pub(crate) use number::{write_integer, write_number};
 pub(crate) use order::compare_utf16;
-pub(crate) use string::write_string;
+pub(crate) use string::{write_checked, write_string};
 
 /// Entries of a map, in the order of canonical form.
 pub(crate) type Sorted<'a> = SmallVec<[&'a (Text, Value); 16]>;
@@ -28,9 +28,18 @@ pub(crate) fn sorted(map: &Attributes) -> Sorted<'_> {
     entries
 }
 
-/// What a writer shows each key, string and number to, with its place, while it writes them.
+/// Calls `each` with the [`sorted`] entries of `map`, which are sorted already in most maps.
+pub(crate) fn each_sorted<'a>(map: &'a Attributes, mut each: impl FnMut(&'a str, &'a Value)) {
+    if map.iter().is_sorted_by(|(a, _), (b, _)| compare_utf16(a, b).is_le()) {
+        return map.iter().for_each(|(key, value)| each(key, value));
+    }
+    sorted(map).into_iter().for_each(|(key, value)| each(key, value));
+}
+
+/// What a writer shows keys, strings and numbers to, with their places, while it writes them.
 pub(crate) trait Watch {
-    /// A key of a map, or a string.
+    /// A key of a map, or a string. Those of printable ASCII characters without quote and backslash are not shown: nothing
+    /// can be wrong with them.
     fn text(&mut self, place: Place<'_>, text: &str);
     /// A number.
     fn number(&mut self, place: Place<'_>, number: f64);
@@ -62,8 +71,7 @@ pub(crate) fn write_value(out: &mut Vec<u8>, value: &Value, place: Place<'_>, wa
             write_number(out, *number);
         }
         Value::String(text) => {
-            watch.text(place, text);
-            write_string(out, text);
+            write_checked(out, text, || watch.text(place, text));
         }
         Value::List(_) | Value::Map(_) if !watch.enter(place) => out.extend_from_slice(b"null"),
         Value::List(items) => {
@@ -77,23 +85,21 @@ pub(crate) fn write_value(out: &mut Vec<u8>, value: &Value, place: Place<'_>, wa
             out.push(b']');
         }
         Value::Map(map) => {
-            out.push(b'{');
-            for (i, (key, value)) in sorted(map).into_iter().enumerate() {
-                if i > 0 {
-                    out.push(b',');
-                }
+            let mut separator = b'{';
+            each_sorted(map, |key, value| {
+                out.push(separator);
+                separator = b',';
                 let place = Place::Key(&place, key);
                 write_key(out, key, place, watch);
                 write_value(out, value, place, watch);
-            }
-            out.push(b'}');
+            });
+            out.extend_from_slice(if separator == b'{' { b"{}" } else { b"}" });
         }
     }
 }
 
 /// Appends a key and its colon.
 pub(crate) fn write_key(out: &mut Vec<u8>, key: &str, place: Place<'_>, watch: &mut impl Watch) {
-    watch.text(place, key);
-    write_string(out, key);
+    write_checked(out, key, || watch.text(place, key));
     out.push(b':');
 }

@@ -39,7 +39,7 @@ pub(super) fn changed_paths(expected: &Step, actual: &Step) -> Vec<String> {
 }
 
 /// JSON Pointers, into the arguments, to what `actual` has differently where `step` leaves nothing open.
-pub(super) fn changed_params(step: &Step, actual: &Attributes) -> Vec<String> {
+pub(in crate::ir) fn changed_params(step: &Step, actual: &Attributes) -> Vec<String> {
     let mut changed = Vec::new();
     differing(&step.params, actual, &bound_paths(step), |place| {
         let mut path = String::new();

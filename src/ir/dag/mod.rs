@@ -12,6 +12,7 @@ mod order;
 #[cfg(test)]
 mod tests;
 
+pub(super) use diff::changed_params;
 use hashbrown::HashMap;
 
 use super::hash::{dag_hash, plan_hashes};

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::ops::Range;
 
-use crate::model::Value;
+use crate::model::{Text, Value};
 use crate::policy::CatalogAction;
 
 use super::date::{self, Day};
@@ -21,7 +21,7 @@ use super::text::{Within, normal, occurrences, occurs};
 pub(super) struct Quote {
     /// Position of the claim among the inputs of the step.
     input: usize,
-    normal: String,
+    normal: Text,
     /// Whether it stands in a user message.
     said: bool,
     /// Whether it was found in the value.
@@ -32,7 +32,7 @@ impl Quote {
     /// The claim, at position `input`, that the user wrote `written`; empty for the value itself.
     pub(super) fn new(written: &str, input: usize, evidence: &Evidence<'_>) -> Self {
         let normal = normal(written);
-        let said = !normal.is_empty() && evidence.said.holds(&normal, &evidence.work);
+        let said = !normal.is_empty() && evidence.is_said(&normal);
         Self { input, normal, said, used: Cell::new(false) }
     }
 
@@ -97,7 +97,7 @@ pub(super) fn settle(points: &mut [Point<'_>]) {
 /// An argument that is being judged.
 struct Argument<'l, 'v> {
     leaf: &'l FoundLeaf<'v>,
-    text: String,
+    text: Text,
     day: Option<Day>,
 }
 
@@ -113,8 +113,7 @@ impl<'l, 'v> Argument<'l, 'v> {
 
     /// Whether the value itself stands in a user message.
     fn is_said(&self, evidence: &Evidence<'_>) -> bool {
-        !self.text.is_empty() && evidence.said.holds(&self.text, &evidence.work)
-            || self.day.is_some_and(|day| evidence.names_day(day))
+        !self.text.is_empty() && evidence.is_said(&self.text) || self.day.is_some_and(|day| evidence.names_day(day))
     }
 
     /// What is wrong with the claims that it is the user's.
@@ -182,7 +181,7 @@ impl<'l, 'v> Argument<'l, 'v> {
         }
         let is_covered =
             |part: &Range<usize>| covered.iter().any(|held| held.start <= part.start && part.end <= held.end);
-        let unsaid = |part: &Range<usize>| !evidence.said.holds(&self.text[part.clone()], &evidence.work);
+        let unsaid = |part: &Range<usize>| !evidence.is_said(&self.text[part.clone()]);
         handles(&self.text).iter().any(|part| !is_covered(part) && unsaid(part))
     }
 

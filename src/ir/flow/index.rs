@@ -4,9 +4,9 @@ use std::cell::{Cell, OnceCell};
 use std::hash::BuildHasher as _;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 
 use super::text::{Within, is_whole};
+use crate::model::Text;
 
 /// How much comparing one plan may cost. A plan of the largest size that means no harm needs a fraction; what is beyond
 /// counts as not found, which never makes a plan more acceptable.
@@ -28,32 +28,45 @@ impl Work {
     }
 
     /// Takes `units` (about one comparison, or 16 bytes compared); false once it is used up.
-    pub(super) fn take(&self, units: usize) -> bool {
-        let left = self.0.get().checked_sub(units as u64);
+    pub(super) fn take(&self, units: impl TryInto<u64>) -> bool {
+        let left = units.try_into().ok().and_then(|units| self.0.get().checked_sub(units));
         self.0.set(left.unwrap_or(0));
         left.is_some()
     }
+
+    /// The units that are left.
+    pub(super) fn left(&self) -> u64 {
+        self.0.get()
+    }
 }
 
-/// A text and an offset in it.
-type WordPlace = (u32, u32);
+/// Where a word stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    /// Hash of the word.
+    word: u64,
+    /// Number of the text.
+    text: u32,
+    /// Offset in it, in bytes.
+    offset: u32,
+}
 
 /// Normalised texts with an index of their words.
 #[derive(Debug, Default)]
 pub(super) struct TextIndex {
-    texts: Vec<String>,
-    /// Places (text, offset) of each word, by the word's hash; built when first asked.
-    places: OnceCell<HashMap<u64, Vec<WordPlace>, FixedState>>,
+    texts: Vec<Text>,
+    /// The places of all words, sorted; built when first asked.
+    places: OnceCell<Vec<Place>>,
 }
 
 impl TextIndex {
     /// Of texts that are normal already.
-    pub(super) fn new(texts: Vec<String>) -> Self {
+    pub(super) fn new(texts: Vec<Text>) -> Self {
         Self { texts, places: OnceCell::new() }
     }
 
     /// The texts.
-    pub(super) fn texts(&self) -> &[String] {
+    pub(super) fn texts(&self) -> &[Text] {
         &self.texts
     }
 
@@ -71,21 +84,24 @@ impl TextIndex {
     /// may come more than once.
     pub(super) fn each(&self, part: &str, work: &Work, mut found: impl FnMut(usize) -> bool) {
         let places = self.places.get_or_init(|| index(&self.texts));
-        let mut rarest: Option<(usize, &[(u32, u32)])> = None;
+        let mut rarest: Option<(usize, &[Place])> = None;
         for (offset, word) in words(part) {
-            let Some(here) = places.get(&hash(word)) else { return };
+            let here = places_of(places, hash(word));
+            if here.is_empty() {
+                return;
+            }
             if rarest.is_none_or(|(_, fewest)| here.len() < fewest.len()) {
                 rarest = Some((offset, here));
             }
         }
         let Some((offset, candidates)) = rarest else { return self.each_without_words(part, work, found) };
-        for (text, place) in candidates {
+        for place in candidates {
             if !work.take(1 + part.len() / 16) {
                 return;
             }
-            let number = *text as usize;
+            let number = place.text as usize;
             let Some(text) = self.texts.get(number) else { continue };
-            let Some(start) = (*place as usize).checked_sub(offset) else { continue };
+            let Some(start) = (place.offset as usize).checked_sub(offset) else { continue };
             let end = start.saturating_add(part.len());
             if text.get(start..end) == Some(part) && is_whole(text, start, end, Within::Prose) && !found(number) {
                 return;
@@ -106,26 +122,48 @@ impl TextIndex {
     }
 }
 
-fn index(texts: &[String]) -> HashMap<u64, Vec<(u32, u32)>, FixedState> {
-    let mut places = HashMap::<u64, Vec<(u32, u32)>, FixedState>::default();
+fn index(texts: &[Text]) -> Vec<Place> {
+    let mut places = Vec::with_capacity(texts.iter().map(Text::len).sum::<usize>() / 6);
     for (number, text) in texts.iter().enumerate() {
         for (offset, word) in words(text) {
-            let (Ok(number), Ok(offset)) = (u32::try_from(number), u32::try_from(offset)) else { break };
-            places.entry(hash(word)).or_default().push((number, offset));
+            let (Ok(text), Ok(offset)) = (u32::try_from(number), u32::try_from(offset)) else { break };
+            places.push(Place { word: hash(word), text, offset });
         }
     }
+    places.sort_unstable();
     places
+}
+
+/// Those of one word, in the order of the texts.
+fn places_of(places: &[Place], word: u64) -> &[Place] {
+    let start = places.partition_point(|place| place.word < word);
+    let rest = places.get(start..).unwrap_or_default();
+    let end = rest.partition_point(|place| place.word == word);
+    rest.get(..end).unwrap_or_default()
 }
 
 /// The runs of letters and digits of `text` with their offsets.
 fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        let start = at + text[at..].find(char::is_alphanumeric)?;
-        let end = text[start..].find(|c: char| !c.is_alphanumeric()).map_or(text.len(), |length| start + length);
-        at = end;
-        Some((start, &text[start..end]))
+        let start = position(text, at, |c| c.is_alphanumeric())?;
+        at = position(text, start, |c| !c.is_alphanumeric()).unwrap_or(text.len());
+        Some((start, text.get(start..at)?))
     })
+}
+
+/// Offset of the first character from `at` on that is `wanted`.
+fn position(text: &str, mut at: usize, wanted: impl Fn(char) -> bool) -> Option<usize> {
+    loop {
+        let c = match *text.as_bytes().get(at)? {
+            ascii @ ..0x80 => char::from(ascii),
+            _ => text.get(at..)?.chars().next()?,
+        };
+        if wanted(c) {
+            return Some(at);
+        }
+        at += c.len_utf8();
+    }
 }
 
 fn hash(word: &str) -> u64 {
@@ -160,7 +198,7 @@ mod tests {
             if occurs(&part, &text, Within::Prose) {
                 prop_assert!(index.holds(&part, &Work::of(FULL_WORK)));
             } else if index.holds(&part, &Work::of(FULL_WORK)) {
-                prop_assert!(text.contains(&part));
+                prop_assert!(text.contains(part.as_str()));
             }
         }
     }

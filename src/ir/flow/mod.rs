@@ -22,14 +22,16 @@ mod text;
 mod tests;
 
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
-use crate::model::{Plan, Text, Violation};
-use crate::policy::{CatalogAction, FlowRule};
+use crate::model::{Plan, Text, Violation, same_text};
+use crate::policy::{CatalogAction, FlowRule, PathPattern};
 
 pub(crate) use index::FULL_WORK;
 use order::Order;
-use origin::{Evidence, Origins};
+use origin::{Evidence, Leaf, Origins, Taken};
 use report::{Offence, Reporter};
+use selection::Selection;
 use spread::{MOST_LABELS, Source, Spread};
 
 /// What is wrong with the data flow of a plan.
@@ -53,8 +55,33 @@ pub(crate) fn check(plan: &Plan, actions: &[Option<&CatalogAction>], rules: &[Fl
     }
     let order = Order::of(plan);
     let evidence = Evidence::of(plan, &order, actions, work);
-    let origins: Vec<Origins<'_>> =
-        (0..order.len()).map(|rank| origin::origins(plan, rank, &order, actions, &evidence)).collect();
+    let of = |rank| origin::origins(rank, &order, actions, &evidence);
+    // Where the arguments of a step without a sink come from only matters to what passes through it from elsewhere, which is
+    // not looked at before something may reach a sink at all. Where nothing is said of them, looking later changes nothing.
+    let is_silent = |rank| plan.observations.is_empty() && order.step(rank).inputs.is_empty();
+    let mut origins: Vec<Origins<'_>> = Vec::with_capacity(order.len());
+    let mut deferred = SmallVec::<[usize; 16]>::new();
+    let mut may_offend = false;
+    for rank in 0..order.len() {
+        let sinks = sinks(actions[order.position(rank)], rules);
+        if sinks.is_empty() && is_silent(rank) {
+            deferred.push(rank);
+            origins.push(Origins::default());
+            continue;
+        }
+        let origin = of(rank);
+        let reached = |leaf: &Leaf<'_>| sinks.iter().any(|sink| pointer::reaches(sink, &leaf.path));
+        let mut leaves = origin.leaves.iter().filter(|_| !may_offend && !sinks.is_empty());
+        may_offend |= leaves.any(|leaf| may_carry(leaf, &origin, &order, actions, &labels) && reached(leaf));
+        origins.push(origin);
+    }
+    if !may_offend {
+        findings.cut_short = evidence.work.ran_out();
+        return findings;
+    }
+    for rank in deferred {
+        origins[rank] = of(rank);
+    }
     for labels in labels.chunks(MOST_LABELS) {
         let sources: Vec<Source> =
             (0..order.len()).map(|rank| Source::of(actions[order.position(rank)], labels)).collect();
@@ -88,6 +115,30 @@ fn may_flow(actions: &[Option<&CatalogAction>], rules: &[FlowRule], labels: &[&T
         action.parameters.iter().any(|sink| rules.iter().any(|rule| sink.labels.contains(&rule.to)))
     };
     listed().any(reads) && listed().any(sinks)
+}
+
+/// The parameters of `action` that a rule keeps a label from.
+fn sinks<'a>(action: Option<&'a CatalogAction>, rules: &[FlowRule]) -> SmallVec<[&'a PathPattern; 4]> {
+    let is_sink = |labels: &[Text]| rules.iter().any(|rule| labels.iter().any(|label| same_text(label, &rule.to)));
+    let parameters = action.map_or(&[][..], |action| &action.parameters);
+    parameters.iter().filter(|sink| is_sink(&sink.labels)).map(|sink| &sink.path).collect()
+}
+
+/// Whether an argument may carry one of `labels`: not if its origin is known and is the user, a constant, or a declared
+/// field that has none of them.
+fn may_carry(
+    leaf: &Leaf<'_>,
+    origins: &Origins<'_>,
+    order: &Order<'_>,
+    actions: &[Option<&CatalogAction>],
+    labels: &[&Text],
+) -> bool {
+    let is_clean = |taken: &Taken<'_>| {
+        let Selection::Field(number) = taken.selection else { return false };
+        let output = actions[order.position(taken.from)].and_then(|action| action.outputs.get(number));
+        output.is_some_and(|output| !output.labels.iter().any(|label| labels.contains(&label)))
+    };
+    leaf.doubt(origins).is_some() || !leaf.taken(origins).all(is_clean)
 }
 
 /// All sinks that a label reaches against a rule, in the order of the plan.

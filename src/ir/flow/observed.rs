@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use crate::model::{Attributes, Plan, Value};
+use crate::model::{Attributes, Plan, Text, Value};
 use crate::policy::CatalogAction;
 
 use super::index::{TextIndex, Work};
@@ -25,7 +25,7 @@ pub(super) struct Observed<'a> {
     /// Outputs by the rank of their step.
     outputs: HashMap<usize, Vec<Output<'a>>, foldhash::fast::FixedState>,
     /// Where a value is a whole field or the key of a member.
-    fields: HashMap<String, Vec<Sight>, foldhash::fast::FixedState>,
+    fields: HashMap<Text, Vec<Sight>, foldhash::fast::FixedState>,
     /// Texts that a value may stand in, and where those are.
     texts: TextIndex,
     sights: Vec<Sight>,
@@ -127,7 +127,7 @@ impl<'a> Observed<'a> {
         let outputs = self.outputs.get(&copy.from)?;
         let path = format!("{}{}", copy.path, copy.below);
         let tokens = pointer::tokens(&path)?;
-        let same = |text: Option<String>| {
+        let same = |text: Option<Text>| {
             text.is_some_and(|text| text == value || (copy.is_part && occurs(&text, value, Within::Argument)))
         };
         let find = |output| pointer::find(output, &tokens, |members| work.take(members / 8));
@@ -157,8 +157,8 @@ pub(super) struct Copied<'a> {
 
 #[derive(Default)]
 struct Survey {
-    fields: HashMap<String, Vec<Sight>, foldhash::fast::FixedState>,
-    texts: Vec<String>,
+    fields: HashMap<Text, Vec<Sight>, foldhash::fast::FixedState>,
+    texts: Vec<Text>,
     sights: Vec<Sight>,
 }
 
@@ -204,7 +204,7 @@ impl Survey {
         }
     }
 
-    fn note(&mut self, from: usize, action: Option<&CatalogAction>, text: String, path: &str) {
+    fn note(&mut self, from: usize, action: Option<&CatalogAction>, text: Text, path: &str) {
         if text.is_empty() {
             return;
         }

@@ -1,54 +1,73 @@
 //! Which steps may have run before which.
 
 use hashbrown::HashMap;
+use smallvec::SmallVec;
 
-use crate::model::{Ordering, Plan, Text};
+use crate::model::{Input, Ordering, Origin, Plan, Step};
 
 /// The order of a plan's steps. A step is known by its rank: its position in a sequence, that of its id among all ids in a
 /// DAG, so that nothing depends on how a DAG is listed.
 #[derive(Debug)]
 pub(super) struct Order<'a> {
-    /// Positions in the plan, by rank.
-    positions: Vec<usize>,
-    ranks: HashMap<&'a str, Vec<usize>, foldhash::fast::FixedState>,
+    steps: &'a [Step],
+    /// Positions in the plan, by rank; `None` for a sequence, where they are the same.
+    positions: Option<Vec<usize>>,
+    /// Empty where no step can be asked for by its id.
+    ranks: Ranks<'a>,
     /// What runs after each step, by rank; `None` for a sequence.
     after: Option<Vec<StepSet>>,
 }
 
+/// Ranks by id.
+type Ranks<'a> = HashMap<&'a str, SmallVec<[usize; 2]>, foldhash::fast::FixedState>;
+
 impl<'a> Order<'a> {
     /// The order of `plan`.
     pub(super) fn of(plan: &'a Plan) -> Self {
-        let mut positions: Vec<usize> = (0..plan.steps.len()).collect();
+        let mut order = Self { steps: &plan.steps, positions: None, ranks: Ranks::default(), after: None };
         if plan.ordering == Ordering::Dag {
+            let mut positions: Vec<usize> = (0..plan.steps.len()).collect();
             positions.sort_by(|a, b| plan.steps[*a].step_id.cmp(&plan.steps[*b].step_id));
+            order.positions = Some(positions);
         }
-        let mut ranks = HashMap::<&str, Vec<usize>, foldhash::fast::FixedState>::default();
-        for (rank, position) in positions.iter().enumerate() {
-            let id = &plan.steps[*position].step_id;
-            if !id.is_empty() {
-                ranks.entry(id).or_default().push(rank);
-            }
+        if refers_to_steps(plan) {
+            order.ranks = order.by_id();
         }
-        let mut order = Self { positions, ranks, after: None };
         if plan.ordering == Ordering::Dag {
-            order.after = Some(order.descendants(plan));
+            order.after = Some(order.descendants());
         }
         order
     }
 
+    fn by_id(&self) -> Ranks<'a> {
+        let mut ranks = Ranks::with_capacity_and_hasher(self.len(), foldhash::fast::FixedState::default());
+        for rank in 0..self.len() {
+            let id = &self.step(rank).step_id;
+            if !id.is_empty() {
+                ranks.entry(id).or_default().push(rank);
+            }
+        }
+        ranks
+    }
+
     /// Number of steps.
     pub(super) fn len(&self) -> usize {
-        self.positions.len()
+        self.steps.len()
     }
 
     /// Position in the plan of the step with this rank.
     pub(super) fn position(&self, rank: usize) -> usize {
-        self.positions[rank]
+        self.positions.as_ref().map_or(rank, |positions| positions[rank])
+    }
+
+    /// The step with this rank.
+    pub(super) fn step(&self, rank: usize) -> &'a Step {
+        &self.steps[self.position(rank)]
     }
 
     /// Ranks of the steps with this id: more than one only in a plan that is refused for it.
     pub(super) fn ranks(&self, id: &str) -> &[usize] {
-        self.ranks.get(id).map_or(&[], Vec::as_slice)
+        self.ranks.get(id).map_or(&[], SmallVec::as_slice)
     }
 
     /// Whether `earlier` may have run when `step` starts: in a sequence a step before it, in a DAG any that is no
@@ -62,12 +81,12 @@ impl<'a> Order<'a> {
 
     /// The descendants of each step. For one that leads into a cycle there are none: whatever may be, may have run before
     /// it, and such a plan is refused anyway.
-    fn descendants(&self, plan: &Plan) -> Vec<StepSet> {
+    fn descendants(&self) -> Vec<StepSet> {
         let count = self.len();
         let mut before: Vec<Vec<usize>> = Vec::with_capacity(count);
         let mut waiting = vec![0_usize; count];
-        for position in &self.positions {
-            let ids: &[Text] = &plan.steps[*position].depends_on;
+        for rank in 0..count {
+            let ids = &self.step(rank).depends_on;
             let mut ranks: Vec<usize> = ids.iter().flat_map(|id| self.ranks(id).iter().copied()).collect();
             ranks.sort_unstable();
             ranks.dedup();
@@ -96,6 +115,13 @@ impl<'a> Order<'a> {
         }
         after
     }
+}
+
+/// Whether anything in `plan` names one of its steps.
+fn refers_to_steps(plan: &Plan) -> bool {
+    let from_step = |input: &Input| matches!(input.origin, Origin::Step { .. });
+    let refers = |step: &Step| !step.depends_on.is_empty() || step.inputs.iter().any(from_step);
+    !plan.observations.is_empty() || plan.steps.iter().any(refers)
 }
 
 /// A set of ranks.

@@ -1,12 +1,12 @@
 //! Where the arguments of a step come from: what is claimed, checked; or what was observed; or unknown.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
-use crate::model::{Origin, Plan, Step, Value};
+use crate::model::{Attributes, Origin, Plan, Step, Text, Value, same_text};
 use crate::policy::CatalogAction;
 
 use super::claim::{self, Quote};
@@ -42,7 +42,7 @@ pub(super) struct Point<'a> {
     pub(super) taken: Vec<Taken<'a>>,
     /// What makes the origin unknown all the same.
     pub(super) doubt: Option<Doubt<'a>>,
-    pub(super) quotes: Vec<Quote>,
+    pub(super) quotes: SmallVec<[Quote; 1]>,
 }
 
 /// A part of another step's output.
@@ -60,7 +60,7 @@ pub(super) struct Taken<'a> {
 #[derive(Debug)]
 pub(super) struct Leaf<'a> {
     /// JSON Pointer into the params.
-    pub(super) path: String,
+    pub(super) path: Text,
     /// The points that cover it, by number.
     pub(super) points: SmallVec<[usize; 2]>,
     /// What was observed of where it comes from, where nothing is said.
@@ -114,8 +114,11 @@ pub(super) enum Doubt<'a> {
 /// What values are compared with.
 #[derive(Debug)]
 pub(super) struct Evidence<'a> {
-    /// What the user wrote.
-    pub(super) said: TextIndex,
+    user_messages: &'a [Text],
+    /// What the user wrote; prepared when first asked.
+    said: OnceCell<TextIndex>,
+    /// What was looked for there last.
+    asked: RefCell<Asked>,
     /// The days that the user named; found when first asked.
     days: OnceCell<Vec<Day>>,
     /// What was observed.
@@ -128,7 +131,9 @@ impl<'a> Evidence<'a> {
     /// The evidence that comes with a plan.
     pub(super) fn of(plan: &'a Plan, order: &Order<'_>, actions: &[Option<&CatalogAction>], work: u64) -> Self {
         Self {
-            said: TextIndex::new(plan.user_messages.iter().map(|text| normal(text)).collect()),
+            user_messages: &plan.user_messages,
+            said: OnceCell::new(),
+            asked: RefCell::default(),
             days: OnceCell::new(),
             observed: Observed::of(plan, order, actions),
             work: Work::of(work),
@@ -136,43 +141,86 @@ impl<'a> Evidence<'a> {
     }
 }
 
+/// The last answers to what was looked for in the user's messages, for arguments that repeat their quotes and steps that
+/// repeat each other.
+#[derive(Debug, Default)]
+struct Asked {
+    answers: SmallVec<[(Text, bool, u64); MOST_ASKED]>,
+    /// Which one the next answer replaces.
+    next: usize,
+}
+
+/// Most answers that are kept.
+const MOST_ASKED: usize = 4;
+
+impl Asked {
+    fn find(&self, part: &str) -> Option<(bool, u64)> {
+        self.answers.iter().find(|(text, ..)| same_text(text, part)).map(|(_, found, cost)| (*found, *cost))
+    }
+
+    fn keep(&mut self, part: &str, found: bool, cost: u64) {
+        let answer = (part.into(), found, cost);
+        match self.answers.get_mut(self.next) {
+            Some(oldest) => *oldest = answer,
+            None => self.answers.push(answer),
+        }
+        self.next = (self.next + 1) % MOST_ASKED;
+    }
+}
+
 impl Evidence<'_> {
+    /// Whether the user wrote the normal text `part`, as whole words.
+    pub(super) fn is_said(&self, part: &str) -> bool {
+        let mut asked = self.asked.borrow_mut();
+        match asked.find(part) {
+            // It costs again what it cost then, so that an answer does not depend on what was kept.
+            Some((found, cost)) => self.work.take(cost) && found,
+            None => {
+                let before = self.work.left();
+                let found = self.said().holds(part, &self.work);
+                let left = self.work.left();
+                if left > 0 {
+                    asked.keep(part, found, before - left);
+                }
+                found
+            }
+        }
+    }
+
+    fn said(&self) -> &TextIndex {
+        self.said.get_or_init(|| TextIndex::new(self.user_messages.iter().map(|text| normal(text)).collect()))
+    }
+
     /// Whether the user named the day.
     pub(super) fn names_day(&self, day: Day) -> bool {
-        let days = self.days.get_or_init(|| self.said.texts().iter().flat_map(|text| date::days(text)).collect());
+        let days = self.days.get_or_init(|| self.said().texts().iter().flat_map(|text| date::days(text)).collect());
         self.work.take(1 + days.len() / 8) && days.iter().any(|named| named.is(day))
     }
 }
 
 /// Where the arguments of the step with rank `rank` come from.
 pub(super) fn origins<'a>(
-    plan: &'a Plan,
     rank: usize,
     order: &Order<'a>,
     actions: &[Option<&CatalogAction>],
     evidence: &Evidence<'a>,
 ) -> Origins<'a> {
-    let position = order.position(rank);
-    let step = &plan.steps[position];
-    let (points, by_path) = points(step, rank, order, actions, evidence);
-    let mut walk = Walk { by_path: &by_path, leaves: Vec::new(), above: SmallVec::new(), path: String::new() };
-    walk.map_members(&step.params, 0);
-    let (mut points, found) = (points, walk.leaves);
-    let mut covered = vec![Covered::No; points.len()];
-    for leaf in &found {
+    let (position, step) = (order.position(rank), order.step(rank));
+    let (mut points, by_path) = points(step, rank, order, actions, evidence);
+    let mut covered: SmallVec<[Covered; 8]> = SmallVec::from_elem(Covered::No, points.len());
+    let mut leaves = Vec::with_capacity(step.params.len());
+    let mut found = |leaf: FoundLeaf<'_>| {
         for point in &leaf.points {
             let is_itself = points[*point].path.len() == leaf.path.len();
             covered[*point] = if is_itself { Covered::Itself } else { Covered::Below };
         }
-    }
-    let action = actions[position];
-    let mut leaves = Vec::with_capacity(found.len());
-    for leaf in found {
-        leaves.push(claim::judge(leaf, &points, action, rank, order, evidence));
-    }
-    for (number, covered) in covered.iter().enumerate() {
-        let bound = !points[number].taken.is_empty() || matches!(points[number].doubt, Some(Doubt::NoSuchStep(_)));
-        let absent = || absent(points[number].path, &by_path);
+        leaves.push(claim::judge(leaf, &points, actions[position], rank, order, evidence));
+    };
+    Walk { by_path: &by_path, found: &mut found, above: SmallVec::new(), path: String::new() }
+        .map_members(&step.params, 0);
+    for (point, covered) in points.iter().zip(covered) {
+        let bound = !point.taken.is_empty() || matches!(point.doubt, Some(Doubt::NoSuchStep(_)));
+        let absent = || absent(point.path, &by_path);
         match covered {
             Covered::No if bound => leaves.push(claim::judge_absent(absent(), &points)),
             // What stands below is a preview: more may come.
@@ -195,7 +243,37 @@ enum Covered {
     Itself,
 }
 
-type ByPath<'a> = HashMap<&'a str, usize, foldhash::fast::FixedState>;
+/// The numbers of paths, in the order in which they came.
+#[derive(Default)]
+struct ByPath<'a> {
+    paths: SmallVec<[&'a str; FEW]>,
+    /// Of more than [`FEW`] paths; else empty.
+    numbers: HashMap<&'a str, usize, foldhash::fast::FixedState>,
+}
+
+/// Up to this many paths, comparing each is faster than hashing.
+const FEW: usize = 8;
+
+impl<'a> ByPath<'a> {
+    fn get(&self, path: &str) -> Option<usize> {
+        if self.numbers.is_empty() {
+            return self.paths.iter().position(|known| same_text(known, path));
+        }
+        self.numbers.get(path).copied()
+    }
+
+    fn get_or_add(&mut self, path: &'a str) -> usize {
+        self.get(path).unwrap_or_else(|| {
+            let number = self.paths.len();
+            self.paths.push(path);
+            if self.paths.len() > FEW {
+                let new = if self.numbers.is_empty() { 0 } else { number };
+                self.numbers.extend(self.paths.iter().copied().zip(0..).skip(new));
+            }
+            number
+        })
+    }
+}
 
 fn points<'a>(
     step: &'a Step,
@@ -204,16 +282,16 @@ fn points<'a>(
     actions: &[Option<&CatalogAction>],
     evidence: &Evidence<'a>,
 ) -> (Vec<Point<'a>>, ByPath<'a>) {
-    let (mut points, mut by_path) = (Vec::<Point<'_>>::new(), ByPath::default());
+    let (mut points, mut by_path) = (Vec::<Point<'_>>::with_capacity(step.inputs.len().min(FEW)), ByPath::default());
     let mut known = HashSet::<(usize, usize, &str), foldhash::fast::FixedState>::default();
     for (position, input) in step.inputs.iter().enumerate() {
-        if pointer::tokens(&input.path).is_none() {
+        if !pointer::is_pointer(&input.path) {
             continue;
         }
-        let number = *by_path.entry(input.path.as_str()).or_insert_with(|| {
+        let number = by_path.get_or_add(&input.path);
+        if number == points.len() {
             points.push(Point { path: &input.path, ..Point::default() });
-            points.len() - 1
-        });
+        }
         let point = &mut points[number];
         match &input.origin {
             Origin::User { quote } => point.quotes.push(Quote::new(quote, position, evidence)),
@@ -241,21 +319,22 @@ fn points<'a>(
 
 /// A leaf as it was found, not yet judged.
 pub(super) struct FoundLeaf<'v> {
-    pub(super) path: String,
+    pub(super) path: Text,
     pub(super) points: SmallVec<[usize; 2]>,
     /// The scalar; `None` for what lies too deep.
     pub(super) value: Option<&'v Value>,
 }
 
-struct Walk<'p, 'v> {
-    by_path: &'p ByPath<'p>,
-    leaves: Vec<FoundLeaf<'v>>,
+struct Walk<'w, 'p, F> {
+    by_path: &'w ByPath<'p>,
+    /// Called with each leaf.
+    found: F,
     above: SmallVec<[usize; 2]>,
     path: String,
 }
 
-impl<'v> Walk<'_, 'v> {
-    fn map_members(&mut self, map: &'v crate::model::Attributes, depth: usize) {
+impl<F: FnMut(FoundLeaf<'_>)> Walk<'_, '_, F> {
+    fn map_members(&mut self, map: &Attributes, depth: usize) {
         let outer = self.enter();
         let length = self.path.len();
         for (key, value) in map {
@@ -266,7 +345,7 @@ impl<'v> Walk<'_, 'v> {
         self.above.truncate(outer);
     }
 
-    fn value(&mut self, value: &'v Value, depth: usize) {
+    fn value(&mut self, value: &Value, depth: usize) {
         match value {
             // Like an empty text, list or map: nothing is there.
             Value::Null => {}
@@ -285,7 +364,7 @@ impl<'v> Walk<'_, 'v> {
             scalar => {
                 let outer = self.enter();
                 let value = (!matches!(scalar, Value::Map(_) | Value::List(_))).then_some(scalar);
-                self.leaves.push(FoundLeaf { path: self.path.clone(), points: self.above.clone(), value });
+                (self.found)(FoundLeaf { path: self.path.as_str().into(), points: self.above.clone(), value });
                 self.above.truncate(outer);
             }
         }
@@ -298,8 +377,8 @@ impl<'v> Walk<'_, 'v> {
     /// Notes the point at this path; answers how many there were above.
     fn enter(&mut self) -> usize {
         let outer = self.above.len();
-        if let Some(point) = self.by_path.get(self.path.as_str()) {
-            self.above.push(*point);
+        if let Some(point) = self.by_path.get(&self.path) {
+            self.above.push(point);
         }
         outer
     }
@@ -308,11 +387,11 @@ impl<'v> Walk<'_, 'v> {
 /// The leaf for a path at which nothing stands yet.
 fn absent<'v>(path: &str, by_path: &ByPath<'_>) -> FoundLeaf<'v> {
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
-    let points = ends.filter_map(|end| by_path.get(&path[..end]).copied()).collect();
-    FoundLeaf { path: path.to_owned(), points, value: None }
+    let points = ends.filter_map(|end| by_path.get(&path[..end])).collect();
+    FoundLeaf { path: path.into(), points, value: None }
 }
 
 /// The normal text of a leaf's value.
-pub(super) fn leaf_text(leaf: &FoundLeaf<'_>) -> Option<String> {
+pub(super) fn leaf_text(leaf: &FoundLeaf<'_>) -> Option<Text> {
     leaf.value.and_then(normal_scalar)
 }

@@ -2,11 +2,16 @@
 
 use std::borrow::Cow;
 
-use crate::model::{Text, Value};
+use crate::model::{Text, Value, same_text};
 use crate::policy::PathPattern;
 
 /// The tokens of a JSON Pointer, unescaped.
 pub(super) type Tokens<'a> = smallvec::SmallVec<[Cow<'a, str>; 4]>;
+
+/// Whether `text` is a JSON Pointer: has [`tokens`].
+pub(super) fn is_pointer(text: &str) -> bool {
+    text.is_empty() || (text.starts_with('/') && !text.bytes().any(|byte| byte == b'~')) || tokens(text).is_some()
+}
 
 /// The tokens of `pointer`; `None` if it is not one.
 pub(super) fn tokens(pointer: &str) -> Option<Tokens<'_>> {
@@ -36,7 +41,7 @@ fn unescape(token: &str) -> Option<Cow<'_, str>> {
 /// Appends `key` to `pointer`.
 pub(super) fn push_key(pointer: &mut String, key: &str) {
     pointer.push('/');
-    if !key.contains(['~', '/']) {
+    if !key.bytes().any(|byte| matches!(byte, b'~' | b'/')) {
         pointer.push_str(key);
         return;
     }
@@ -63,6 +68,15 @@ pub(super) fn covers(pattern: &PathPattern, path: &[Cow<'_, str>]) -> bool {
 /// Whether the pattern covers the path, or matches something below it.
 pub(super) fn touches(pattern: &PathPattern, path: &[Cow<'_, str>]) -> bool {
     agree(pattern, path)
+}
+
+/// Whether the pattern touches the path that the JSON Pointer `path` says.
+pub(super) fn reaches(pattern: &PathPattern, path: &str) -> bool {
+    match (pattern.segments.as_slice(), path.strip_prefix('/')) {
+        // One key, as nearly everywhere.
+        ([Some(name)], Some(key)) if !key.contains(['/', '~']) => same_text(name, key),
+        _ => tokens(path).is_some_and(|path| touches(pattern, &path)),
+    }
 }
 
 fn agree(pattern: &PathPattern, path: &[Cow<'_, str>]) -> bool {

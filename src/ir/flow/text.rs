@@ -1,8 +1,9 @@
 //! The form in which texts are compared: lower case, runs of blanks as one, numbers by their value.
 
-use std::fmt::Write as _;
+use compact_str::format_compact;
+use smallvec::SmallVec;
 
-use crate::model::Value;
+use crate::model::{Text, Value, has_forbidden_character};
 
 /// Where an occurrence is looked for, and so what counts as the end of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +15,31 @@ pub(super) enum Within {
 }
 
 /// `text` as it is compared.
-pub(super) fn normal(text: &str) -> String {
+pub(super) fn normal(text: &str) -> Text {
+    let plain: Text = if text.is_ascii() { normal_ascii(text) } else { normal_unicode(text).into() };
+    if plain.bytes().any(|byte| matches!(byte, b'.' | b',' | b'\'')) { numbers_by_value(&plain) } else { plain }
+}
+
+fn normal_ascii(text: &str) -> Text {
+    let has_blanks_only_between =
+        !text.starts_with(' ') && !text.ends_with(' ') && !text.as_bytes().windows(2).any(|pair| pair == b"  ");
+    if has_blanks_only_between && !has_forbidden_character(text) {
+        let mut plain = Text::from(text);
+        plain.make_ascii_lowercase();
+        return plain;
+    }
+    let mut plain = SmallVec::<[u8; 64]>::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte > b' ' && byte != 0x7f {
+            plain.push(byte.to_ascii_lowercase());
+        } else if plain.last().is_some_and(|last| *last != b' ') {
+            plain.push(b' ');
+        }
+    }
+    Text::from_utf8(plain.strip_suffix(b" ").unwrap_or(&plain)).unwrap_or_default()
+}
+
+fn normal_unicode(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -31,26 +56,25 @@ pub(super) fn normal(text: &str) -> String {
         }
     }
     plain.truncate(plain.trim_end().len());
-    if plain.bytes().any(|byte| matches!(byte, b'.' | b',' | b'\'')) { numbers_by_value(&plain) } else { plain }
+    plain
 }
 
 /// A scalar as it is compared; `None` for a container and null.
-pub(super) fn normal_scalar(value: &Value) -> Option<String> {
+pub(super) fn normal_scalar(value: &Value) -> Option<Text> {
     match value {
         Value::String(text) => Some(normal(text)),
-        Value::Number(number) => {
-            let mut text = String::new();
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{number}");
-            Some(text)
+        // A whole number that an i32 holds too; not minus zero, which is written with its sign.
+        Value::Number(number) if f64::from(*number as i32).to_bits() == number.to_bits() => {
+            Some(itoa::Buffer::new().format(*number as i32).into())
         }
-        Value::Bool(value) => Some(value.to_string()),
+        Value::Number(number) => Some(format_compact!("{number}")),
+        Value::Bool(value) => Some(Text::const_new(if *value { "true" } else { "false" })),
         Value::Null | Value::List(_) | Value::Map(_) => None,
     }
 }
 
 /// Rewrites every number that stands for itself to its shortest form: `1,000.50` and `1000.5` become the same.
-fn numbers_by_value(text: &str) -> String {
+fn numbers_by_value(text: &str) -> Text {
     let bytes = text.as_bytes();
     let mut out = String::with_capacity(text.len());
     let (mut copied, mut at) = (0, 0);
@@ -72,7 +96,7 @@ fn numbers_by_value(text: &str) -> String {
         }
     }
     out.push_str(&text[copied..]);
-    out
+    out.into()
 }
 
 /// A point, comma or apostrophe between two digits.
@@ -238,6 +262,21 @@ mod tests {
         }
         assert_eq!(normal_scalar(&Value::Number(1000.5)).as_deref(), Some("1000.5"));
         assert_eq!(normal_scalar(&Value::Number(-3.0)).as_deref(), Some("-3"));
+    }
+
+    #[test]
+    fn ascii_is_only_faster() {
+        for text in ["", " ", "A  b\t", "\u{7f}x\u{0}y\r\n ", "Send IT now, 1,000.50!"] {
+            assert_eq!(normal_ascii(text), normal_unicode(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_as_they_are_displayed() {
+        for number in [0.0, -0.0, 1.0, -1.0, 0.5, 2_147_483_647.0, 2_147_483_648.0, -2_147_483_649.0, 1e15, 1e300, 1e-7]
+        {
+            assert_eq!(normal_scalar(&Value::Number(number)), Some(number.to_string().into()));
+        }
     }
 
     #[test]

@@ -4,11 +4,22 @@ use smallvec::SmallVec;
 
 use super::params::write_map;
 use crate::ir::bound::{BoundPaths, bound_paths};
-use crate::ir::canonical::{Watch, write_integer, write_string};
+use crate::ir::canonical::{Watch, write_checked, write_integer, write_string};
 use crate::ir::refusal::{
     MAX_DEPTH, MAX_INTEGER, Place, Refusal, Refused, RefusedField, refused_id, refused_number, refused_text,
 };
 use crate::model::{Input, Origin, Step, Text};
+
+/// A field's name as it stands between two values: after a comma, in quotes, before a colon.
+#[derive(Clone, Copy)]
+struct Name(&'static str);
+
+impl Name {
+    /// The name alone.
+    fn field(self) -> &'static str {
+        self.0.trim_matches([',', '"', ':'])
+    }
+}
 
 /// Writes steps, one after the other, into one buffer, and collects what has no canonical form.
 #[derive(Debug, Default)]
@@ -25,55 +36,52 @@ impl StepWriter {
     pub(super) fn write(&mut self, index: usize, step: &Step) {
         self.out.clear();
         self.index = index;
-        self.id("action", RefusedField::Action, &step.action);
+        self.id(Name(r#","action":"#), RefusedField::Action, &step.action);
         self.budget(step.budget_cents);
         if !step.constraints.is_empty() {
-            self.name("constraints");
+            self.name(Name(r#","constraints":"#));
             let mut watch = Watched { index, field: RefusedField::Constraints, refusals: &mut self.refusals };
             write_map(&mut self.out, &step.constraints, &BoundPaths::default(), Place::Root, &mut watch);
         }
         self.depends_on(&step.depends_on);
-        self.value("description", RefusedField::Description, &step.description);
-        self.id("idempotency_key", RefusedField::IdempotencyKey, &step.idempotency_key);
+        self.value(Name(r#","description":"#), RefusedField::Description, &step.description);
+        self.id(Name(r#","idempotency_key":"#), RefusedField::IdempotencyKey, &step.idempotency_key);
         self.inputs(&step.inputs);
         self.params(step);
-        self.id("provider", RefusedField::Provider, &step.provider);
-        self.id("resource", RefusedField::Resource, &step.resource);
-        self.id("step_id", RefusedField::StepId, &step.step_id);
-        if self.out.is_empty() {
-            self.out.push(b'{');
-        }
-        self.out.push(b'}');
+        self.id(Name(r#","provider":"#), RefusedField::Provider, &step.provider);
+        self.id(Name(r#","resource":"#), RefusedField::Resource, &step.resource);
+        self.id(Name(r#","step_id":"#), RefusedField::StepId, &step.step_id);
+        close(&mut self.out, 0);
     }
 
     /// Writes what stands before the value of the field `name`.
-    fn name(&mut self, name: &str) {
-        self.out.push(if self.out.is_empty() { b'{' } else { b',' });
-        self.out.push(b'"');
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
+    #[inline]
+    fn name(&mut self, name: Name) {
+        self.out.extend_from_slice(name.0.as_bytes());
     }
 
-    fn id(&mut self, name: &str, field: RefusedField, text: &Text) {
-        if text.is_empty() {
-            return;
+    #[inline]
+    fn id(&mut self, name: Name, field: RefusedField, text: &Text) {
+        if !text.is_empty() {
+            self.name(name);
+            self.text(name, field, text, refused_id);
         }
-        if let Some(reason) = refused_id(text) {
-            self.refuse(field, name, reason);
-        }
-        self.name(name);
-        write_string(&mut self.out, text);
     }
 
-    fn value(&mut self, name: &str, field: RefusedField, text: &Text) {
-        if text.is_empty() {
-            return;
+    #[inline]
+    fn value(&mut self, name: Name, field: RefusedField, text: &Text) {
+        if !text.is_empty() {
+            self.name(name);
+            self.text(name, field, text, refused_text);
         }
-        if let Some(reason) = refused_text(text) {
-            self.refuse(field, name, reason);
+    }
+
+    fn text(&mut self, name: Name, field: RefusedField, text: &Text, refused: fn(&str) -> Option<Refused>) {
+        let mut reason = None;
+        write_checked(&mut self.out, text, || reason = refused(text));
+        if let Some(reason) = reason {
+            self.refuse(field, name.field(), reason);
         }
-        self.name(name);
-        write_string(&mut self.out, text);
     }
 
     fn budget(&mut self, cents: Option<i64>) {
@@ -81,7 +89,7 @@ impl StepWriter {
         if (cents as f64).abs() > MAX_INTEGER {
             self.refuse(RefusedField::Budget, "budget_cents", Refused::Integer(cents as f64));
         }
-        self.name("budget_cents");
+        self.name(Name(r#","budget_cents":"#));
         write_integer(&mut self.out, cents);
     }
 
@@ -94,7 +102,7 @@ impl StepWriter {
                 self.refuse(RefusedField::DependsOn, &format!("depends_on[{i}]"), reason);
             }
         }
-        self.name("depends_on");
+        self.name(Name(r#","depends_on":"#));
         write_set(&mut self.out, ids);
     }
 
@@ -106,7 +114,7 @@ impl StepWriter {
         if nothing {
             return;
         }
-        self.name("params");
+        self.name(Name(r#","params":"#));
         let mut watch = Watched { index: self.index, field: RefusedField::Params, refusals: &mut self.refusals };
         write_map(&mut self.out, &step.params, &bound, Place::Root, &mut watch);
     }
@@ -121,7 +129,7 @@ impl StepWriter {
         let mut sorted: SmallVec<[&Input; 16]> = inputs.iter().collect();
         sorted.sort_unstable_by_key(|input| input_key(input));
         sorted.dedup();
-        self.name("inputs");
+        self.name(Name(r#","inputs":"#));
         for (i, input) in sorted.into_iter().enumerate() {
             self.out.push(if i == 0 { b'[' } else { b',' });
             write_input(&mut self.out, input);
@@ -180,55 +188,46 @@ pub(crate) fn input_key(input: &Input) -> InputKey<'_> {
 }
 
 fn write_input(out: &mut Vec<u8>, input: &Input) {
-    let mut fields = Fields { out, any: false };
+    let start = out.len();
     if input.origin == Origin::Constant {
-        fields.raw("constant", b"{}");
+        out.extend_from_slice(br#","constant":{}"#);
     }
-    fields.text("path", &input.path);
+    member(out, Name(r#","path":"#), &input.path);
     match &input.origin {
         Origin::Constant => {}
         Origin::Step { step_id, output_path } => {
-            fields.raw("step", b"");
-            let mut inner = Fields { out: fields.out, any: false };
-            inner.text("output_path", output_path);
-            inner.text("step_id", step_id);
-            inner.end();
+            out.extend_from_slice(br#","step":"#);
+            let start = out.len();
+            member(out, Name(r#","output_path":"#), output_path);
+            member(out, Name(r#","step_id":"#), step_id);
+            close(out, start);
         }
         Origin::User { quote } => {
-            fields.raw("user", b"");
-            let mut inner = Fields { out: fields.out, any: false };
-            inner.text("quote", quote);
-            inner.end();
+            out.extend_from_slice(br#","user":"#);
+            let start = out.len();
+            member(out, Name(r#","quote":"#), quote);
+            close(out, start);
         }
     }
-    fields.end();
+    close(out, start);
 }
 
-/// The fields of an object, of which empty ones are left out.
-struct Fields<'a> {
-    out: &'a mut Vec<u8>,
-    any: bool,
+/// Appends a member of an object, unless its value is empty.
+#[inline]
+fn member(out: &mut Vec<u8>, name: Name, value: &str) {
+    if !value.is_empty() {
+        out.extend_from_slice(name.0.as_bytes());
+        write_string(out, value);
+    }
 }
 
-impl Fields<'_> {
-    fn raw(&mut self, name: &str, value: &[u8]) {
-        self.out.push(if self.any { b',' } else { b'{' });
-        self.any = true;
-        write_string(self.out, name);
-        self.out.push(b':');
-        self.out.extend_from_slice(value);
+/// Ends the object whose members stand from `start` on, each after a comma.
+fn close(out: &mut Vec<u8>, start: usize) {
+    match out.get_mut(start) {
+        Some(comma) => *comma = b'{',
+        None => out.push(b'{'),
     }
-
-    fn text(&mut self, name: &str, value: &str) {
-        if !value.is_empty() {
-            self.raw(name, b"");
-            write_string(self.out, value);
-        }
-    }
-
-    fn end(self) {
-        self.out.extend_from_slice(if self.any { b"}" } else { b"{}" });
-    }
+    out.push(b'}');
 }
 
 /// Collects what has no canonical form below params or constraints.

@@ -1,7 +1,7 @@
 //! Params without what is bound to a step's output.
 
 use crate::ir::bound::BoundPaths;
-use crate::ir::canonical::{Unwatched, Watch, sorted, write_key, write_value};
+use crate::ir::canonical::{Unwatched, Watch, each_sorted, write_key, write_value};
 use crate::ir::refusal::Place;
 use crate::model::{Attributes, Value};
 
@@ -23,17 +23,17 @@ pub(super) fn write_map(
     watch: &mut impl Watch,
 ) {
     let mut separator = b'{';
-    for (key, value) in sorted(map) {
+    each_sorted(map, |key, value| {
         let below = bound.at_key(key);
         if below.leave_nothing_of(value) {
-            continue;
+            return;
         }
         out.push(separator);
         separator = b',';
         let place = Place::Key(&place, key);
         write_key(out, key, place, watch);
         write_unbound(out, value, &below, place, watch);
-    }
+    });
     out.extend_from_slice(if separator == b'{' { b"{}" } else { b"}" });
 }
 

@@ -134,7 +134,5 @@ fn hash(value: &Value, mut refusals: Vec<LegacyRefusal>) -> Result<String, Vec<L
     if !refusals.is_empty() {
         return Err(refusals);
     }
-    let mut text = String::with_capacity(64);
-    hex(&Sha256::digest(&out).into(), |digit| text.push(digit));
-    Ok(text)
+    Ok(hex(&Sha256::digest(&out).into()).into_iter().map(char::from).collect())
 }

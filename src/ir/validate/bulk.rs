@@ -99,7 +99,7 @@ impl<'a> Size<'a> {
             return None;
         };
         let (document, rule) = (rule.document.clone(), Text::const_new("bulk"));
-        Some(TierReason { kind: TierKind::Impact, tier, document, rule, message })
+        Some(TierReason { kind: TierKind::Impact, tier, document, rule, message: message.into() })
     }
 }
 

@@ -1,10 +1,10 @@
 //! Whether catalogues list the actions and providers of a plan, and which serves which.
 
 use crate::diag::did_you_mean;
-use crate::model::{Step, ViolationCode, has_forbidden_character};
+use crate::model::{Step, ViolationCode, has_forbidden_character, same_text};
 
 use super::Subject;
-use super::ids::shown;
+use super::ids::{is_trimmed, shown};
 use super::report::Report;
 
 /// Most unknown names of a plan for which the name that was meant is looked for: each is compared with all.
@@ -27,7 +27,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
 
 /// Whether the text could be a name at all; if not, that is reported already.
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.trim().len() == text.len() && !has_forbidden_character(text)
+    !text.is_empty() && is_trimmed(text) && !has_forbidden_character(text)
 }
 
 fn unknown_action(subject: &Subject<'_>, index: usize, step: &Step, suggestions: &mut usize, report: &mut Report) {
@@ -66,7 +66,9 @@ fn provider(
         }
         return;
     }
-    if !is_name(&step.provider) {
+    // Whoever serves an action is a provider of its catalogue.
+    let serves = |names: &[crate::model::Text]| names.iter().any(|name| same_text(name, &step.provider));
+    if serving.is_some_and(serves) || !is_name(&step.provider) {
         return;
     }
     if !subject.governance.knows_provider(&step.provider) {
@@ -83,7 +85,7 @@ fn provider(
         report.step(ViolationCode::UnknownProvider, subject.plan, index, "provider", message, help);
         return;
     }
-    if let Some(serving) = serving.filter(|serving| !serving.contains(&step.provider)) {
+    if let Some(serving) = serving {
         let message = format!("the provider `{}` does not serve `{}`", shown(&step.provider), shown(&step.action));
         let help = match serving {
             [] => "no provider serves it by all catalogues that list it".to_owned(),

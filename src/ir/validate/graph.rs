@@ -1,12 +1,11 @@
 //! Which step waits for which: by `depends_on`, and by inputs that come from the output of another step.
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use std::cell::OnceCell;
 
 use crate::diag::did_you_mean;
 use crate::model::{Ordering, Origin, Plan, ViolationCode};
 
-use super::ids::shown;
+use super::ids::{Firsts, by_text, shown};
 use super::report::{Report, name_of};
 
 /// Most unknown ids of a plan for which the id that was meant is looked for.
@@ -20,26 +19,30 @@ pub(super) fn check(plan: &Plan, report: &mut Report) {
     if !plan.steps.iter().any(linked) {
         return;
     }
-    let mut ids: HashMap<&str, usize, FixedState> =
-        HashMap::with_capacity_and_hasher(plan.steps.len(), FixedState::default());
-    for (index, step) in plan.steps.iter().enumerate().filter(|(_, step)| !step.step_id.is_empty()) {
-        ids.entry(&step.step_id).or_insert(index);
-    }
-    let mut links = Links { plan, ids, suggestions: MAX_SUGGESTIONS, report };
-    let edges: Vec<Vec<usize>> = (0..plan.steps.len()).map(|index| links.of(index)).collect();
-    if plan.ordering == Ordering::Dag {
-        cycles(plan, &edges, report);
+    let mut links = Links { plan, ids: OnceCell::new(), suggestions: MAX_SUGGESTIONS, report };
+    match plan.ordering {
+        Ordering::Sequential => (0..plan.steps.len()).for_each(|index| drop(links.of(index))),
+        Ordering::Dag => {
+            let edges: Vec<Vec<usize>> = (0..plan.steps.len()).map(|index| links.of(index)).collect();
+            cycles(plan, &edges, report);
+        }
     }
 }
 
 struct Links<'a, 'r> {
     plan: &'a Plan,
-    ids: HashMap<&'a str, usize, FixedState>,
+    /// Found when first asked.
+    ids: OnceCell<Firsts<'a>>,
     suggestions: usize,
     report: &'r mut Report,
 }
 
 impl Links<'_, '_> {
+    /// The position of the step with this id.
+    fn step(&self, id: &str) -> Option<usize> {
+        self.ids.get_or_init(|| Firsts::of(&self.plan.steps, |step| &step.step_id)).get(id)
+    }
+
     /// The steps that the step at `index` waits for.
     fn of(&mut self, index: usize) -> Vec<usize> {
         let plan = self.plan;
@@ -57,8 +60,8 @@ impl Links<'_, '_> {
         }
         if plan.ordering == Ordering::Dag {
             for (number, id) in step.depends_on.iter().enumerate() {
-                match self.ids.get(id.as_str()) {
-                    Some(other) => waits_for.push(*other),
+                match self.step(id) {
+                    Some(other) => waits_for.push(other),
                     None => self.unknown(index, &format!("depends_on[{number}]"), "depends on", id),
                 }
             }
@@ -71,14 +74,14 @@ impl Links<'_, '_> {
             if !is_pointer(output_path) {
                 self.bad_pointer(index, &format!("inputs[{number}].step.output_path"), output_path);
             }
-            let field = format!("inputs[{number}].step.step_id");
-            match self.ids.get(step_id.as_str()).copied() {
-                None => self.unknown(index, &field, "takes an input from", step_id),
+            let field = || format!("inputs[{number}].step.step_id");
+            match self.step(step_id) {
+                None => self.unknown(index, &field(), "takes an input from", step_id),
                 Some(other) if plan.ordering == Ordering::Dag => waits_for.push(other),
                 Some(other) if other >= index => {
                     let message = format!("the step takes an input from `{}`, which has not run yet", shown(step_id));
                     let help = "name a step that stands before it in the list";
-                    self.report.step(ViolationCode::UnknownDependency, plan, index, field, message, help);
+                    self.report.step(ViolationCode::UnknownDependency, plan, index, field(), message, help);
                 }
                 Some(_) => {}
             }
@@ -91,7 +94,8 @@ impl Links<'_, '_> {
             true => format!("the step {verb} a step without an id"),
             false => format!("the step {verb} `{}`, and no step has that id", shown(id)),
         };
-        let near = (self.suggestions > 0).then(|| did_you_mean(id, self.ids.keys().copied())).flatten();
+        let ids = || by_text(&self.plan.steps, |step| &step.step_id).into_keys();
+        let near = (self.suggestions > 0).then(|| did_you_mean(id, ids())).flatten();
         self.suggestions = self.suggestions.saturating_sub(1);
         let help = near.map_or_else(
             || "write the `step_id` of a step of this plan".to_owned(),
@@ -110,7 +114,7 @@ impl Links<'_, '_> {
 
 /// Whether the text is a JSON Pointer.
 fn is_pointer(text: &str) -> bool {
-    let escapes_are_good = || text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    let escapes_are_good = || !text.contains('~') || text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
     text.is_empty() || (text.starts_with('/') && escapes_are_good())
 }
 

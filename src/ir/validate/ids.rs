@@ -5,14 +5,50 @@ use hashbrown::HashMap;
 
 use foldhash::fast::FixedState;
 
-use crate::model::{Ordering, Plan, Text, ViolationCode};
+use crate::model::{Ordering, Plan, Step, Text, ViolationCode, same_text};
 
 use super::Subject;
 use super::report::{Report, name_of};
 
+/// Up to this many steps, comparing each pair is faster than hashing.
+const FEW: usize = 16;
+
+/// The first step with each of some texts.
+pub(super) enum Firsts<'a> {
+    Few(&'a [Step], fn(&Step) -> &Text),
+    Many(HashMap<&'a str, usize, FixedState>),
+}
+
+impl<'a> Firsts<'a> {
+    /// Those of `steps` by the texts that `of` gives, empty ones left out.
+    pub(super) fn of(steps: &'a [Step], of: fn(&Step) -> &Text) -> Self {
+        if steps.len() <= FEW { Self::Few(steps, of) } else { Self::Many(by_text(steps, of)) }
+    }
+
+    /// The position of the first step with this text.
+    pub(super) fn get(&self, text: &str) -> Option<usize> {
+        match self {
+            Self::Few(steps, of) => steps.iter().position(|step| !text.is_empty() && same_text(of(step), text)),
+            Self::Many(positions) => positions.get(text).copied(),
+        }
+    }
+}
+
+/// The positions of the first steps with the texts that `of` gives, empty ones left out.
+pub(super) fn by_text(steps: &[Step], of: fn(&Step) -> &Text) -> HashMap<&str, usize, FixedState> {
+    let mut positions = HashMap::with_capacity_and_hasher(steps.len(), FixedState::default());
+    for (index, step) in steps.iter().enumerate().filter(|(_, step)| !of(step).is_empty()) {
+        positions.entry(of(step).as_str()).or_insert(index);
+    }
+    positions
+}
+
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
     let (plan, limits) = (subject.plan, subject.limits);
     let mut check = |code, index, field: &str, text: &Text, most| {
+        if text.is_empty() || (text.len() <= most && is_between_graphics(text)) {
+            return;
+        }
         if let Some((problem, help)) = problem(text, most) {
             report.step(code, plan, index, field, format!("`{field}` {problem}"), help);
         }
@@ -22,7 +58,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
         check(ViolationCode::InvalidAction, index, "action", &step.action, limits.name_bytes);
         check(ViolationCode::InvalidProvider, index, "provider", &step.provider, limits.id_bytes);
         check(ViolationCode::InvalidId, index, "resource", &step.resource, limits.resource_id_bytes);
-        if !step.idempotency_key.trim().is_empty() {
+        if !is_blank(&step.idempotency_key) {
             check(ViolationCode::InvalidId, index, "idempotency_key", &step.idempotency_key, limits.name_bytes);
         }
     }
@@ -37,7 +73,7 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
                 "write the name of an action that a catalogue lists",
             );
         }
-        if step.idempotency_key.trim().is_empty() {
+        if is_blank(&step.idempotency_key) {
             report.step(
                 ViolationCode::MissingIdempotencyKey,
                 plan,
@@ -64,16 +100,29 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
 
 /// What is wrong with an id that is there, and what to do about it.
 fn problem(text: &Text, most: usize) -> Option<(String, &'static str)> {
-    if text.is_empty() {
-        return None;
-    }
-    if text.trim().is_empty() {
+    if is_blank(text) {
         return Some(("is blank".to_owned(), "write an id, or leave the field out"));
     }
-    if text.trim().len() != text.len() {
+    if !is_trimmed(text) {
         return Some((format!("`{}` starts or ends with a blank", shown(text)), "remove the blank"));
     }
     (text.len() > most).then(|| (format!("has {} bytes, more than {most}", text.len()), "choose a shorter one"))
+}
+
+/// Whether there is nothing but blanks.
+fn is_blank(text: &str) -> bool {
+    !text.as_bytes().first().is_some_and(u8::is_ascii_graphic) && text.trim().is_empty()
+}
+
+/// Whether there are no blanks around it.
+pub(super) fn is_trimmed(text: &str) -> bool {
+    is_between_graphics(text) || text.trim().len() == text.len()
+}
+
+/// Whether it is seen at once, as of nearly all ids, that there are no blanks around it.
+fn is_between_graphics(text: &str) -> bool {
+    let is_graphic = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+    is_graphic(text.as_bytes().first()) && is_graphic(text.as_bytes().last())
 }
 
 /// An id as messages show it: without characters that would not be seen, and cut.
@@ -85,21 +134,20 @@ pub(super) fn shown(text: &str) -> String {
     shown
 }
 
-fn duplicates(
-    plan: &Plan,
-    code: ViolationCode,
-    field: &'static str,
-    of: fn(&crate::model::Step) -> &Text,
-    report: &mut Report,
-) {
-    let mut known: HashMap<&str, usize, FixedState> =
-        HashMap::with_capacity_and_hasher(plan.steps.len(), FixedState::default());
+fn duplicates(plan: &Plan, code: ViolationCode, field: &'static str, of: impl Fn(&Step) -> &Text, report: &mut Report) {
+    let are_few = plan.steps.len() <= FEW;
+    let mut known: HashMap<&str, usize, FixedState> = HashMap::default();
+    known.reserve(if are_few { 0 } else { plan.steps.len() });
     for (index, step) in plan.steps.iter().enumerate() {
         let text = of(step);
-        if text.trim().is_empty() {
+        if is_blank(text) {
             continue;
         }
-        let first = *known.entry(text).or_insert(index);
+        let first = if are_few {
+            plan.steps.iter().position(|earlier| same_text(of(earlier), text)).unwrap_or(index)
+        } else {
+            *known.entry(text).or_insert(index)
+        };
         if first == index {
             continue;
         }

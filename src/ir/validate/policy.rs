@@ -1,14 +1,13 @@
 //! What the rules of the policies say of each step.
 //!
 //! A step is asked as the request: may the plan's subject do `action` to the resource whose id is `resource` (its type is
-//! empty), where the context is `{params, constraints, provider, budget_cents, step_id, idempotency_key}`, fields that say
-//! nothing left out. Only what a rule says counts: the default, and having no policy at all, do not.
+//! empty), in the context that the step is ([`StepContext`])? Only what a rule says counts: the default, and having no
+//! policy at all, do not.
 
-use crate::condition::Budget;
+use crate::condition::{Bindings, Budget, StepContext};
 use crate::decide;
 use crate::model::{
-    Action, Attributes, Decision, Outcome, ReasonCode, Request, Resource, Step, StepValidation, Text, Value, Violation,
-    ViolationCode, ViolationSeverity,
+    Decision, Outcome, ReasonCode, Request, StepValidation, Violation, ViolationCode, ViolationSeverity,
 };
 use crate::snapshot::Snapshot;
 
@@ -33,12 +32,12 @@ pub(super) fn decide(
     }
     for (index, (step, validation)) in plan.steps.iter().zip(steps).enumerate() {
         if has_rules {
-            request.action = Action { name: step.action.clone(), properties: Attributes::default() };
-            request.resource =
-                Resource { kind: Text::default(), id: step.resource.clone(), properties: Attributes::default() };
-            request.context = context(step);
+            request.action.name.clone_from(&step.action);
+            request.resource.id.clone_from(&step.resource);
         }
-        let decision = decide::consult_rules(snapshot, &request, subject.now, spent);
+        let context = StepContext::of(step);
+        let bindings = Bindings::of_request_for(&request, &context, subject.now);
+        let decision = decide::consult_rules(snapshot, &bindings, spent);
         validation.decision = decision.outcome;
         validation.reason_code = decision.reason_code;
         validation.requires_audit = decision.requires_audit();
@@ -77,21 +76,4 @@ fn count(subject: &Subject<'_>, index: usize, decision: &Decision, report: &mut 
             });
         }
     }
-}
-
-/// The circumstances of a step, as the rules of a policy read them.
-fn context(step: &Step) -> Attributes {
-    let text = |name: &'static str, text: &Text| {
-        (!text.is_empty()).then(|| (Text::const_new(name), Value::String(text.clone())))
-    };
-    let entries = [
-        Some((Text::const_new("params"), Value::Map(step.params.clone()))),
-        Some((Text::const_new("constraints"), Value::Map(step.constraints.clone()))),
-        text("provider", &step.provider),
-        step.budget_cents.map(|cents| (Text::const_new("budget_cents"), Value::Number(cents as f64))),
-        text("step_id", &step.step_id),
-        text("idempotency_key", &step.idempotency_key),
-    ];
-    // The names differ, so that this cannot fail.
-    Attributes::from_entries(entries.into_iter().flatten().collect()).unwrap_or_default()
 }

@@ -46,12 +46,12 @@ pub(super) fn steps(subject: &Subject<'_>, plan: &PlanBindings<'_>, spent: &mut 
 fn action_tier(step: &Step, action: Option<&GovernedAction>, reasons: &mut Vec<TierReason>) -> u8 {
     let (tier, document, rule, message) = match action {
         Some(action) => {
-            let message = "the catalogue gives the action this tier";
+            let message = Text::const_new("the catalogue gives the action this tier");
             (action.entry().tier, action.document().clone(), step.action.clone(), message)
         }
-        None => (UNKNOWN, Text::default(), Text::default(), "no catalogue lists the action"),
+        None => (UNKNOWN, Text::default(), Text::default(), Text::const_new("no catalogue lists the action")),
     };
-    reasons.push(TierReason { kind: TierKind::Action, tier, document, rule, message: message.to_owned() });
+    reasons.push(TierReason { kind: TierKind::Action, tier, document, rule, message });
     tier
 }
 
@@ -83,8 +83,9 @@ fn scope_tier(subject: &Subject<'_>, step: &Step, reasons: &mut Vec<TierReason>)
 /// ASCII case does not count.
 fn look(scopes: &[GovernedScope], text: &str, place: &str, reasons: &mut Vec<TierReason>) -> u8 {
     let mut tier = 0;
-    for segment in text.split(|c: char| !c.is_alphanumeric()) {
-        let Some(scope) = scopes.iter().find(|scope| scope.word.eq_ignore_ascii_case(segment)) else { continue };
+    let mut look = |segment: &[u8]| {
+        let word = |scope: &&GovernedScope| scope.word.as_bytes().eq_ignore_ascii_case(segment);
+        let Some(scope) = scopes.iter().find(word) else { return };
         tier = tier.max(scope.tier);
         let known = |reason: &TierReason| reason.kind == TierKind::Scope && reason.rule == scope.word;
         if scope.tier > 0 && !reasons.iter().any(known) {
@@ -93,9 +94,14 @@ fn look(scopes: &[GovernedScope], text: &str, place: &str, reasons: &mut Vec<Tie
                 tier: scope.tier,
                 document: scope.document.clone(),
                 rule: scope.word.clone(),
-                message: format!("`{}` is a segment of {place}", scope.word),
+                message: format_compact!("`{}` is a segment of {place}", scope.word),
             });
         }
+    };
+    if text.is_ascii() {
+        text.as_bytes().split(|byte| !byte.is_ascii_alphanumeric()).for_each(look);
+    } else {
+        text.split(|c: char| !c.is_alphanumeric()).for_each(|segment| look(segment.as_bytes()));
     }
     tier
 }
@@ -118,20 +124,19 @@ fn rule_tier(
             continue;
         }
         let bindings = Bindings::of_step(plan, index, subject.now);
-        let result = rule.when.evaluate(&bindings, spent);
-        let unknown = open_parameter(rule, step);
-        let why = match (result, unknown) {
-            (Ok(true), _) if rule.reason.is_empty() => "the condition of the rule holds".to_owned(),
-            (Ok(true), _) => rule.reason.to_string(),
-            (Err(ConditionError::Limit), _) => "the conditions of the plan cost more than they may".to_owned(),
-            (_, Some(pointer)) => {
-                format!("the rule reads `params{pointer}`, which is bound to another step's output and not known yet")
-            }
-            (Ok(false), None) => continue,
-            (Err(error), None) if is_absent(rule, &error) => continue,
-            (Err(error), None) => {
-                format!("the condition of the rule cannot be evaluated ({error}), so the tier is given")
-            }
+        let why = match rule.when.evaluate(&bindings, spent) {
+            Ok(true) if rule.reason.is_empty() => Text::const_new("the condition of the rule holds"),
+            Ok(true) => rule.reason.clone(),
+            Err(ConditionError::Limit) => Text::const_new("the conditions of the plan cost more than they may"),
+            result => match (open_parameter(rule, step), result) {
+                (Some(pointer), _) => format_compact!(
+                    "the rule reads `params{pointer}`, which is bound to another step's output and not known yet"
+                ),
+                (None, Err(error)) if !is_absent(rule, &error) => {
+                    format_compact!("the condition of the rule cannot be evaluated ({error}), so the tier is given")
+                }
+                (None, _) => continue,
+            },
         };
         tier = tier.max(rule.tier);
         reasons.push(TierReason {
@@ -156,10 +161,10 @@ fn is_absent(rule: &GovernedTier, error: &ConditionError) -> bool {
 
 /// A parameter that the rule reads and that is bound to another step's output, as a JSON Pointer.
 fn open_parameter(rule: &GovernedTier, step: &Step) -> Option<String> {
-    if step.inputs.is_empty() || rule.parameters.is_empty() {
+    let bound = bound(step);
+    if bound.is_empty() {
         return None;
     }
-    let bound = bound(step);
     let pointers = rule.parameters.iter().map(|keys| {
         let escaped = keys.iter().map(|key| format_compact!("/{}", key.replace('~', "~0").replace('/', "~1")));
         escaped.collect::<String>()

@@ -1,6 +1,7 @@
 //! The kinds of document, one file each.
 
 mod action_catalog;
+mod approval_policy;
 mod catalog_action;
 mod dag;
 mod expectation;
@@ -65,6 +66,12 @@ pub(super) const KINDS: &[Kind] = &[
         decode: risk_policy::decode,
     },
     Kind {
+        name: "ApprovalPolicy",
+        in_digest: true,
+        schema: schema_of::<approval_policy::ApprovalPolicySpec>,
+        decode: approval_policy::decode,
+    },
+    Kind {
         name: "WebhookEndpoint",
         in_digest: true,
         schema: schema_of::<webhook_endpoint::WebhookEndpointSpec>,
@@ -94,6 +101,13 @@ pub(super) const SPEC_FIELDS: &[&str] = &[
     "tiers",
     "plan",
     "flows",
+    "scope",
+    "stages",
+    "autoApprove",
+    "ttl",
+    "escalation",
+    "webhooks",
+    "pending",
     "url",
     "secrets",
     "events",
@@ -103,7 +117,7 @@ pub(super) const SPEC_FIELDS: &[&str] = &[
 ];
 
 /// The kinds that the format has, but this version does not load.
-pub(super) const LATER: &[&str] = &["ApprovalPolicy", "Classifier", "Budget", "RateLimit", "ThreatRule"];
+pub(super) const LATER: &[&str] = &["Classifier", "Budget", "RateLimit", "ThreatRule"];
 
 fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()

@@ -1,6 +1,7 @@
 //! What is allowed, but probably not meant, and only shows between documents. What shows within one rule is reported where
 //! the rule is read.
 
+mod approvals;
 mod governance;
 mod index;
 mod shadow;
@@ -20,5 +21,6 @@ pub(super) fn lint(set: &DocumentSet, complete: bool, out: &mut Findings) {
     if complete {
         unknown_rule::unknown_rules(set, out);
         governance::unknown_names(set, out);
+        approvals::unknown_endpoints(set, out);
     }
 }

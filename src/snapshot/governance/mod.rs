@@ -4,6 +4,7 @@
 //! providers what all allow. A field that no risk policy sets has its default.
 
 mod action;
+mod approvals;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 
 pub use action::GovernedAction;
+pub use approvals::{ApprovalRule, ApprovalTtl, Approvals};
 
 use crate::condition::Condition;
 use crate::model::{Text, ValidationStatus};
@@ -38,6 +40,7 @@ pub struct Governance {
     tiers: Vec<GovernedTier>,
     plan: Vec<GovernedPlanRule>,
     flows: Vec<FlowRule>,
+    approvals: Approvals,
 }
 
 /// A number that a plan must not exceed, and the risk policy that sets it.
@@ -136,6 +139,7 @@ impl Governance {
             tiers: policies.iter().flat_map(|policy| policy.tiers.iter().map(|rule| tier(policy, rule))).collect(),
             plan: policies.iter().flat_map(|policy| plan_rules(policy)).collect(),
             flows: policies.iter().flat_map(|policy| policy.flows.iter().cloned()).collect(),
+            approvals: Approvals::build(&documents.approval_policies),
         }
     }
 
@@ -213,6 +217,12 @@ impl Governance {
     #[must_use]
     pub fn flows(&self) -> &[FlowRule] {
         &self.flows
+    }
+
+    /// Who must approve what.
+    #[must_use]
+    pub fn approvals(&self) -> &Approvals {
+        &self.approvals
     }
 }
 

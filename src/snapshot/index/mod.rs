@@ -19,7 +19,7 @@ use self::table::Table;
 use self::values::ValueTable;
 use super::CompiledRule;
 use super::dimension::Dimension;
-use crate::model::Request;
+use crate::condition::Bindings;
 
 /// The tables of a snapshot.
 #[derive(Debug)]
@@ -53,16 +53,16 @@ impl Index {
         Self { tables: Box::default(), values: Box::default(), unfiled: (0..).take(count).collect() }
     }
 
-    /// Numbers of the rules that may concern `request`, ascending.
+    /// Numbers of the rules that may concern the request of `bindings`, ascending.
     #[inline]
-    pub fn candidates<'a>(&'a self, request: &Request) -> Candidates<'a> {
+    pub fn candidates<'a>(&'a self, bindings: &Bindings<'_>) -> Candidates<'a> {
         let mut candidates = Candidates::default();
         candidates.add(&self.unfiled);
         for (dimension, table) in &self.tables {
-            dimension.ids(request, |id| table.probe(id, |list| candidates.add(list)));
+            dimension.ids(bindings.request, |id| table.probe(id, |list| candidates.add(list)));
         }
         for table in &self.values {
-            table.probe(request, |list| candidates.add(list));
+            table.probe(bindings, |list| candidates.add(list));
         }
         candidates.finish();
         candidates

@@ -1,8 +1,8 @@
 //! Rules filed under the values that their conditions demand of one attribute.
 
 use super::postings::Postings;
-use crate::condition::{AttributePath, AttributeRef};
-use crate::model::{Request, Value};
+use crate::condition::{AttributePath, AttributeRef, Bindings};
+use crate::model::Value;
 
 /// A constant as a key. Two are the same where conditions take the constants for equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -95,10 +95,10 @@ impl ValueTable {
         }
     }
 
-    /// Calls `hit` with each list of rules whose demand `request` may meet.
+    /// Calls `hit` with each list of rules whose demand the request may meet.
     #[inline]
-    pub fn probe<'a>(&'a self, request: &Request, mut hit: impl FnMut(&'a [u32])) {
-        match self.path.read(request) {
+    pub fn probe<'a>(&'a self, bindings: &Bindings<'_>, mut hit: impl FnMut(&'a [u32])) {
+        match self.path.read(bindings) {
             None => hit(&self.missing),
             Some(AttributeRef::Text(text)) => self.probe_text(text, &mut hit),
             Some(AttributeRef::Value(Value::List(items))) => {

@@ -1,5 +1,6 @@
 //! What the tests need besides receivers: documents, keys in files, approvals.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -30,7 +31,10 @@ impl House {
     }
 
     pub fn write(&self, name: &str, content: &str) {
-        std::fs::write(self.folder.path().join(name), content).unwrap();
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        // A key that others may change is refused.
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     /// The document of an endpoint with the key in the file `key`; `more` are further fields.

@@ -32,9 +32,8 @@ fn violation() -> impl Strategy<Value = Violation> {
 
 fn step() -> impl Strategy<Value = StepValidation> {
     let kind = prop::sample::select(&[TierKind::Action, TierKind::Scope, TierKind::Impact][..]);
-    let reason = (kind, 0_u8..4, [text(), text(), text()]).prop_map(|(kind, tier, [document, rule, message])| {
-        TierReason { kind, tier, document, rule, message: message.into() }
-    });
+    let reason = (kind, 0_u8..4, [text(), text(), text()])
+        .prop_map(|(kind, tier, [document, rule, message])| TierReason { kind, tier, document, rule, message });
     let decision = prop::sample::select(&[Outcome::Allow, Outcome::Deny, Outcome::RequireApproval][..]);
     let reason_code = prop::sample::select(&[ReasonCode::Policy, ReasonCode::Default, ReasonCode::ConditionError][..]);
     (
@@ -93,7 +92,7 @@ fn expected(answer: &PlanAnswer<'_>) -> v1::ValidateIrResponse {
             .into(),
         document: reason.document.to_string(),
         rule: reason.rule.to_string(),
-        message: reason.message.clone(),
+        message: reason.message.to_string(),
         tier: reason.tier.into(),
     };
     let step = |step: &StepValidation| v1::StepValidation {

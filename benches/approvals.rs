@@ -1,0 +1,152 @@
+//! Approvals under load: so many callers at once, each creating, approving and redeeming, over the embedded store; beside the
+//! fdatasync of the same disk.
+//!
+//! `cargo bench --bench approvals [-- DIR]`; DIR is a folder on the disk to measure.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot go on has failed")]
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lictor::api::WireCodec;
+use lictor::approval::{Actor, Approvals, Creation, Decided, Parts, Redemption, Target, Vote};
+use lictor::model::{Layer, Plan, Step, Subject, Text};
+use lictor::policy::{SourceText, load};
+use lictor::snapshot::{Holder, Snapshot};
+use lictor::store::{Place, Store, StoreOptions};
+
+const DOCUMENTS: &str = "\
+apiVersion: lictor.dev/v1
+kind: ActionCatalog
+metadata: {name: c}
+spec:
+  providers: [bank]
+  actions: [{name: bank.transfer, tier: 2, providers: [bank]}]
+---
+apiVersion: lictor.dev/v1
+kind: Policy
+metadata: {name: p}
+spec: {rules: [{name: r, effect: allow}]}
+";
+
+/// Callers at once, and how often each goes the whole way.
+const LOADS: [(usize, usize); 5] = [(1, 200), (10, 60), (30, 40), (50, 40), (200, 10)];
+
+fn main() {
+    let arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with('-'));
+    let parent = arguments.last().map_or_else(std::env::temp_dir, PathBuf::from);
+    let folder = tempfile::tempdir_in(parent).unwrap();
+    let floor = fdatasync(folder.path());
+    println!("fdatasync of 4 KiB: {:.2} ms (p50)", millis(floor));
+    println!("{:>8} {:>10} {:>10} {:>10} {:>12} {:>8}", "callers", "p50 ms", "p95 ms", "p99 ms", "changes/s", "failed");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    for (callers, rounds) in LOADS {
+        let place = Place::Sqlite(folder.path().join(format!("{callers}.db")));
+        runtime.block_on(measure(place, callers, rounds));
+    }
+}
+
+/// The median of an append and fdatasync.
+fn fdatasync(folder: &Path) -> Duration {
+    let mut file = std::fs::File::create(folder.join("floor")).unwrap();
+    let mut times: Vec<Duration> = (0..200)
+        .map(|_| {
+            file.write_all(&[7; 4096]).unwrap();
+            let begin = Instant::now();
+            file.sync_data().unwrap();
+            begin.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+async fn measure(place: Place, callers: usize, rounds: usize) {
+    let store = Store::open(StoreOptions::new(place)).await.unwrap();
+    let text = SourceText { name: "p".into(), layer: Layer::Organisation, text: DOCUMENTS.into() };
+    let holder = Arc::new(Holder::default());
+    drop(holder.publish(Arc::new(Snapshot::build(&load(&[text]).documents, 1))));
+    let approvals = Approvals::new(Parts {
+        store: store.clone(),
+        holder,
+        limits: Arc::default(),
+        issuer: None,
+        codec: Box::new(WireCodec),
+        metrics: Arc::default(),
+        courier: None,
+    });
+    let begin = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for caller in 0..callers {
+        let approvals = approvals.clone();
+        tasks.spawn(async move {
+            let (mut times, mut failed) = (Vec::with_capacity(rounds * 3), 0);
+            for round in 0..rounds {
+                if whole_way(&approvals, &format!("{caller}-{round}"), &mut times).await.is_none() {
+                    failed += 1;
+                }
+            }
+            (times, failed)
+        });
+    }
+    let (mut times, mut failed) = (Vec::new(), 0);
+    while let Some(done) = tasks.join_next().await {
+        let (of_caller, failed_of_caller) = done.unwrap();
+        times.extend(of_caller);
+        failed += failed_of_caller;
+    }
+    let rate = times.len() as f64 / begin.elapsed().as_secs_f64();
+    times.sort_unstable();
+    let at = |share: f64| millis(times[((times.len() - 1) as f64 * share) as usize]);
+    println!("{callers:>8} {:>10.2} {:>10.2} {:>10.2} {rate:>12.0} {failed:>8}", at(0.5), at(0.95), at(0.99));
+    store.close().await;
+}
+
+/// Creates, approves and redeems; adds how long each took.
+async fn whole_way(approvals: &Approvals, key: &str, times: &mut Vec<Duration>) -> Option<()> {
+    let runtime = Actor { principal: "cn:runtime".into(), level: None };
+    let lead = Actor { principal: "cn:lead".into(), level: Some(4) };
+    let step = Step {
+        action: "bank.transfer".into(),
+        provider: "bank".into(),
+        idempotency_key: key.into(),
+        ..Step::default()
+    };
+    let plan =
+        Plan { subject: Subject { id: "agent".into(), ..Subject::default() }, steps: vec![step], ..Plan::default() };
+    let creation = Creation {
+        idempotency_key: key.into(),
+        tenant: Text::default(),
+        target: Target::Plan(Box::new(plan)),
+        requested_by: Text::default(),
+        justification: String::new(),
+        ttl_seconds: None,
+        webhook_endpoints: Vec::new(),
+        correlation_id: Text::default(),
+    };
+    let begin = Instant::now();
+    let newly = approvals.create(&runtime, creation).await.ok()?;
+    times.push(begin.elapsed());
+    let approval = newly.approval;
+    let vote = Vote { target_hash: approval.target_hash.clone(), ..Vote::default() };
+    let begin = Instant::now();
+    approvals.decide(&lead, &approval.tenant_id, &approval.id, Decided::Approve(vote)).await.ok()?;
+    times.push(begin.elapsed());
+    let redemption = Redemption {
+        tenant: approval.tenant_id,
+        token: newly.token.reveal().to_owned(),
+        target_hash: approval.target_hash,
+        step: None,
+        redemption_key: key.into(),
+    };
+    let begin = Instant::now();
+    approvals.consume(&runtime, &redemption).await.ok()?;
+    times.push(begin.elapsed());
+    Some(())
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}

@@ -1,0 +1,535 @@
+//! The service of approvals over both databases.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant, SystemTime};
+
+use lictor::api::WireCodec;
+use lictor::approval::{
+    Actor, ApprovalError, Approvals, Consumed, Creation, Decided, Newly, NotApprovable, Parts, Redemption, Refused,
+    Target, Vote,
+};
+use lictor::model::{
+    Action, ApprovalStatus, Attributes, HistoryQuery, HistoryRow, Input, Layer, Ordering, Origin, Plan, RedemptionMode,
+    Request, Step, Subject, Text, Timestamp, Value,
+};
+use lictor::policy::{SourceText, load};
+use lictor::receipt::{Issuer, IssuerOptions};
+use lictor::snapshot::{Holder, Snapshot};
+use lictor::store::{Place, Store};
+
+use crate::harness::{Fixture, PATIENCE, on_both};
+
+const DOCUMENTS: &str = r#"
+apiVersion: lictor.dev/v1
+kind: ActionCatalog
+metadata: {name: assistant}
+spec:
+  providers: [mail, bank]
+  actions:
+    - {name: mail.search, tier: 0, providers: [mail]}
+    - name: bank.transfer
+      tier: 2
+      providers: [bank]
+      paramsSchema: {type: object, properties: {amount: {type: number}, to: {type: string}}, required: [amount, to]}
+    - {name: bank.close, tier: 3, providers: [bank]}
+---
+apiVersion: lictor.dev/v1
+kind: Policy
+metadata: {name: payments}
+spec:
+  rules:
+    - {name: all, effect: allow}
+    - {name: refunds, effect: require_approval, requiredLevel: 4, actions: [payment.refund], priority: 5}
+    - {name: never, effect: deny, actions: [payment.steal], priority: 9}
+---
+apiVersion: lictor.dev/v1
+kind: ApprovalPolicy
+metadata: {name: quick}
+spec:
+  scope: {tenants: [acme]}
+  ttl: {minSeconds: 1, defaultSeconds: 600}
+  escalation: {afterSeconds: 300, level: 4}
+  pending: {perCreator: 200}
+---
+apiVersion: lictor.dev/v1
+kind: ApprovalPolicy
+metadata: {name: cheap}
+spec:
+  scope: {tenants: [acme], agents: [thrifty]}
+  autoApprove: {maxCents: 50}
+"#;
+
+/// What takes transfers away again.
+const STRICTER: &str = r#"
+---
+apiVersion: lictor.dev/v1
+kind: Policy
+metadata: {name: stop}
+spec: {rules: [{name: stop, effect: deny, actions: [bank.transfer], priority: 99}]}
+"#;
+
+on_both!(
+    an_approval_lives_from_creation_to_redemption,
+    the_same_key_gives_the_same_approval_and_a_new_token,
+    of_many_that_redeem_one_token_one_succeeds,
+    what_is_over_expires_by_itself_and_once,
+    what_nobody_decides_escalates_once,
+    steps_are_redeemed_with_the_arguments_that_were_approved,
+    nothing_of_another_tenant_is_told,
+    what_is_denied_meanwhile_is_not_redeemed,
+    targets_are_judged_by_the_server,
+    watching_tells_of_every_change_by_whomever,
+    tokens_are_nowhere,
+);
+
+/// The service over a store, as one of several servers.
+pub struct House {
+    pub approvals: Approvals,
+    holder: Arc<Holder>,
+    _keys: tempfile::TempDir,
+}
+
+impl House {
+    pub fn over(store: &Store) -> Self {
+        let keys = tempfile::tempdir().unwrap();
+        let options = IssuerOptions {
+            issuer: "lictor".into(),
+            audience: "runtime".into(),
+            ttl_seconds: 300,
+            grace_seconds: 300,
+            epoch: 1,
+            key: None,
+            previous_keys: Vec::new(),
+            directory: keys.path().to_owned(),
+            noted: None,
+        };
+        let issuer = Issuer::new(options, Timestamp::from_system(SystemTime::now())).unwrap();
+        let holder = Arc::new(Holder::default());
+        publish(&holder, DOCUMENTS, 1);
+        let approvals = Approvals::new(Parts {
+            store: store.clone(),
+            holder: holder.clone(),
+            limits: Arc::default(),
+            issuer: Some(Arc::new(issuer)),
+            codec: Box::new(WireCodec),
+            metrics: Arc::default(),
+            courier: None,
+        });
+        Self { approvals, holder, _keys: keys }
+    }
+
+    pub async fn create(&self, creation: Creation) -> Result<Newly, ApprovalError> {
+        self.approvals.create(&runtime(), creation).await
+    }
+
+    async fn approve(&self, newly: &Newly) -> ApprovalStatus {
+        let decided = Decided::Approve(vote(newly));
+        let approval = &newly.approval;
+        self.approvals.decide(&lead(), &approval.tenant_id, &approval.id, decided).await.expect("approved").status
+    }
+
+    pub async fn consume(&self, redemption: &Redemption) -> Result<Consumed, ApprovalError> {
+        self.approvals.consume(&runtime(), redemption).await
+    }
+
+    async fn history(&self, newly: &Newly) -> Vec<HistoryRow> {
+        let query = HistoryQuery {
+            tenant_id: newly.approval.tenant_id.clone(),
+            approval_id: newly.approval.id.clone(),
+            limit: 100,
+            ..HistoryQuery::default()
+        };
+        let mut rows = self.approvals.history(&query).await.unwrap().items;
+        rows.reverse();
+        rows
+    }
+
+    async fn status(&self, newly: &Newly) -> ApprovalStatus {
+        self.approvals.get(&newly.approval.tenant_id, &newly.approval.id).await.unwrap().status
+    }
+}
+
+fn publish(holder: &Holder, documents: &str, revision: u64) {
+    let text = SourceText { name: "p.yaml".into(), layer: Layer::Organisation, text: documents.into() };
+    let loaded = load(&[text]);
+    assert!(!loaded.findings.has_errors(), "{:?}", loaded.findings);
+    drop(holder.publish(Arc::new(Snapshot::build(&loaded.documents, revision))));
+}
+
+pub fn runtime() -> Actor {
+    Actor { principal: "cn:runtime".into(), level: None }
+}
+
+fn lead() -> Actor {
+    Actor { principal: "cn:lead".into(), level: Some(5) }
+}
+
+fn vote(newly: &Newly) -> Vote {
+    Vote { target_hash: newly.approval.target_hash.clone(), ..Vote::default() }
+}
+
+fn params(json: &str) -> Attributes {
+    Attributes::try_from(&serde_json::from_str(json).unwrap()).unwrap()
+}
+
+fn step(id: &str, action: &str, provider: &str, arguments: &str) -> Step {
+    Step {
+        step_id: id.into(),
+        action: action.into(),
+        provider: provider.into(),
+        params: params(arguments),
+        idempotency_key: format!("key-{id}").into(),
+        ..Step::default()
+    }
+}
+
+/// A search, and a transfer of what it finds.
+fn plan() -> Plan {
+    let mut transfer = step("pay", "bank.transfer", "bank", r#"{"amount": 12}"#);
+    transfer.inputs = vec![Input {
+        path: "/to".into(),
+        origin: Origin::Step { step_id: "find".into(), output_path: "/0/iban".into() },
+    }];
+    transfer.depends_on = vec!["find".into()];
+    Plan {
+        tenant_id: "acme".into(),
+        subject: Subject { kind: "agent".into(), id: "agent-7".into(), ..Subject::default() },
+        ordering: Ordering::Dag,
+        steps: vec![step("find", "mail.search", "mail", r#"{"q": "invoice"}"#), transfer],
+        ..Plan::default()
+    }
+}
+
+fn creation(key: &str, target: Target) -> Creation {
+    Creation {
+        idempotency_key: key.into(),
+        tenant: Text::default(),
+        target,
+        requested_by: "cn:asker".into(),
+        justification: "month's end".into(),
+        ttl_seconds: None,
+        webhook_endpoints: Vec::new(),
+        correlation_id: "corr-1".into(),
+    }
+}
+
+pub fn of_plan(key: &str) -> Creation {
+    creation(key, Target::Plan(Box::new(plan())))
+}
+
+fn whole(newly: &Newly, key: &str) -> Redemption {
+    Redemption {
+        tenant: newly.approval.tenant_id.clone(),
+        token: newly.token.reveal().to_owned(),
+        target_hash: newly.approval.target_hash.clone(),
+        step: None,
+        redemption_key: key.into(),
+    }
+}
+
+fn not_redeemable(result: Result<Consumed, ApprovalError>) {
+    assert!(matches!(result, Err(ApprovalError::NotRedeemable)), "{result:?}");
+}
+
+/// Waits until `holds`, which should be soon.
+async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !holds().await {
+        assert!(started.elapsed() < PATIENCE, "no {what} within {PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn an_approval_lives_from_creation_to_redemption(fixture: Fixture) {
+    let house = House::over(&fixture.store);
+    let newly = house.create(of_plan("k")).await.unwrap();
+    let approval = &newly.approval;
+    assert_eq!((approval.status, approval.tier, approval.required_level), (ApprovalStatus::Pending, 2, 3));
+    assert_eq!(approval.expires_at.as_micros() - approval.created_at.as_micros(), 600_000_000);
+    assert_eq!((approval.created_by.as_str(), approval.policy.as_str()), ("cn:runtime", "quick"));
+    assert_eq!(approval.target_hash, lictor::ir::plan_hash(&plan()).unwrap());
+    let early = house.consume(&whole(&newly, "")).await;
+    assert!(matches!(early, Err(ApprovalError::Refused(Refused::NotApproved { .. }))), "{early:?}");
+    let creator = Actor { level: Some(5), ..runtime() };
+    let own = house.approvals.decide(&creator, "acme", &approval.id, Decided::Approve(vote(&newly))).await;
+    assert!(matches!(own, Err(ApprovalError::Refused(Refused::OwnRequest { role: "creator" }))), "{own:?}");
+    assert_eq!(house.approve(&newly).await, ApprovalStatus::Approved);
+    let consumed = house.consume(&whole(&newly, "once")).await.unwrap();
+    assert_eq!((consumed.mode, consumed.replayed), (RedemptionMode::Whole, false));
+    assert_eq!(consumed.grant.split('.').count(), 3);
+    let again = house.consume(&whole(&newly, "once")).await.unwrap();
+    assert_eq!((again.replayed, &again.grant), (true, &consumed.grant));
+    not_redeemable(house.consume(&whole(&newly, "")).await);
+    not_redeemable(house.consume(&whole(&newly, "other")).await);
+    let rows = house.history(&newly).await;
+    let steps: Vec<_> = rows.iter().map(|row| (row.from_status, row.to_status, row.actor.as_str())).collect();
+    use ApprovalStatus::{Approved, Consumed, Pending};
+    assert_eq!(
+        steps,
+        [(None, Pending, "cn:runtime"), (Some(Pending), Approved, "cn:lead"), (Some(Approved), Consumed, "cn:runtime")]
+    );
+    let after = house.approvals.decide(&lead(), "acme", &approval.id, Decided::Reject(vote(&newly))).await;
+    assert!(matches!(after, Err(ApprovalError::Refused(Refused::WrongState { .. }))), "{after:?}");
+}
+
+async fn the_same_key_gives_the_same_approval_and_a_new_token(fixture: Fixture) {
+    let house = House::over(&fixture.store);
+    let first = house.create(of_plan("k")).await.unwrap();
+    let second = house.create(of_plan("k")).await.unwrap();
+    assert_eq!(first.approval.id, second.approval.id);
+    assert_ne!(first.token.reveal(), second.token.reveal());
+    let mut other = of_plan("k");
+    other.justification = "another reason".into();
+    assert!(matches!(house.create(other).await, Err(ApprovalError::KeyReused)));
+    house.approve(&second).await;
+    not_redeemable(house.consume(&whole(&first, "")).await);
+    house.consume(&whole(&second, "")).await.unwrap();
+    assert!(matches!(house.create(of_plan("k")).await, Err(ApprovalError::KeyUsedUp)));
+    assert_eq!(house.history(&second).await.len(), 3, "a new token is no change of its own");
+    // Many at once with one key: one approval, and one token that is good.
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..16 {
+        let approvals = house.approvals.clone();
+        tasks.spawn(async move { approvals.create(&runtime(), of_plan("many")).await.unwrap() });
+    }
+    let made = tasks.join_all().await;
+    let ids: BTreeSet<_> = made.iter().map(|newly| newly.approval.id.clone()).collect();
+    assert_eq!(ids.len(), 1);
+    house.approve(&made[0]).await;
+    let mut good = 0;
+    for newly in &made {
+        good += u32::from(house.consume(&whole(newly, "")).await.is_ok());
+    }
+    assert_eq!(good, 1);
+}
+
+async fn of_many_that_redeem_one_token_one_succeeds(fixture: Fixture) {
+    let houses = [House::over(&fixture.store), House::over(&fixture.store)];
+    let newly = houses[0].create(of_plan("k")).await.unwrap();
+    houses[1].approve(&newly).await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..64 {
+        let approvals = houses[number % 2].approvals.clone();
+        let redemption = whole(&newly, "");
+        tasks.spawn(async move { approvals.consume(&runtime(), &redemption).await });
+    }
+    let outcomes = tasks.join_all().await;
+    let (good, bad): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+    assert_eq!((good.len(), bad.len()), (1, 63));
+    bad.into_iter().for_each(not_redeemable);
+    let rows = houses[0].history(&newly).await;
+    assert_eq!(rows.iter().filter(|row| row.to_status == ApprovalStatus::Consumed).count(), 1);
+}
+
+async fn what_is_over_expires_by_itself_and_once(fixture: Fixture) {
+    let houses = [House::over(&fixture.store), House::over(&fixture.store)];
+    let short = |key: &str| Creation { ttl_seconds: Some(1), ..of_plan(key) };
+    for ttl in [0, -1, i64::MAX, 86_401] {
+        let refused = houses[0].create(Creation { ttl_seconds: Some(ttl), ..of_plan("bad") }).await;
+        assert!(matches!(refused, Err(ApprovalError::Ttl { min: 1, max: 86_400, .. })), "{refused:?}");
+    }
+    let mut made = Vec::new();
+    for number in 0..10 {
+        made.push(houses[0].create(short(&format!("k{number}"))).await.unwrap());
+    }
+    for newly in &made[5..] {
+        // They may be late already, on a busy machine.
+        let decided = Decided::Approve(vote(newly));
+        let _ = houses[0].approvals.decide(&lead(), "acme", &newly.approval.id, decided).await;
+    }
+    fixture.skew.store(5_000_000, Relaxed);
+    let mut expired = 0;
+    eventually("expiry", async || {
+        let (a, b) = tokio::join!(houses[0].approvals.work_once(), houses[1].approvals.work_once());
+        expired += a.unwrap().expired + b.unwrap().expired;
+        expired >= 10
+    })
+    .await;
+    assert_eq!(expired, 10);
+    for newly in &made {
+        assert_eq!(houses[1].status(newly).await, ApprovalStatus::Expired);
+        let rows = houses[1].history(newly).await;
+        assert_eq!(rows.iter().filter(|row| row.to_status == ApprovalStatus::Expired).count(), 1);
+        not_redeemable(houses[0].consume(&whole(newly, "")).await);
+        let late = houses[0].approvals.decide(&lead(), "acme", &newly.approval.id, Decided::Approve(vote(newly))).await;
+        assert!(matches!(late, Err(ApprovalError::Refused(Refused::WrongState { .. }))), "{late:?}");
+    }
+}
+
+async fn what_nobody_decides_escalates_once(fixture: Fixture) {
+    let houses = [House::over(&fixture.store), House::over(&fixture.store)];
+    let documents = DOCUMENTS.replace("afterSeconds: 300", "afterSeconds: 1");
+    publish(&houses[0].holder, &documents, 2);
+    let newly = houses[0].create(of_plan("k")).await.unwrap();
+    fixture.skew.store(2_000_000, Relaxed);
+    let mut escalated = 0;
+    eventually("escalation", async || {
+        let (a, b) = tokio::join!(houses[0].approvals.work_once(), houses[1].approvals.work_once());
+        escalated += a.unwrap().escalated + b.unwrap().escalated;
+        escalated > 0
+    })
+    .await;
+    assert_eq!(escalated, 1);
+    let after = houses[1].approvals.get("acme", &newly.approval.id).await.unwrap();
+    assert_eq!((after.status, after.required_level), (ApprovalStatus::Escalated, 4));
+    assert_eq!(after.expires_at, newly.approval.expires_at);
+    assert!(after.escalates_at > newly.approval.escalates_at);
+    let low = Actor { principal: "cn:low".into(), level: Some(3) };
+    let added = houses[0].approvals.decide(&low, "acme", &after.id, Decided::Approve(vote(&newly))).await.unwrap();
+    assert_eq!(added.status, ApprovalStatus::Escalated);
+    assert_eq!(houses[0].approve(&newly).await, ApprovalStatus::Approved);
+}
+
+async fn steps_are_redeemed_with_the_arguments_that_were_approved(fixture: Fixture) {
+    let house = House::over(&fixture.store);
+    let newly = house.create(of_plan("k")).await.unwrap();
+    house.approve(&newly).await;
+    let step =
+        |id: &str, arguments: &str| Redemption { step: Some((id.into(), params(arguments))), ..whole(&newly, id) };
+    let pay = r#"{"amount": 12, "to": "DE1"}"#;
+    let early = house.consume(&step("pay", pay)).await;
+    assert!(matches!(early, Err(ApprovalError::Refused(Refused::OutOfOrder { .. }))), "{early:?}");
+    let other = house.consume(&step("find", r#"{"q": "passwords"}"#)).await;
+    assert!(matches!(other, Err(ApprovalError::Refused(Refused::OtherArguments { .. }))), "{other:?}");
+    house.consume(&step("find", r#"{"q": "invoice"}"#)).await.unwrap();
+    for wrong in [r#"{"amount": 13, "to": "DE1"}"#, r#"{"amount": 12, "to": 7}"#, r#"{"amount": 12}"#] {
+        let refused = house.consume(&step("pay", wrong)).await;
+        assert!(matches!(refused, Err(ApprovalError::Refused(Refused::OtherArguments { .. }))), "{wrong}: {refused:?}");
+    }
+    let paid = house.consume(&step("pay", pay)).await.unwrap();
+    assert_eq!((paid.approval.status, paid.mode), (ApprovalStatus::Consumed, RedemptionMode::Stepwise));
+    let again = house.consume(&step("pay", pay)).await.unwrap();
+    assert_eq!((again.replayed, again.grant), (true, paid.grant));
+    let keyless = Redemption { redemption_key: Text::default(), ..step("pay", pay) };
+    not_redeemable(house.consume(&keyless).await);
+}
+
+async fn nothing_of_another_tenant_is_told(fixture: Fixture) {
+    let house = House::over(&fixture.store);
+    let newly = house.create(of_plan("k")).await.unwrap();
+    house.approve(&newly).await;
+    let id = newly.approval.id.as_str();
+    assert!(matches!(house.approvals.get("evil", id).await, Err(ApprovalError::NotFound)));
+    for decided in [
+        Decided::Approve(vote(&newly)),
+        Decided::Reject(vote(&newly)),
+        Decided::Cancel { reason: String::new(), of_others: true },
+    ] {
+        let refused = house.approvals.decide(&lead(), "evil", id, decided).await;
+        assert!(matches!(refused, Err(ApprovalError::NotFound)), "{refused:?}");
+    }
+    assert!(matches!(house.approvals.watch("evil", id).next().await, Err(ApprovalError::NotFound)));
+    not_redeemable(house.consume(&Redemption { tenant: "evil".into(), ..whole(&newly, "") }).await);
+    not_redeemable(house.consume(&Redemption { target_hash: "sha256:0".into(), ..whole(&newly, "") }).await);
+    not_redeemable(house.consume(&Redemption { token: "A".repeat(43), ..whole(&newly, "") }).await);
+    house.consume(&whole(&newly, "")).await.expect("still good");
+}
+
+async fn what_is_denied_meanwhile_is_not_redeemed(fixture: Fixture) {
+    let house = House::over(&fixture.store);
+    let newly = house.create(of_plan("k")).await.unwrap();
+    house.approve(&newly).await;
+    publish(&house.holder, &format!("{DOCUMENTS}{STRICTER}"), 2);
+    let refused = house.consume(&whole(&newly, "")).await;
+    assert!(matches!(refused, Err(ApprovalError::NotApprovable(NotApprovable::Rejected(_)))), "{refused:?}");
+    publish(&house.holder, DOCUMENTS, 3);
+    house.consume(&whole(&newly, "")).await.expect("allowed again");
+}
+
+async fn targets_are_judged_by_the_server(fixture: Fixture) {
+    let house = House::over(&fixture.store);
+    let mut rejected = plan();
+    rejected.steps[0].action = "unknown.action".into();
+    let refused = house.create(creation("r", Target::Plan(Box::new(rejected)))).await;
+    assert!(matches!(refused, Err(ApprovalError::NotApprovable(NotApprovable::Rejected(_)))), "{refused:?}");
+
+    let mut passing = plan();
+    passing.steps.truncate(1);
+    let passed = house.create(creation("p", Target::Plan(Box::new(passing)))).await.unwrap();
+    assert_eq!((passed.approval.status, passed.approval.required_level), (ApprovalStatus::AutoApproved, 0));
+    house.consume(&whole(&passed, "")).await.unwrap();
+
+    let mut critical = plan();
+    critical.steps[1] = step("close", "bank.close", "bank", "{}");
+    let critical = house.create(creation("c", Target::Plan(Box::new(critical)))).await.unwrap();
+    assert_eq!((critical.approval.tier, critical.approval.required_level), (3, 4));
+
+    for (cents, status) in
+        [(Some(50), ApprovalStatus::AutoApproved), (Some(51), ApprovalStatus::Pending), (None, ApprovalStatus::Pending)]
+    {
+        let mut thrifty = plan();
+        thrifty.subject.id = "thrifty".into();
+        thrifty.steps[0].budget_cents = Some(0);
+        thrifty.steps[1].budget_cents = cents;
+        let newly = house.create(creation(&format!("t{cents:?}"), Target::Plan(Box::new(thrifty)))).await.unwrap();
+        assert_eq!(newly.approval.status, status, "{cents:?}");
+    }
+
+    let action = |name: &str| {
+        let request = Request {
+            tenant_id: "acme".into(),
+            subject: Subject { id: "agent-7".into(), ..Subject::default() },
+            action: Action { name: name.into(), ..Action::default() },
+            context: Attributes::from_entries(vec![("amount".into(), Value::Number(7.0))]).unwrap(),
+            ..Request::default()
+        };
+        Target::Action(Box::new(request))
+    };
+    let asked = house.create(creation("a", action("payment.refund"))).await.unwrap();
+    assert_eq!((asked.approval.status, asked.approval.required_level), (ApprovalStatus::Pending, 4));
+    house.approve(&asked).await;
+    let stepwise = Redemption { step: Some(("0".into(), Attributes::default())), ..whole(&asked, "") };
+    let refused = house.consume(&stepwise).await;
+    assert!(matches!(refused, Err(ApprovalError::Refused(Refused::NoSteps))), "{refused:?}");
+    house.consume(&whole(&asked, "")).await.unwrap();
+    let allowed = house.create(creation("b", action("mail.read"))).await;
+    assert!(matches!(allowed, Err(ApprovalError::NotApprovable(NotApprovable::NotNeeded))), "{allowed:?}");
+    let denied = house.create(creation("d", action("payment.steal"))).await;
+    assert!(matches!(denied, Err(ApprovalError::NotApprovable(NotApprovable::Denied(_)))), "{denied:?}");
+}
+
+async fn watching_tells_of_every_change_by_whomever(fixture: Fixture) {
+    let (here, there) = (House::over(&fixture.store), House::over(&fixture.store));
+    tokio::spawn(here.approvals.clone().look_up_watched());
+    let newly = here.create(of_plan("k")).await.unwrap();
+    let mut watching = here.approvals.watch("acme", &newly.approval.id);
+    let next = async |watching: &mut lictor::approval::Watching| {
+        tokio::time::timeout(PATIENCE, watching.next())
+            .await
+            .expect("a change")
+            .unwrap()
+            .map(|approval| approval.status)
+    };
+    assert_eq!(next(&mut watching).await, Some(ApprovalStatus::Pending));
+    there.approve(&newly).await;
+    assert_eq!(next(&mut watching).await, Some(ApprovalStatus::Approved), "by another server");
+    here.consume(&whole(&newly, "")).await.unwrap();
+    assert_eq!(next(&mut watching).await, Some(ApprovalStatus::Consumed));
+    assert_eq!(next(&mut watching).await, None, "nothing follows a final state");
+}
+
+async fn tokens_are_nowhere(fixture: Fixture) {
+    let house = House::over(&fixture.store);
+    let newly = house.create(of_plan("k")).await.unwrap();
+    let second = house.create(of_plan("k")).await.unwrap();
+    house.approve(&second).await;
+    house.consume(&whole(&second, "key")).await.unwrap();
+    let tokens = [newly.token.reveal().to_owned(), second.token.reveal().to_owned()];
+    let mut kept = format!("{:?} {:?}", newly, house.history(&second).await).into_bytes();
+    if let Place::Sqlite(_) = &fixture.options.place {
+        fixture.store.close().await;
+        for entry in std::fs::read_dir(fixture.folder.path()).unwrap() {
+            kept.extend(std::fs::read(entry.unwrap().path()).unwrap());
+        }
+        assert!(contains(&kept, second.approval.id.as_bytes()), "what is kept was looked at");
+    }
+    for token in tokens {
+        assert!(!contains(&kept, token.as_bytes()));
+    }
+}
+
+fn contains(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
