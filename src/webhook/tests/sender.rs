@@ -29,7 +29,7 @@ struct Script {
 }
 
 impl Script {
-    fn new(answers: &[&[&str]], port: u16) -> (Sender, Arc<AtomicUsize>) {
+    fn sender(answers: &[&[&str]], port: u16) -> (Sender, Arc<AtomicUsize>) {
         let address = |text: &&str| SocketAddr::new(text.parse().unwrap(), port);
         let answers = answers.iter().map(|answer| answer.iter().map(address).collect()).collect();
         let asked = Arc::<AtomicUsize>::default();
@@ -152,7 +152,7 @@ async fn what_a_name_resolves_to_is_checked_at_every_attempt() {
     // As an attacker's name server would: harmless at first, then where the credentials are.
     let url = format!("http://rebinding.example:{}/", receiver.port);
     let endpoint = house.endpoint(&url, "allowPrivate: true");
-    let (sender, asked) = Script::new(&[&["127.0.0.1"], &["169.254.169.254"]], receiver.port);
+    let (sender, asked) = Script::sender(&[&["127.0.0.1"], &["169.254.169.254"]], receiver.port);
     assert_eq!(send_with(&sender, &endpoint).await.unwrap(), 200);
     assert_eq!(asked.load(Ordering::SeqCst), 1, "what is connected to is what was checked");
     let error = send_with(&sender, &endpoint).await.unwrap_err();
@@ -171,24 +171,24 @@ async fn private_addresses_are_refused_unless_allowed() {
     let closed = house.endpoint(&url, "");
     let open = house.endpoint(&url, "allowPrivate: true");
     for private in ["127.0.0.1", "10.0.0.1", "100.64.0.1", "::1", "fd00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"] {
-        let (sender, _) = Script::new(&[&[private]], receiver.port);
+        let (sender, _) = Script::sender(&[&[private]], receiver.port);
         let error = send_with(&sender, &closed).await.unwrap_err();
         assert_eq!(error.kind(), "refused_address", "{private}");
         assert!(error.to_string().contains("allowPrivate: true"), "{error}");
         // One of several is enough, whichever comes first.
         for mixed in [["8.8.8.8", private], [private, "8.8.8.8"]] {
-            let (sender, _) = Script::new(&[&mixed], receiver.port);
+            let (sender, _) = Script::sender(&[&mixed], receiver.port);
             assert_eq!(send_with(&sender, &closed).await.unwrap_err().kind(), "refused_address", "{mixed:?}");
         }
     }
     for never in ["0.0.0.0", "169.254.169.254", "224.0.0.1", "::", "fe80::1", "ff02::1", "::ffff:169.254.169.254"] {
-        let (sender, _) = Script::new(&[&[never]], receiver.port);
+        let (sender, _) = Script::sender(&[&[never]], receiver.port);
         assert_eq!(send_with(&sender, &open).await.unwrap_err().kind(), "refused_address", "{never}");
     }
     assert_eq!(receiver.connections(), 0);
-    let (sender, _) = Script::new(&[&["127.0.0.1"]], receiver.port);
+    let (sender, _) = Script::sender(&[&["127.0.0.1"]], receiver.port);
     assert_eq!(send_with(&sender, &open).await.unwrap(), 200);
-    let (sender, _) = Script::new(&[&[]], receiver.port);
+    let (sender, _) = Script::sender(&[&[]], receiver.port);
     assert_eq!(send_with(&sender, &open).await.unwrap_err().kind(), "resolve");
 }
 
@@ -198,7 +198,7 @@ async fn a_receiver_proves_who_it_is() {
     let (receiver, authority) = Receiver::start_tls(Answer::status(200), "hooks.acme.example").await;
     house.write("ca.pem", &authority);
     let url = |host: &str| format!("https://{host}:{}/", receiver.port);
-    let (sender, _) = Script::new(&[&["127.0.0.1"]], receiver.port);
+    let (sender, _) = Script::sender(&[&["127.0.0.1"]], receiver.port);
     let trusting = house.endpoint(&url("hooks.acme.example"), "allowPrivate: true, caFile: FOLDER/ca.pem");
     assert_eq!(send_with(&sender, &trusting).await.unwrap(), 200);
     assert!(body_verifies(&receiver.got()[0], SECRET));
@@ -214,7 +214,7 @@ async fn a_receiver_proves_who_it_is() {
     let empty = house.endpoint(&url("hooks.acme.example"), "allowPrivate: true, caFile: FOLDER/empty.pem");
     assert_eq!(send_with(&sender, &empty).await.unwrap_err().kind(), "certificates");
     let plain = Receiver::start(Answer::status(200)).await;
-    let (sender, _) = Script::new(&[&["127.0.0.1"]], plain.port);
+    let (sender, _) = Script::sender(&[&["127.0.0.1"]], plain.port);
     let endpoint =
         house.endpoint(&format!("https://hooks.acme.example:{}/", plain.port), "allowPrivate: true, timeoutSeconds: 1");
     assert!(matches!(send_with(&sender, &endpoint).await.unwrap_err().kind(), "tls" | "timeout"));
