@@ -15,9 +15,7 @@ mod workload;
 
 use lictor::api::{evaluate_message, to_request};
 use lictor::decide;
-use lictor::identity::{Assertable, Caller, Identity, IdentityOptions, MayAssert, Names};
-use lictor::model::{BootId, Limits, Plan, Subject, Ticket};
-use lictor::policy::Pattern;
+use lictor::model::{BootId, Limits, Plan, Ticket};
 use lictor::snapshot::Holder;
 use prost::Message;
 use workload::{NOW, Shape};
@@ -43,7 +41,6 @@ fn main() {
         }
     }
     call(wanted.as_deref(), &limits);
-    ask(wanted.as_deref());
     validate(wanted.as_deref(), &limits);
 }
 
@@ -69,32 +66,6 @@ fn validate(wanted: Option<&str>, limits: &Limits) {
                 } else {
                     measured(validate);
                 }
-            }
-            Some(_) => {}
-        }
-    }
-}
-
-/// Whether a caller may ask: what a Unix peer of the server's own user costs, and one that is held to patterns.
-fn ask(wanted: Option<&str>) {
-    let identity = Identity::new(IdentityOptions::default()).expect("the system policies that come with the program");
-    let own = identity.unix_peer(rustix::process::geteuid().as_raw());
-    let pattern = |text: &str| Assertable::Only(Names::matching(&[Pattern::parse(text).expect("a pattern")]));
-    let tenants = Names::exactly(["acme".into()]);
-    let may_assert = MayAssert {
-        tenants: tenants.clone(),
-        subjects: pattern("agent-*"),
-        roles: pattern("role-*"),
-        on_behalf_of: Assertable::Any,
-    };
-    let held = Caller { may_assert, tenants, ..Caller::clone(&own) };
-    let subject = Subject { id: "agent-7".into(), roles: vec!["role-7".into()], ..Subject::default() };
-    for (name, caller, tenant) in [("ask/own", &*own, ""), ("ask/patterns", &held, "acme")] {
-        match wanted {
-            None => println!("{name} {ROUNDS}"),
-            Some(wanted) if wanted == name => {
-                assert!(caller.may_ask(tenant, &subject).is_ok(), "{name}");
-                measured(|| caller.may_ask(black_box(tenant), black_box(&subject)).is_ok());
             }
             Some(_) => {}
         }
