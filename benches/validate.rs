@@ -1,4 +1,5 @@
-//! Validating plans in process: ten steps to a thousand, with data flow, and with a receipt.
+//! Validating plans in process: ten steps to a thousand, with data flow, and with a receipt,
+//! with the allocator of the server.
 //!
 //! `cargo bench --bench validate`
 
@@ -16,6 +17,10 @@ mod plans;
 mod receipts;
 
 use plans::{GOVERNANCE, POLICY};
+
+/// As in the server.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 
