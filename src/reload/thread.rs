@@ -16,6 +16,9 @@ use super::watch::Watch;
 /// Documents may be nested and conditions long; the parsers are depth-limited well below this.
 const STACK_BYTES: usize = 8 << 20;
 
+/// How far the thread gives way to those that decide: where processors are short, a load takes longer rather than a call.
+const NICENESS: i32 = 10;
+
 /// Shortest rest before looking again whether a retired snapshot is still read.
 const RELEASE_PAUSE: Duration = Duration::from_millis(10);
 
@@ -48,9 +51,19 @@ impl Reloader {
         let thread = std::thread::Builder::new()
             .name("lictor-reload".to_owned())
             .stack_size(STACK_BYTES)
-            .spawn(move || worker.run())?;
+            .spawn(move || {
+                give_way();
+                worker.run();
+            })?;
         let inner = Inner { mailbox, status, thread: Mutex::new(Some(thread)) };
         Ok(ReloadHandle { inner: Arc::new(inner) })
+    }
+}
+
+/// Lowers the priority of the calling thread. On Linux the priority belongs to the thread, whatever the call's name says.
+fn give_way() {
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!(%error, "loads run at the same priority as decisions");
     }
 }
 
