@@ -1,6 +1,6 @@
 //! The floor: a stock tonic server of the same messages that decides nothing.
 //!
-//! Current-thread runtime, the default allocator, requests decoded into prost's types, answers of the size of Lictor's. The
+//! Current-thread runtime unless threads are what is compared, the default allocator, requests decoded into prost's types, answers of the size of Lictor's. The
 //! service is written as tonic's generator writes it.
 
 use std::convert::Infallible;
@@ -24,9 +24,22 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status, Streaming};
 use tonic_prost::ProstCodec;
 
+/// How the echo is run.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum Threads {
+    /// One thread does everything.
+    One,
+    /// As many as there are processors, which take work from each other: what `#[tokio::main]` gives.
+    Stealing,
+}
+
 /// Serves on a Unix socket and a TCP port until killed; prints the port. Answers have `answer_bytes` bytes.
-pub fn run(socket: &Path, answer_bytes: usize) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+pub fn run(socket: &Path, answer_bytes: usize, threads: Threads) {
+    let mut builder = match threads {
+        Threads::One => tokio::runtime::Builder::new_current_thread(),
+        Threads::Stealing => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = builder.enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let unix = tokio::net::UnixListener::bind(socket).expect("a Unix socket");
         let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");

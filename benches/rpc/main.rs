@@ -70,7 +70,7 @@ enum Command {
     },
     /// Serves as the server that decides nothing
     #[command(hide = true)]
-    Echo { socket: PathBuf, answer_bytes: usize },
+    Echo { socket: PathBuf, answer_bytes: usize, threads: echo::Threads },
 }
 
 #[derive(Debug, clap::Args)]
@@ -99,7 +99,7 @@ fn main() {
         Some(Command::Full(options)) => run(FULL, options),
         Some(Command::List) => list(),
         Some(Command::Table { json, peers, page }) => table::write(&page, &json, peers.as_deref()),
-        Some(Command::Echo { socket, answer_bytes }) => echo::run(&socket, answer_bytes),
+        Some(Command::Echo { socket, answer_bytes, threads }) => echo::run(&socket, answer_bytes, threads),
         // Run as a test, or among all benches: nobody asked for anything.
         None => println!("say what to measure, for example `cargo bench --bench rpc -- short`"),
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustix::thread::CpuSet;
 
+use super::echo::Threads;
 use super::figures::Comparison;
 use super::http2::{Connection, Question};
 use super::measure::{Drive, Side, compare};
@@ -49,6 +50,8 @@ enum What {
     Guaranteed,
     /// Policies that are loaded anew under load.
     Reload,
+    /// The floor on one thread and on threads that take work from each other.
+    Threads,
 }
 
 const fn calls(
@@ -102,6 +105,11 @@ pub const SCENARIOS: [Scenario; 16] = [
         id: "reload",
         title: "Evaluate, open loop at 20 % of echo's saturation, 10 000 rules loaded anew meanwhile",
         what: What::Reload,
+    },
+    Scenario {
+        id: "threads",
+        title: "No-op echo, 4 connections, 64 in flight, all cores for the server",
+        what: What::Threads,
     },
 ];
 
@@ -159,6 +167,17 @@ impl Bench {
                 compare(scenario, sides, self.effort.pairs, &self.closed(64))
             }
             What::Reload => self.reload(scenario),
+            What::Threads => {
+                let echo = |threads| Rc::new(Server::echo(self.answer_bytes, threads));
+                let servers: Servers = vec![
+                    ("one thread", echo(Threads::One)),
+                    ("one thread again", echo(Threads::One)),
+                    ("work stealing", echo(Threads::Stealing)),
+                ];
+                let _bound = Bound::self_only();
+                let sides = sides(&servers, false, 4, &question::unary());
+                compare(scenario, sides, self.effort.pairs, &self.closed(64))
+            }
         }
     }
 
@@ -168,7 +187,7 @@ impl Bench {
 
     /// The servers that calls are compared on, the floor first, and the floor again to show the noise.
     fn servers(&self) -> Servers {
-        let echo = || Rc::new(Server::echo(self.answer_bytes));
+        let echo = || Rc::new(Server::echo(self.answer_bytes, Threads::One));
         let mut servers = vec![
             ("echo", echo()),
             ("echo again", echo()),
@@ -185,7 +204,7 @@ impl Bench {
     fn open(&self, scenario: &Scenario, one_core: bool) -> Comparison {
         let servers: Servers =
             vec![("lictor, journal off", lictor(false)), ("off again", lictor(false)), ("lictor", lictor(true))];
-        let echo = Rc::new(Server::echo(self.answer_bytes));
+        let echo = Rc::new(Server::echo(self.answer_bytes, Threads::One));
         let _bound = if one_core {
             Bound::to_one_core(servers.iter().map(|(_, server)| server).chain([&echo]))
         } else {
@@ -204,7 +223,7 @@ impl Bench {
         };
         let servers: Servers = vec![("lictor", many()), ("lictor again", many()), ("reloading", many())];
         let _bound = Bound::self_only();
-        let rate = self.saturation(&Rc::new(Server::echo(self.answer_bytes))) * RELOAD_SHARE;
+        let rate = self.saturation(&Rc::new(Server::echo(self.answer_bytes, Threads::One))) * RELOAD_SHARE;
         let mut sides = sides(&servers, false, 1, &question::unary());
         let (server, mut edition) = (servers[2].1.clone(), 0);
         sides[2].before = Some(Box::new(move || {

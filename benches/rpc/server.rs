@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum as _;
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
+use super::echo::Threads;
 use super::http2::Address;
 
 /// A server that does not come up or catch up within this time is broken.
@@ -92,11 +94,12 @@ impl Server {
     }
 
     /// Starts the echo server, which is this program in another role.
-    pub fn echo(answer_bytes: usize) -> Self {
+    pub fn echo(answer_bytes: usize, threads: Threads) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let socket = folder.path().join("s");
         let mut child = Command::new(std::env::current_exe().expect("this program"))
             .args(["echo".as_ref(), socket.as_os_str(), answer_bytes.to_string().as_ref()])
+            .arg(threads.to_possible_value().expect("a name").get_name())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -226,20 +226,20 @@ fn calls(out: &mut String, figures: &Figures) {
     }
 }
 
-/// Comparisons of Lictor with itself.
+/// Comparisons of Lictor with itself, and of the floor with itself.
 fn disturbances(out: &mut String, figures: &Figures) {
     heading(
         out,
-        "What the journal, an exporter and a reload do to calls",
-        "load | compared | throughput | p50 | p99",
-        "---|---|--:|--:|--:",
+        "What the journal, an exporter, a reload and threads do to calls",
+        "load | compared | throughput | p50 | p99 | CPU a call",
+        "---|---|--:|--:|--:|--:",
     );
     let of_lictor = |comparison: &&Comparison| comparison.sides.iter().all(|side| side.name != "echo");
     for comparison in figures.comparisons.iter().filter(of_lictor) {
         for ratio in &comparison.ratios {
-            let Ratio { name, over, rate, p50, p99, .. } = ratio;
-            let (rate, p50, p99) = (times(*rate), times(*p50), times(*p99));
-            let _ = writeln!(out, "| {} | {name} / {over} | {rate} | {p50} | {p99} |", comparison.title);
+            let Ratio { name, over, rate, p50, p99, processor, .. } = ratio;
+            let [rate, p50, p99, processor] = [rate, p50, p99, processor].map(|bounds| times(*bounds));
+            let _ = writeln!(out, "| {} | {name} / {over} | {rate} | {p50} | {p99} | {processor} |", comparison.title);
         }
     }
 }

@@ -48,10 +48,8 @@ impl Reloader {
         let mailbox = Arc::new(Mailbox::default());
         let status = self.status();
         let worker = Worker { reloader: self, mailbox: mailbox.clone(), watch: None, complaint: None };
-        let thread = std::thread::Builder::new()
-            .name("lictor-reload".to_owned())
-            .stack_size(STACK_BYTES)
-            .spawn(move || {
+        let thread =
+            std::thread::Builder::new().name("lictor-reload".to_owned()).stack_size(STACK_BYTES).spawn(move || {
                 give_way();
                 worker.run();
             })?;
