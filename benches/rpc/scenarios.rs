@@ -69,7 +69,7 @@ const BATCH: fn() -> Question = question::batch;
 const STREAM: fn() -> Question = question::stream;
 
 /// All scenarios, in the order of the report.
-pub const SCENARIOS: [Scenario; 16] = [
+pub const SCENARIOS: [Scenario; 17] = [
     calls("unary-64", "Evaluate, Unix socket, 64 in flight", UNARY, [1, 64], false),
     calls("unary-1", "Evaluate, Unix socket, 1 in flight", UNARY, [1, 1], false),
     calls("unary-4x16", "Evaluate, Unix socket, 4 connections, 64 in flight", UNARY, [4, 64], false),
