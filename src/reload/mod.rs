@@ -12,6 +12,7 @@ mod archive;
 mod documents;
 mod findings;
 mod mailbox;
+mod memory;
 mod options;
 mod reloader;
 mod report;

@@ -335,10 +335,11 @@ impl Reloader {
         rebuilt.ok().flatten().ok_or_else(|| "its source texts do not give its digest".to_owned())
     }
 
-    /// Frees snapshots that no request can hold any more. Gives whether some are still waiting.
-    pub(super) fn release_retired(&mut self) -> bool {
+    /// Frees snapshots that no request can hold any more. Gives whether one was freed, and whether some are still waiting.
+    pub(super) fn release_retired(&mut self) -> (bool, bool) {
+        let waited = self.retired.len();
         self.retired.release(Instant::now());
-        !self.retired.is_empty()
+        (self.retired.len() < waited, self.retired.len() > 0)
     }
 }
 

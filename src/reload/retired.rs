@@ -42,9 +42,9 @@ impl Retired {
         }
     }
 
-    /// Whether something waits.
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
         assert!(first.upgrade().is_some(), "the end of the request does not free it");
         retired.release(now + GRACE);
         assert!(first.upgrade().is_none(), "the reload thread does");
-        assert!(retired.is_empty());
+        assert_eq!(retired.len(), 0);
         assert_eq!(holder.load().iter().count(), MAX_RESIDENTS);
     }
 

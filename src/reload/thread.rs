@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::mailbox::{Mailbox, Wake, after};
+use super::memory::GiveBack;
 use super::reloader::Reloader;
 use super::report::{Outcome, Trigger};
 use super::status::{ReloadStatus, StatusReader};
@@ -47,7 +48,13 @@ impl Reloader {
     pub fn spawn(self) -> io::Result<ReloadHandle> {
         let mailbox = Arc::new(Mailbox::default());
         let status = self.status();
-        let worker = Worker { reloader: self, mailbox: mailbox.clone(), watch: None, complaint: None };
+        let worker = Worker {
+            reloader: self,
+            mailbox: mailbox.clone(),
+            watch: None,
+            complaint: None,
+            give_back: GiveBack::default(),
+        };
         let thread =
             std::thread::Builder::new().name("lictor-reload".to_owned()).stack_size(STACK_BYTES).spawn(move || {
                 give_way();
@@ -132,6 +139,7 @@ struct Worker {
     watch: Option<Watch>,
     /// Why watching does not work, as last logged.
     complaint: Option<String>,
+    give_back: GiveBack,
 }
 
 impl Worker {
@@ -139,22 +147,24 @@ impl Worker {
         self.reloader.restore_residents();
         // What changed between the first load and the first watch.
         self.arm();
-        self.reloader.attempt(Trigger::Watch);
+        self.load(Trigger::Watch);
         let mut next_poll = self.next_poll();
         loop {
-            let is_waiting = self.reloader.release_retired();
+            self.give_back.run(Instant::now());
+            let is_waiting = self.release_retired();
             let grace = after(Instant::now(), self.reloader.options.grace.max(RELEASE_PAUSE));
             let deadline = if is_waiting { next_poll.min(grace) } else { next_poll };
+            let deadline = self.give_back.due().map_or(deadline, |due| due.min(deadline));
             let options = &self.reloader.options;
             match self.mailbox.wait(deadline, options.settle, options.settle_max) {
                 Wake::Stop => return,
                 Wake::Changed => {
                     self.arm();
-                    self.reloader.attempt(Trigger::Watch);
+                    self.load(Trigger::Watch);
                 }
                 Wake::Requested(replies) => {
                     self.arm();
-                    let outcome = self.reloader.attempt(Trigger::Request);
+                    let outcome = self.load(Trigger::Request);
                     for reply in replies {
                         reply(outcome.clone());
                     }
@@ -164,6 +174,21 @@ impl Worker {
             }
             next_poll = self.next_poll();
         }
+    }
+
+    fn load(&mut self, trigger: Trigger) -> Outcome {
+        let outcome = self.reloader.attempt(trigger);
+        self.give_back.was_freed(Instant::now());
+        outcome
+    }
+
+    /// Frees snapshots that no request can hold any more. Gives whether some are still waiting.
+    fn release_retired(&mut self) -> bool {
+        let (freed, is_waiting) = self.reloader.release_retired();
+        if freed {
+            self.give_back.was_freed(Instant::now());
+        }
+        is_waiting
     }
 
     fn next_poll(&self) -> Instant {
@@ -181,7 +206,7 @@ impl Worker {
             self.arm();
         }
         if may_differ {
-            self.reloader.attempt(Trigger::Poll);
+            self.load(Trigger::Poll);
         }
     }
 
