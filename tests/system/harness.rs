@@ -146,6 +146,11 @@ impl Lictor {
         self.memory_kib("VmRSS:")
     }
 
+    /// The part of it that is not the program's own file, in KiB.
+    pub fn anonymous_memory_kib(&self) -> u64 {
+        self.memory_kib("RssAnon:")
+    }
+
     fn memory_kib(&self, field: &str) -> u64 {
         let status = std::fs::read_to_string(self.process_file("status")).expect("status of the program");
         let value = status.lines().find_map(|line| line.strip_prefix(field)?.trim().strip_suffix(" kB"));

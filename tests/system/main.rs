@@ -7,6 +7,7 @@ mod authority;
 mod crash;
 mod harness;
 mod hostile;
+mod memory;
 mod python;
 mod reload;
 mod shutdown;
