@@ -23,6 +23,17 @@ pub(super) enum Shape<'t> {
     Map(Vec<(Skeleton<'t>, Skeleton<'t>)>),
 }
 
+impl Shape<'_> {
+    /// Gives back what was reserved for more: the skeletons of a large file are a large part of what reading it takes.
+    fn shrink(&mut self) {
+        match self {
+            Shape::Scalar(..) => {}
+            Shape::List(items) => items.shrink_to_fit(),
+            Shape::Map(entries) => entries.shrink_to_fit(),
+        }
+    }
+}
+
 /// A list or map that is still open.
 struct Open<'t> {
     start: usize,
@@ -86,7 +97,8 @@ impl<'t> Builder<'t> {
             Event::SequenceStart(..) => return self.enter(range.start, Shape::List(Vec::new()), out),
             Event::MappingStart(..) => return self.enter(range.start, Shape::Map(Vec::new()), out),
             Event::SequenceEnd | Event::MappingEnd => {
-                if let Some(open) = self.open.pop() {
+                if let Some(mut open) = self.open.pop() {
+                    open.shape.shrink();
                     let end = end_of(&open.shape, range.end, range.is_empty()).max(open.start);
                     self.add(Skeleton { range: open.start..end, shape: open.shape });
                 }
