@@ -1,10 +1,14 @@
 //! Giving memory that a load took back to the system.
 //!
-//! Reading ten thousand rules takes several times the memory that they then need. The allocator keeps freed pages for a
-//! second in case they are wanted again, and looks for those that have rested so long only when a large block is freed. A
-//! sidecar that has loaded its policies may never free one again, so one is freed for it.
+//! Reading ten thousand rules takes several times the memory that they then need. The allocator keeps what a thread has
+//! freed at hand for that thread, so a load has a thread of its own, which ends with it. Freed pages it keeps for a second
+//! in case they are wanted again, and looks for those that have rested so long only when a large block is freed. A sidecar
+//! that has loaded its policies may never free one again, so one is freed for it.
 
 use std::hint::black_box;
+use std::io;
+use std::panic::resume_unwind;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::mailbox::after;
@@ -14,6 +18,17 @@ const REST: Duration = Duration::from_millis(1_500);
 
 /// Large enough to be a mapping of its own for the allocator. None of its pages is touched.
 const BLOCK_BYTES: usize = 8 << 20;
+
+/// Documents may be nested and conditions long; the parsers are depth-limited well below this.
+pub(super) const STACK_BYTES: usize = 8 << 20;
+
+/// Runs `load` on a thread of its own and waits for it.
+pub(super) fn apart<T: Send>(load: impl FnOnce() -> T + Send) -> io::Result<T> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().name("lictor-load".to_owned()).stack_size(STACK_BYTES);
+        Ok(thread.spawn_scoped(scope, load)?.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
+}
 
 /// When freed memory is to be given back.
 #[derive(Debug, Default)]

@@ -15,6 +15,7 @@ use crate::state_dir::StateDir;
 use super::archive::{Archive, ArchiveError, Candidate};
 use super::documents::{self, Changes, DocumentEntry};
 use super::findings::Found;
+use super::memory;
 use super::options::ReloadOptions;
 use super::report::{Outcome, Publication, Refusal, RefusalReason, ReloadEvents, ReportedFinding, SnapshotId, Trigger};
 use super::retired::Retired;
@@ -135,7 +136,9 @@ impl Reloader {
         {
             return outcome.clone();
         }
-        let result = self.check(read).and_then(|(checked, texts)| self.publish(checked, &texts, trigger, now));
+        let load = || self.check(read).and_then(|(checked, texts)| self.publish(checked, &texts, trigger, now));
+        let result =
+            memory::apart(load).unwrap_or_else(|error| Err(internal(&format!("no thread to load on: {error}"))));
         let outcome = match result {
             Ok(publication) => Outcome::Published(Arc::new(publication)),
             Err(Stop::Unchanged(snapshot)) => Outcome::Unchanged(snapshot),

@@ -8,14 +8,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::mailbox::{Mailbox, Wake, after};
-use super::memory::GiveBack;
+use super::memory::{GiveBack, STACK_BYTES};
 use super::reloader::Reloader;
 use super::report::{Outcome, Trigger};
 use super::status::{ReloadStatus, StatusReader};
 use super::watch::Watch;
-
-/// Documents may be nested and conditions long; the parsers are depth-limited well below this.
-const STACK_BYTES: usize = 8 << 20;
 
 /// How far the thread gives way to those that decide: where processors are short, a load takes longer rather than a call.
 const NICENESS: i32 = 10;
