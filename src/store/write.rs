@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::change::{ApprovalChange, Changed, Created, Due, NewApproval};
 use super::delivery::{AttemptOutcome, Delivery, DeliveryClaim, DeliveryState, NewDelivery};
 use super::outbox::{ClaimedEvent, OutboxEvent};
-use super::sql::Conn;
+use super::sql::{Conn, SqlError};
 use super::verbs::{Moment, approvals, deliveries, due, meta, outbox};
 use crate::model::{Approval, Text, Timestamp};
 
@@ -107,7 +107,7 @@ impl Write {
     }
 
     /// Does it, inside the transaction that `conn` is in.
-    pub(super) async fn apply(&self, conn: &mut Conn<'_>, moment: Moment) -> Result<Written, sqlx::Error> {
+    pub(super) async fn apply(&self, conn: &mut Conn<'_>, moment: Moment) -> Result<Written, SqlError> {
         Ok(match self {
             Self::Create(new) => Written::Created(approvals::create(conn, new, moment).await?),
             Self::Change(change) => Written::Changed(approvals::change(conn, change, moment).await?),

@@ -22,30 +22,25 @@ const IN_FLIGHT: u64 = 64;
 /// See [`NewApproval`].
 pub(in crate::store) async fn create(conn: &mut Conn<'_>, new: &NewApproval, moment: Moment) -> Outcome<Created> {
     let approval = &new.approval;
-    let epoch = meta::epoch(conn).await?;
-    if epoch != approval.epoch {
-        return Ok(Created::OtherEpoch { epoch });
-    }
-    if let Some(existing) = by_key(conn, approval).await? {
-        return Ok(Created::Existing(Box::new(existing)));
+    let mut surroundings = surroundings(conn, approval).await?;
+    if surroundings.epoch != approval.epoch {
+        return Ok(Created::OtherEpoch { epoch: surroundings.epoch });
     }
     if approval.status.is_open() {
-        let limits = (u64::from(new.max_open), u64::from(new.max_open_of_tenant));
-        let mut open = open_of(conn, approval).await?;
-        let is_near = open.0.saturating_add(IN_FLIGHT) >= limits.0 || open.1.saturating_add(IN_FLIGHT) >= limits.1;
-        if is_near && conn.is_postgres() {
+        if conn.is_postgres() && surroundings.is_near(new) {
             conn.run("SELECT pg_advisory_xact_lock($1)", &[Param::Int(key_of(&approval.tenant_id))]).await?;
-            open = open_of(conn, approval).await?;
+            surroundings = self::surroundings(conn, approval).await?;
         }
-        if open.0 >= limits.0 {
-            return Ok(Created::TooManyOpen { open: open.0, of_tenant: false });
-        }
-        if open.1 >= limits.1 {
-            return Ok(Created::TooManyOpen { open: open.1, of_tenant: true });
+        if let Some(refused) = surroundings.refuse(new) {
+            // Asking again for what is there is not asking for more.
+            return Ok(match by_key(conn, approval).await? {
+                Some(existing) => Created::Existing(Box::new(existing)),
+                None => refused,
+            });
         }
     }
+    // The key's index tells whether it was used before.
     if insert(conn, approval).await? == 0 {
-        // Somebody else used the key in between.
         return match by_key(conn, approval).await? {
             Some(existing) => Ok(Created::Existing(Box::new(existing))),
             None => Err(nonsense("id", format!("{}, which another approval has", approval.id))),
@@ -69,26 +64,50 @@ fn key_of(text: &str) -> i64 {
     digest.first_chunk::<8>().map_or(0, |bytes| i64::from_be_bytes(*bytes))
 }
 
-/// How many approvals of the creator, and of the whole tenant, wait for people.
-async fn open_of(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<(u64, u64)> {
-    let row = conn
+/// What a creation has to know of the others.
+struct Surroundings {
+    epoch: u64,
+    /// How many approvals of the creator wait for people.
+    own: u64,
+    /// How many of the tenant do.
+    every: u64,
+}
+
+impl Surroundings {
+    fn is_near(&self, new: &NewApproval) -> bool {
+        self.own.saturating_add(IN_FLIGHT) >= new.max_open.into()
+            || self.every.saturating_add(IN_FLIGHT) >= new.max_open_of_tenant.into()
+    }
+
+    fn refuse(&self, new: &NewApproval) -> Option<Created> {
+        if self.own >= new.max_open.into() {
+            Some(Created::TooManyOpen { open: self.own, of_tenant: false })
+        } else if self.every >= new.max_open_of_tenant.into() {
+            Some(Created::TooManyOpen { open: self.every, of_tenant: true })
+        } else {
+            None
+        }
+    }
+}
+
+async fn surroundings(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<Surroundings> {
+    let found = conn
         .one(
-            "SELECT COUNT(CASE WHEN created_by = $2 THEN 1 END) AS own, COUNT(*) AS every FROM approval \
+            "SELECT (SELECT value FROM store_meta WHERE name = 'epoch') AS epoch, \
+             COUNT(CASE WHEN created_by = $2 THEN 1 END) AS own, COUNT(*) AS every FROM approval \
              WHERE tenant_id = $1 AND status IN ('PENDING', 'ESCALATED')",
             &[(&approval.tenant_id).into(), (&approval.created_by).into()],
+            |row| Ok(Surroundings { epoch: row.number("epoch")?, own: row.number("own")?, every: row.number("every")? }),
         )
         .await?;
-    row.map_or(Ok((0, 0)), |row| Ok((row.number("own")?, row.number("every")?)))
+    found.ok_or_else(|| nonsense("epoch", "nothing"))
 }
 
 async fn by_key(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<Option<Approval>> {
     let sql =
         concat!("SELECT ", columns!(), " FROM approval WHERE tenant_id = $1 AND created_by = $2 AND key_hash = $3");
     let params = [(&approval.tenant_id).into(), (&approval.created_by).into(), (&approval.key_hash).into()];
-    match conn.one(sql, &params).await? {
-        Some(row) => with_target(conn, read(&row)?).await.map(Some),
-        None => Ok(None),
-    }
+    first_of(conn, &[sql], &params).await
 }
 
 async fn insert(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<u64> {
@@ -195,19 +214,20 @@ pub(in crate::store) async fn change(conn: &mut Conn<'_>, change: &ApprovalChang
 
 /// Why a change wrote nothing.
 async fn why_not(conn: &mut Conn<'_>, change: &ApprovalChange, moment: Moment) -> Outcome<Changed> {
-    let row = conn
+    let found = conn
         .one(
-            "SELECT version, expires_at, epoch, (SELECT value FROM store_meta WHERE name = 'epoch') AS current FROM approval WHERE id = $1 AND tenant_id = $2",
+            "SELECT version, expires_at, epoch, (SELECT value FROM store_meta WHERE name = 'epoch') AS current \
+             FROM approval WHERE id = $1 AND tenant_id = $2",
             &[(&change.approval.id).into(), (&change.approval.tenant_id).into()],
+            |row| Ok((row.number::<u64>("version")?, row.time("expires_at")?, row.int("epoch")? < row.int("current")?)),
         )
         .await?;
-    Ok(match row {
+    Ok(match found {
         None => Changed::Missing,
-        Some(row) if row.number::<u64>("version")? != change.expected_version => Changed::Conflict,
-        Some(row) if change.only_while_live => {
+        Some((version, ..)) if version != change.expected_version => Changed::Conflict,
+        Some((_, expires_at, is_over)) if change.only_while_live => {
             let now = if conn.is_postgres() { meta::clock(conn).await? } else { moment.now };
-            let is_dead = row.time("expires_at")? <= now || row.int("epoch")? < row.int("current")?;
-            if is_dead { Changed::Expired } else { Changed::TooEarly }
+            if is_over || expires_at <= now { Changed::Expired } else { Changed::TooEarly }
         }
         Some(_) => Changed::TooEarly,
     })
@@ -236,37 +256,37 @@ async fn history(conn: &mut Conn<'_>, row: &HistoryRow) -> Outcome<()> {
 pub(in crate::store) async fn by_id(conn: &mut Conn<'_>, tenant: &str, id: &str) -> Outcome<Option<Approval>> {
     let hot = concat!("SELECT ", columns!(), " FROM approval WHERE id = $1 AND tenant_id = $2");
     let old = concat!("SELECT ", columns!(), " FROM approval_archive WHERE id = $1 AND tenant_id = $2");
-    first_of(conn, [hot, old], &[id.into(), tenant.into()]).await
+    first_of(conn, &[hot, old], &[id.into(), tenant.into()]).await
 }
 
 /// The approval whose token has this hash, of any tenant, wherever it is.
 pub(in crate::store) async fn by_token(conn: &mut Conn<'_>, hash: &Sha256Digest) -> Outcome<Option<Approval>> {
     let hot = concat!("SELECT ", columns!(), " FROM approval WHERE token_hash = $1");
     let old = concat!("SELECT ", columns!(), " FROM approval_archive WHERE token_hash = $1");
-    first_of(conn, [hot, old], &[hash.into()]).await
+    first_of(conn, &[hot, old], &[hash.into()]).await
 }
 
-async fn first_of(conn: &mut Conn<'_>, statements: [&str; 2], params: &[Param<'_>]) -> Outcome<Option<Approval>> {
+async fn first_of(conn: &mut Conn<'_>, statements: &[&str], params: &[Param<'_>]) -> Outcome<Option<Approval>> {
     for sql in statements {
-        if let Some(row) = conn.one(sql, params).await? {
-            return with_target(conn, read(&row)?).await.map(Some);
+        if let Some(mut approval) = conn.one(sql, params, read).await? {
+            add_target(conn, &mut approval).await?;
+            return Ok(Some(approval));
         }
     }
     Ok(None)
 }
 
 /// Adds the target and what the approver sees.
-async fn with_target(conn: &mut Conn<'_>, mut approval: Approval) -> Outcome<Approval> {
-    let row =
-        conn.one("SELECT target, view FROM approval_target WHERE approval_id = $1", &[(&approval.id).into()]).await?;
-    let Some(row) = row else { return Err(nonsense("approval_id", format!("no target for {}", approval.id))) };
-    approval.target = row.bytes("target")?;
-    approval.view = row.bytes("view")?;
-    Ok(approval)
+pub(super) async fn add_target(conn: &mut Conn<'_>, approval: &mut Approval) -> Outcome<()> {
+    let sql = "SELECT target, view FROM approval_target WHERE approval_id = $1";
+    let found = conn.one(sql, &[(&approval.id).into()], |row| Ok((row.bytes("target")?, row.bytes("view")?))).await?;
+    let missing = || nonsense("approval_id", format!("no target for {}", approval.id));
+    (approval.target, approval.view) = found.ok_or_else(missing)?;
+    Ok(())
 }
 
 /// An approval without its target.
-pub(super) fn read(row: &Row) -> Outcome<Approval> {
+pub(super) fn read(row: &Row<'_>) -> Outcome<Approval> {
     Ok(Approval {
         id: row.text("id")?,
         tenant_id: row.text("tenant_id")?,
@@ -318,6 +338,5 @@ pub(in crate::store) async fn versions(conn: &mut Conn<'_>, ids: &[Text]) -> Out
     } else {
         "SELECT id, version FROM approval WHERE id IN (SELECT value FROM json_each($1))"
     };
-    let rows = conn.all(sql, &[wanted.as_str().into()]).await?;
-    rows.iter().map(|row| Ok((row.text("id")?, row.number("version")?))).collect()
+    conn.all(sql, &[wanted.as_str().into()], |row| Ok((row.text("id")?, row.number("version")?))).await
 }

@@ -10,7 +10,7 @@ pub(super) mod outbox;
 
 use crate::model::Timestamp;
 
-use super::sql::Conn;
+use super::sql::{Conn, SqlError};
 
 /// What a verb knows besides its arguments.
 #[derive(Debug, Clone, Copy)]
@@ -19,4 +19,4 @@ pub(super) struct Moment {
     pub(super) now: Timestamp,
 }
 
-type Outcome<T> = Result<T, sqlx::Error>;
+type Outcome<T> = Result<T, SqlError>;
