@@ -35,7 +35,7 @@ pub use delivery::{AttemptOutcome, Delivery, DeliveryClaim, DeliveryQuery, Deliv
 pub use error::StoreError;
 pub use options::{Clock, Place, StoreOptions};
 pub use outbox::{ClaimedEvent, OutboxEvent};
-pub use telemetry::{Operation, StoreMetrics};
+pub use telemetry::StoreMetrics;
 
 use crate::model::{Approval, ApprovalQuery, HistoryQuery, HistoryRow, Page, Sha256Digest, Text, Timestamp};
 use sql::Conn;

@@ -170,7 +170,7 @@ async fn answered(store: &Store) -> u64 {
     operations
         .iter()
         .filter(|(name, outcome, _)| *name == "change_approval" && *outcome == "ok")
-        .map(|(.., o)| o.count)
+        .map(|(.., count)| count)
         .sum()
 }
 

@@ -97,7 +97,10 @@ impl Database {
     }
 
     /// Waits for a connection and for what is read with it.
-    pub(super) async fn bounded<T>(&self, reading: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    pub(super) async fn bounded<T>(
+        &self,
+        reading: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
         let limit = self.shared.wait.saturating_mul(2);
         let no_answer = || StoreError::unavailable(format!("no answer within {} ms", limit.as_millis()));
         tokio::time::timeout(limit, reading).await.unwrap_or_else(|_| Err(no_answer()))
@@ -118,14 +121,16 @@ impl Database {
         let work = async {
             let mut conn = Conn::Postgres(&mut transaction);
             let now = if write.reads_clock() { meta::clock(&mut conn).await? } else { Timestamp::default() };
-            write.apply(&mut conn, Moment { now }).await
+            write.apply(&mut conn, Moment { now }, None).await
         };
         // Dropping an unfinished transaction rolls it back.
         let written = self.in_time(work).await?;
         match tokio::time::timeout(self.shared.wait, transaction.commit()).await {
             Ok(Ok(())) => Ok(written),
             // The server itself says no.
-            Ok(Err(error @ sqlx::Error::Database(_))) if !errors::is_shutdown(&error) => Err(self.classify(&error.into())),
+            Ok(Err(error @ sqlx::Error::Database(_))) if !errors::is_shutdown(&error) => {
+                Err(self.classify(&error.into()))
+            }
             Ok(Err(error)) => Err(StoreError::Uncertain { reason: error.to_string() }),
             Err(_) => Err(StoreError::Uncertain { reason: format!("{} does not answer", self.shared.place) }),
         }

@@ -59,13 +59,7 @@ pub(in crate::store) async fn restore(
     blocking(move || put_back(&path, &from, floor, &owner, &options)).await
 }
 
-fn put_back(
-    path: &Path,
-    from: &Path,
-    floor: u64,
-    owner: &str,
-    options: &StoreOptions,
-) -> Result<Restored, StoreError> {
+fn put_back(path: &Path, from: &Path, floor: u64, owner: &str, options: &StoreOptions) -> Result<Restored, StoreError> {
     if beside(from, "-wal").exists() {
         return Err(StoreError::invalid(format!(
             "`{}` is a store in use, not a backup: there is a write-ahead log beside it; make a backup with `lictor backup --to FILE`",

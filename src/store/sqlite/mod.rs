@@ -80,7 +80,8 @@ impl Database {
             let mut conn = open::prepare(&path, &options)?;
             let begun = ready(begin(&mut conn)).map_err(|error| errors::classify(&path, &error));
             let (epoch, committed) = begun?;
-            let time = Arc::new(Time { clock: options.clock.clone(), committed: AtomicI64::new(committed.as_micros()) });
+            let time =
+                Arc::new(Time { clock: options.clock.clone(), committed: AtomicI64::new(committed.as_micros()) });
             let readers = readers::Readers::start(&path, options.wait)?;
             let writer = writer::Writer::start(&path, conn, &options, time.clone(), metrics)?;
             Ok((Self { readers, writer, time }, epoch))

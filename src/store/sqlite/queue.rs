@@ -114,11 +114,7 @@ pub(super) enum Silence {
 }
 
 /// Waits for an answer: so long for the turn, and so long again for the end of what was begun.
-pub(super) async fn answered<T>(
-    wait: Duration,
-    stage: &Stage,
-    mut answer: oneshot::Receiver<T>,
-) -> Result<T, Silence> {
+pub(super) async fn answered<T>(wait: Duration, stage: &Stage, mut answer: oneshot::Receiver<T>) -> Result<T, Silence> {
     if let Ok(answer) = tokio::time::timeout(wait, &mut answer).await {
         return answer.map_err(|_| Silence::Lost);
     }
@@ -160,7 +156,8 @@ impl<J: Send + 'static> Threads<J> {
                 work(closing.0);
             };
             let thread = std::thread::Builder::new().name(name.to_owned()).spawn(body);
-            let thread = thread.map_err(|error| StoreError::unavailable(format!("no thread for the store: {error}")))?;
+            let thread =
+                thread.map_err(|error| StoreError::unavailable(format!("no thread for the store: {error}")))?;
             threads.running.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         }
         Ok(threads)
@@ -190,5 +187,64 @@ struct Closing<'q, J>(&'q Queue<J>);
 impl<J> Drop for Closing<'_, J> {
     fn drop(&mut self) {
         self.0.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gives_out_what_came_in_order_and_then_ends() {
+        let queue = Queue::new(3);
+        assert_eq!([1, 2, 3, 4].map(|job| queue.push(job)), [Ok(()), Ok(()), Ok(()), Err(Refused::Full)]);
+        assert_eq!(queue.take(2), [1, 2]);
+        queue.close();
+        assert_eq!(queue.push(5), Err(Refused::Closed));
+        assert_eq!(queue.take(9), [3], "what waits is still given out");
+        assert!(queue.take(9).is_empty());
+    }
+
+    #[test]
+    fn all_that_is_pushed_is_taken_once() {
+        let queue = Queue::new(usize::MAX);
+        let taken: Vec<u32> = std::thread::scope(|scope| {
+            let takers: Vec<_> = (0..3)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let mut mine = Vec::new();
+                        loop {
+                            let jobs = queue.take(7);
+                            if jobs.is_empty() {
+                                return mine;
+                            }
+                            mine.extend(jobs);
+                        }
+                    })
+                })
+                .collect();
+            (0..1_000).for_each(|job| queue.push(job).unwrap());
+            queue.close();
+            takers.into_iter().flat_map(|taker| taker.join().unwrap()).collect()
+        });
+        assert_eq!(taken.len(), 1_000);
+        assert_eq!(taken.into_iter().collect::<std::collections::BTreeSet<_>>().len(), 1_000);
+    }
+
+    #[tokio::test]
+    async fn who_has_no_turn_in_time_never_gets_one() {
+        let (stage, (answer, receiver)) = (Stage::default(), oneshot::channel::<()>());
+        assert_eq!(answered(Duration::ZERO, &stage, receiver).await, Err(Silence::NoTurn));
+        assert!(!stage.begin());
+        drop(answer);
+
+        let (stage, (answer, receiver)) = (Stage::default(), oneshot::channel::<()>());
+        assert!(stage.begin());
+        assert_eq!(answered(Duration::ZERO, &stage, receiver).await, Err(Silence::NoAnswer));
+        drop(answer);
+
+        let (answer, receiver) = oneshot::channel::<()>();
+        drop(answer);
+        assert_eq!(answered(Duration::from_secs(30), &Stage::default(), receiver).await, Err(Silence::Lost));
     }
 }

@@ -51,9 +51,8 @@ impl Readers {
         let (answer, receiver) = oneshot::channel();
         let (stage, path) = (Stage::default(), self.path.clone());
         let work = Box::new(move |conn: Result<&mut Connection, StoreError>| {
-            let outcome = conn.and_then(|conn| {
-                read(&mut Conn::Sqlite(conn)).map_err(|error| errors::classify(&path, &error))
-            });
+            let outcome =
+                conn.and_then(|conn| read(&mut Conn::Sqlite(conn)).map_err(|error| errors::classify(&path, &error)));
             // A caller that went away has no use for it.
             let _ = answer.send(outcome);
         });

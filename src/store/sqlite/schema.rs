@@ -45,7 +45,8 @@ pub(super) fn update(path: &Path, conn: &mut Connection) -> Result<(), StoreErro
 
 /// Numbers and checksums of the steps that were run, ascending.
 fn done(conn: &Connection) -> Result<Vec<(i64, Vec<u8>)>, rusqlite::Error> {
-    let mut statement = conn.prepare("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")?;
+    let mut statement =
+        conn.prepare("SELECT version, CAST(checksum AS BLOB) AS checksum FROM _sqlx_migrations ORDER BY version")?;
     let rows = statement.query_map([], |row| Ok((row.get("version")?, row.get("checksum")?)))?;
     rows.collect()
 }
@@ -55,4 +56,44 @@ fn run(conn: &Connection, step: &Step, checksum: &[u8]) -> Result<(), rusqlite::
     let sql = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
                VALUES (?1, ?2, TRUE, ?3, 0)";
     conn.execute(sql, params![step.version, step.name, checksum]).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::open;
+
+    #[test]
+    fn several_that_start_at_once_find_it_done_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lictor.db");
+        std::fs::write(&path, "").unwrap();
+        std::thread::scope(|scope| {
+            let starts: Vec<_> =
+                (0..4).map(|_| scope.spawn(|| update(&path, &mut open::plain(&path).unwrap()))).collect();
+            for start in starts {
+                start.join().unwrap().unwrap();
+            }
+        });
+        let conn = open::plain(&path).unwrap();
+        let steps = done(&conn).unwrap();
+        assert_eq!(steps.iter().map(|(version, _)| *version).collect::<Vec<_>>(), [newest(SQLITE)]);
+    }
+
+    #[test]
+    fn what_was_run_otherwise_is_refused_and_nothing_is_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lictor.db");
+        std::fs::write(&path, "").unwrap();
+        let mut conn = open::plain(&path).unwrap();
+        update(&path, &mut conn).unwrap();
+        for (version, message) in [(1, "step 1 was run in another form"), (7, "has schema 7")] {
+            let changed =
+                conn.execute("UPDATE _sqlx_migrations SET checksum = x'00', version = ?1", [version]).unwrap();
+            assert_eq!(changed, 1);
+            let refused = update(&path, &mut conn).unwrap_err().to_string();
+            assert!(refused.contains(message) && refused.contains("lictor.db"), "{refused}");
+        }
+        assert_eq!(done(&conn).unwrap().len(), 1);
+    }
 }

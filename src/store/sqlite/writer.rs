@@ -16,6 +16,7 @@ use crate::store::options::StoreOptions;
 use crate::store::sql::{Conn, SqlError};
 use crate::store::telemetry::StoreMetrics;
 use crate::store::verbs::Moment;
+use crate::store::verbs::known::Known;
 use crate::store::write::{Write, Written};
 
 /// Most writes that wait.
@@ -46,7 +47,14 @@ impl Writer {
         time: Arc<Time>,
         metrics: Arc<StoreMetrics>,
     ) -> Result<Self, StoreError> {
-        let task = Task { path: path.to_owned(), options: options.clone(), conn: Some(conn), time, metrics };
+        let task = Task {
+            path: path.to_owned(),
+            options: options.clone(),
+            conn: Some(conn),
+            time,
+            metrics,
+            known: Known::default(),
+        };
         let threads = Threads::start("lictor-store-w", MAX_WAITING, vec![|queue: &Queue<Job>| task.run(queue)])?;
         Ok(Self { threads, wait: options.wait })
     }
@@ -90,6 +98,7 @@ struct Task {
     conn: Option<Connection>,
     time: Arc<Time>,
     metrics: Arc<StoreMetrics>,
+    known: Known,
 }
 
 impl Task {
@@ -139,7 +148,7 @@ impl Task {
             None => self.conn.insert(open::writer(&self.path, &self.options)?),
         };
         let moment = Moment { now: self.time.now() };
-        match execute(conn, group, moment) {
+        match execute(conn, group, moment, &mut self.known) {
             Ok(written) => {
                 if let Some(latest) = group.iter().filter_map(|job| job.write.latest_time()).max() {
                     self.time.committed.fetch_max(latest.as_micros(), AcqRel);
@@ -148,6 +157,7 @@ impl Task {
                 Ok(written)
             }
             Err(failure) => {
+                self.known.forget();
                 // Where the transaction is over by itself there is nothing to roll back.
                 if !conn.is_autocommit() && conn.execute_batch("ROLLBACK").is_err() && !conn.is_autocommit() {
                     self.conn = None;
@@ -180,11 +190,12 @@ impl Failure {
 }
 
 /// No savepoint between them: what is refused has written nothing, and an error is so rare that the others may be done anew.
-fn execute(conn: &mut Connection, group: &[Job], moment: Moment) -> Result<Vec<Written>, Failure> {
+fn execute(conn: &mut Connection, group: &[Job], moment: Moment, known: &mut Known) -> Result<Vec<Written>, Failure> {
     run(conn, "BEGIN IMMEDIATE").map_err(Failure::Before)?;
     let mut written = Vec::with_capacity(group.len());
     for job in group {
-        written.push(ready(job.write.apply(&mut Conn::Sqlite(conn), moment)).map_err(Failure::Before)?);
+        let mut conn = Conn::Sqlite(conn);
+        written.push(ready(job.write.apply(&mut conn, moment, Some(known))).map_err(Failure::Before)?);
     }
     run(conn, "COMMIT").map_err(Failure::Committing)?;
     Ok(written)

@@ -1,5 +1,6 @@
 //! One approval: creating, loading, changing.
 
+use super::known::{Known, Surroundings};
 use super::{Conn, Moment, Outcome, deliveries, meta, outbox};
 use crate::model::{Approval, ApprovalStatus, HistoryRow, Progress, Sha256Digest, TargetKind, Text, Timestamp};
 use crate::store::change::{ApprovalChange, Changed, Created, NewApproval};
@@ -20,9 +21,18 @@ pub(super) use columns;
 const IN_FLIGHT: u64 = 64;
 
 /// See [`NewApproval`].
-pub(in crate::store) async fn create(conn: &mut Conn<'_>, new: &NewApproval, moment: Moment) -> Outcome<Created> {
+pub(in crate::store) async fn create(
+    conn: &mut Conn<'_>,
+    new: &NewApproval,
+    moment: Moment,
+    known: Option<&mut Known>,
+) -> Outcome<Created> {
     let approval = &new.approval;
-    let mut surroundings = surroundings(conn, approval).await?;
+    let at_most = known.as_ref().and_then(|known| known.at_most(approval));
+    let mut surroundings = match at_most {
+        Some(known) if known.epoch == approval.epoch && known.refuse(new).is_none() => known,
+        _ => surroundings(conn, approval).await?,
+    };
     if surroundings.epoch != approval.epoch {
         return Ok(Created::OtherEpoch { epoch: surroundings.epoch });
     }
@@ -54,6 +64,9 @@ pub(in crate::store) async fn create(conn: &mut Conn<'_>, new: &NewApproval, mom
     history(conn, &new.history).await?;
     outbox::add(conn, &new.events).await?;
     deliveries::add(conn, &new.deliveries, moment).await?;
+    if let Some(known) = known {
+        known.created(approval, surroundings);
+    }
     Ok(Created::New)
 }
 
@@ -62,15 +75,6 @@ fn key_of(text: &str) -> i64 {
     use sha2::Digest as _;
     let digest = sha2::Sha256::digest(text.as_bytes());
     digest.first_chunk::<8>().map_or(0, |bytes| i64::from_be_bytes(*bytes))
-}
-
-/// What a creation has to know of the others.
-struct Surroundings {
-    epoch: u64,
-    /// How many approvals of the creator wait for people.
-    own: u64,
-    /// How many of the tenant do.
-    every: u64,
 }
 
 impl Surroundings {
@@ -97,7 +101,9 @@ async fn surroundings(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<Surro
              COUNT(CASE WHEN created_by = $2 THEN 1 END) AS own, COUNT(*) AS every FROM approval \
              WHERE tenant_id = $1 AND status IN ('PENDING', 'ESCALATED')",
             &[(&approval.tenant_id).into(), (&approval.created_by).into()],
-            |row| Ok(Surroundings { epoch: row.number("epoch")?, own: row.number("own")?, every: row.number("every")? }),
+            |row| {
+                Ok(Surroundings { epoch: row.number("epoch")?, own: row.number("own")?, every: row.number("every")? })
+            },
         )
         .await?;
     found.ok_or_else(|| nonsense("epoch", "nothing"))
@@ -154,16 +160,17 @@ async fn insert(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<u64> {
 
 /// See [`ApprovalChange`].
 pub(in crate::store) async fn change(conn: &mut Conn<'_>, change: &ApprovalChange, moment: Moment) -> Outcome<Changed> {
-    /// The time by which a live approval is measured: the database's own, or the one that is given.
+    /// The time by which a live approval is measured: the database's own, or the one that is given. The token only where it
+    /// is new, because writing it writes its index.
     macro_rules! update {
-        ($now:literal) => {
+        ($token:literal, $now:literal) => {
             concat!(
                 "UPDATE approval SET version = $3, status = $4, required_level = $5, updated_at = $6, \
-                 escalates_at = $7, resolved_at = $8, consumed_at = $9, token_hash = $10, progress = $11, \
-                 claimed_until = 0 \
-                 WHERE id = $1 AND tenant_id = $2 AND version = $3 - 1 AND ($12 = 0 OR (expires_at > ",
+                 escalates_at = $7, resolved_at = $8, consumed_at = $9, progress = $10, claimed_until = 0",
+                $token,
+                " WHERE id = $1 AND tenant_id = $2 AND version = $3 - 1 AND ($11 = 0 OR (expires_at > ",
                 $now,
-                " AND epoch = (SELECT value FROM store_meta WHERE name = 'epoch'))) AND $13 <= ",
+                " AND epoch = (SELECT value FROM store_meta WHERE name = 'epoch'))) AND $12 <= ",
                 $now
             )
         };
@@ -183,18 +190,24 @@ pub(in crate::store) async fn change(conn: &mut Conn<'_>, change: &ApprovalChang
         approval.escalates_at.into(),
         approval.resolved_at.into(),
         approval.consumed_at.into(),
-        (&approval.token_hash).into(),
         progress.as_str().into(),
         Param::Int(change.only_while_live.into()),
         Param::Int(change.only_after.map_or(i64::MIN, Timestamp::as_micros)),
     ];
-    let written = if conn.is_postgres() {
-        conn.run(update!("(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"), &params).await?
-    } else {
+    if !conn.is_postgres() {
         params.push(moment.now.into());
-        conn.run(update!("$14"), &params).await?
+    }
+    let is_new_token = change.history.is_none();
+    if is_new_token {
+        params.push((&approval.token_hash).into());
+    }
+    let sql = match (conn.is_postgres(), is_new_token) {
+        (false, false) => update!("", "$13"),
+        (false, true) => update!(", token_hash = $14", "$13"),
+        (true, false) => update!("", "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"),
+        (true, true) => update!(", token_hash = $13", "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"),
     };
-    if written == 0 {
+    if conn.run(sql, &params).await? == 0 {
         return why_not(conn, change, moment).await;
     }
     if let Some(row) = &change.history {

@@ -4,6 +4,7 @@ pub(super) mod approvals;
 pub(super) mod deliveries;
 pub(super) mod due;
 pub(super) mod figures;
+pub(super) mod known;
 pub(super) mod lists;
 pub(super) mod meta;
 pub(super) mod outbox;
