@@ -58,11 +58,15 @@ async fn what_is_due_is_claimed_once(fixture: Fixture) {
     assert_eq!(store.change_approval(change.clone()).await.unwrap(), Changed::Done);
     assert!(store.due_approvals(Due::Escalation, 10).await.unwrap().is_empty());
     assert_eq!(store.next_due().await.unwrap(), Some(first.expires_at));
-    let mut over = to(&change.approval, ApprovalStatus::Escalated, "ann", now);
-    over.approval.expires_at = later(now, -1);
-    over.only_while_live = false;
-    assert_eq!(store.change_approval(over).await.unwrap(), Changed::Done);
-    assert_eq!(ids(store.due_approvals(Due::Expiry, 10).await.unwrap()), [waiting.id], "and nothing delays its expiry");
+    let over = fixture
+        .created(|approval| {
+            approval.status = ApprovalStatus::Escalated;
+            approval.escalates_at = Some(later(now, -3_600));
+            approval.expires_at = later(now, -1);
+        })
+        .await;
+    assert!(store.due_approvals(Due::Escalation, 10).await.unwrap().is_empty());
+    assert_eq!(ids(store.due_approvals(Due::Expiry, 10).await.unwrap()), [over.id], "nothing delays its expiry");
 }
 
 async fn workers_share_what_is_due(fixture: Fixture) {

@@ -64,10 +64,10 @@ struct ListArgs {
     #[arg(long)]
     archived: bool,
     /// Only what this principal created.
-    #[arg(long, value_name = "PRINCIPAL", default_value = "")]
+    #[arg(long, value_name = "PRINCIPAL", default_value = "", hide_default_value = true)]
     created_by: String,
     /// Only what this principal approved or rejected.
-    #[arg(long, value_name = "PRINCIPAL", default_value = "")]
+    #[arg(long, value_name = "PRINCIPAL", default_value = "", hide_default_value = true)]
     approver: String,
     /// Most that are shown.
     #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -93,7 +93,7 @@ struct VoteArgs {
     #[arg(long, value_name = "LEVEL", value_parser = level)]
     level: Option<u32>,
     /// For the record.
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     notes: String,
 }
 
@@ -103,7 +103,7 @@ struct CancelArgs {
     #[arg(value_name = "ID")]
     id: String,
     /// For the record.
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
 }
 
@@ -116,10 +116,10 @@ struct CreateArgs {
     #[arg(long, value_name = "KEY")]
     key: String,
     /// Who asks for it; cannot approve it.
-    #[arg(long, value_name = "PRINCIPAL", default_value = "")]
+    #[arg(long, value_name = "PRINCIPAL", default_value = "", hide_default_value = true)]
     requested_by: String,
     /// Why, for the approver.
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     justification: String,
     /// How long it is valid, in seconds [default: the approval policy's].
     #[arg(long, value_name = "SECONDS")]
@@ -135,7 +135,7 @@ struct ConsumeArgs {
     #[arg(long, value_name = "FILE", default_value = "-")]
     token_from: PathBuf,
     /// Makes the command repeatable.
-    #[arg(long, value_name = "KEY", default_value = "")]
+    #[arg(long, value_name = "KEY", default_value = "", hide_default_value = true)]
     key: String,
 }
 

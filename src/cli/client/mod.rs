@@ -201,7 +201,12 @@ pub fn describe(server: Option<&Server>, status: &tonic::Status) -> String {
         if detail.type_url.ends_with("/google.rpc.BadRequest")
             && let Ok(bad) = rpc::BadRequest::decode(&*detail.value)
         {
+            // One alone is what the message says already.
+            let several = bad.field_violations.len() > 1;
             for violation in bad.field_violations {
+                if !several && why.contains(&violation.description) {
+                    continue;
+                }
                 // Writing to a string cannot fail.
                 let _ = write!(text, "\n  {}: {}", violation.field, violation.description);
             }
