@@ -1,7 +1,5 @@
 //! One way to speak to both databases: the same text with numbered parameters, values of few types, rows read by name.
 
-use std::cell::Cell;
-
 use crate::model::{Sha256Digest, Text, Timestamp};
 
 /// A connection to either database.
@@ -19,7 +17,7 @@ pub(super) enum Row<'r> {
     Sqlite {
         row: &'r rusqlite::Row<'r>,
         /// The column behind the one that was read last, which is mostly the next to be read.
-        next: Cell<usize>,
+        next: std::cell::Cell<usize>,
     },
     #[cfg(feature = "postgres")]
     Postgres(&'r sqlx::postgres::PgRow),
