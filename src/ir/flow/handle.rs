@@ -105,7 +105,7 @@ impl Spelled {
         }
         self.last = range.start;
         let whole = self.words == 5;
-        let found = whole.then(|| self.start..range.end);
+        let found = whole.then_some(self.start..range.end);
         if whole || !joined {
             self.words = 0;
         }
