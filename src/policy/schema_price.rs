@@ -8,11 +8,14 @@ use hashbrown::HashMap;
 use serde_json::Value as Json;
 
 use super::params_schema::{BadSchema, REFERENCES};
-use crate::condition::pattern_price;
+use crate::condition::{PatternCost, pattern_cost};
 use crate::model::{Attributes, Value};
 
 /// Most different patterns of a schema: each may keep an automaton in memory.
 const MAX_PATTERNS: usize = 64;
+
+/// Most memory of all of them once compiled, in bytes, about.
+const MAX_PATTERNS_BYTES: usize = 32 * 1024 * 1024;
 
 /// Keywords whose schemas apply to the same value as the schema that they stand in, in a list or alone.
 const IN_PLACE: [&str; 7] = ["allOf", "anyOf", "oneOf", "not", "if", "then", "else"];
@@ -49,8 +52,8 @@ pub struct ParamsSize {
 }
 
 impl ParamsSize {
-    /// That of the parameters of most calls, or more.
-    pub(super) const USUAL: Self = Self { entries: 16, members: 16, bytes: 1_024 };
+    /// That of the parameters of most calls, or more, without their texts.
+    pub(super) const USUAL: Self = Self { entries: 16, members: 16, bytes: 0 };
 
     /// The size of `params`.
     #[must_use]
@@ -91,7 +94,7 @@ impl SchemaPrice {
     /// The price of `schema`, whose references end ([`ParamsSchema::compile`](super::ParamsSchema::compile) has followed
     /// them).
     pub(super) fn of(schema: &Json) -> Result<Self, BadSchema> {
-        let mut pricing = Pricing { root: schema, price: Self::default(), patterns: HashMap::new() };
+        let mut pricing = Pricing { root: schema, price: Self::default(), patterns: HashMap::new(), bytes: 0 };
         pricing.schema(schema, Place { reach: Reach::Once, times: 1, asked: false })?;
         Ok(pricing.price)
     }
@@ -147,6 +150,8 @@ struct Pricing<'a> {
     price: SchemaPrice,
     /// The prices of the patterns that were met.
     patterns: HashMap<&'a str, u64>,
+    /// The memory that they take.
+    bytes: usize,
 }
 
 impl<'a> Pricing<'a> {
@@ -233,11 +238,15 @@ impl<'a> Pricing<'a> {
         let price = match self.patterns.get(pattern) {
             Some(price) => *price,
             None if self.patterns.len() == MAX_PATTERNS => {
-                let message = format!("the schema has more than {MAX_PATTERNS} different patterns");
-                return Err(BadSchema { pointer: String::new(), message });
+                return Err(problem(format!("the schema has more than {MAX_PATTERNS} different patterns")));
             }
             None => {
-                let price = u64::try_from(pattern_price(pattern)).unwrap_or(u64::MAX);
+                let PatternCost { price, bytes } = pattern_cost(pattern);
+                self.bytes = self.bytes.saturating_add(bytes);
+                if self.bytes > MAX_PATTERNS_BYTES {
+                    return Err(problem("the patterns of the schema are too big; shorten their repetitions".to_owned()));
+                }
+                let price = u64::try_from(price).unwrap_or(u64::MAX);
                 self.patterns.insert(pattern, price);
                 price
             }
@@ -245,6 +254,10 @@ impl<'a> Pricing<'a> {
         self.add_text(place, price);
         Ok(())
     }
+}
+
+fn problem(message: String) -> BadSchema {
+    BadSchema { pointer: String::new(), message }
 }
 
 /// How many values a value is made of.
@@ -298,7 +311,10 @@ mod tests {
     fn patterns_are_few_and_those_that_explode_are_dear() {
         let of = |pattern: &str| price(&json!({"properties": {"a": {"pattern": pattern}}}));
         assert_eq!(of("^[a-z]{1,20}$").text, 1);
+        assert_eq!(of(r"^[\w.-]{1,128}$").text, 1);
         assert!(of("(a|b)*a(a|b){200}").text > 100);
+        // Large, but a text of the length that it allows can be checked.
+        assert!(of("^.{1,2000}$").cost(ParamsSize { bytes: 2_000, ..ParamsSize::USUAL }) < 10_000_000);
         let many: Map<String, Json> =
             (0..=MAX_PATTERNS).map(|n| (format!("p{n}"), json!({"pattern": n.to_string()}))).collect();
         let error = SchemaPrice::of(&json!({"properties": many})).expect_err("too many");
