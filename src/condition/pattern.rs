@@ -83,10 +83,8 @@ fn price(pattern: &str) -> usize {
 }
 
 fn automaton(pattern: &str, reverse: bool, bytes: usize) -> Option<NFA> {
-    let config = thompson::Config::new()
-        .reverse(reverse)
-        .which_captures(WhichCaptures::None)
-        .nfa_size_limit(Some(bytes));
+    let config =
+        thompson::Config::new().reverse(reverse).which_captures(WhichCaptures::None).nfa_size_limit(Some(bytes));
     thompson::Compiler::new()
         .syntax(syntax::Config::new().nest_limit(MAX_NESTING))
         .configure(config)
