@@ -1,6 +1,6 @@
 //! What workers look for: approvals that expire, go to others, or are old.
 
-use super::approvals::{columns, read};
+use super::approvals::{add_target, columns, read};
 use super::{Conn, Moment, Outcome};
 use crate::model::{Approval, Timestamp};
 use crate::store::change::Due;
@@ -35,11 +35,12 @@ macro_rules! expired {
     };
 }
 
+// An approval escalates once: of an escalated one, `escalates_at` only tells when it should have been decided.
 macro_rules! escalating {
     ($lock:literal) => {
         claim!(
-            "status IN ('PENDING', 'ESCALATED') AND escalates_at IS NOT NULL AND escalates_at <= $1 AND \
-             expires_at > $1 AND epoch = (SELECT value FROM store_meta WHERE name = 'epoch')",
+            "status = 'PENDING' AND escalates_at IS NOT NULL AND escalates_at <= $1 AND expires_at > $1 AND \
+             epoch = (SELECT value FROM store_meta WHERE name = 'epoch')",
             "escalates_at",
             $lock
         )
@@ -61,33 +62,27 @@ pub(in crate::store) async fn claim(
         (Due::Escalation, false) => escalating!(""),
         (Due::Escalation, true) => escalating!(" FOR UPDATE SKIP LOCKED"),
     };
-    let rows = conn.all(sql, &params).await?;
-    let mut approvals = rows.iter().map(read).collect::<Outcome<Vec<_>>>()?;
+    let mut approvals = conn.all(sql, &params, read).await?;
     for approval in &mut approvals {
-        let row = conn
-            .one("SELECT target, view FROM approval_target WHERE approval_id = $1", &[(&approval.id).into()])
-            .await?;
-        if let Some(row) = row {
-            approval.target = row.bytes("target")?;
-            approval.view = row.bytes("view")?;
-        }
+        add_target(conn, approval).await?;
     }
     Ok(approvals)
 }
 
 /// When the next approval is due, as far as is known now.
 pub(in crate::store) async fn next(conn: &mut Conn<'_>) -> Outcome<Option<Timestamp>> {
-    let row = conn
+    let next = conn
         .one(
             "SELECT MIN(at) AS at FROM (\
              SELECT MIN(expires_at) AS at FROM approval \
              WHERE status IN ('PENDING', 'ESCALATED', 'APPROVED', 'AUTO_APPROVED') \
              UNION ALL SELECT MIN(escalates_at) AS at FROM approval \
-             WHERE status IN ('PENDING', 'ESCALATED') AND escalates_at IS NOT NULL) AS due",
+             WHERE status = 'PENDING' AND escalates_at IS NOT NULL) AS due",
             &[],
+            |row| row.opt_time("at"),
         )
         .await?;
-    row.map_or(Ok(None), |row| row.opt_time("at"))
+    Ok(next.flatten())
 }
 
 /// Moves final approvals that last changed before `before` to the archive. Gives their number.
@@ -102,10 +97,9 @@ pub(in crate::store) async fn archive(conn: &mut Conn<'_>, before: Timestamp, li
         };
     }
     let sql = if conn.is_postgres() { old!(" FOR UPDATE SKIP LOCKED") } else { old!("") };
-    let rows = conn.all(sql, &[before.into(), Param::Int(limit.into())]).await?;
+    let old = conn.all(sql, &[before.into(), Param::Int(limit.into())], |row| row.text("id")).await?;
     let mut moved = 0_u64;
-    for row in rows {
-        let id = row.text("id")?;
+    for id in old {
         let copy = concat!(
             "INSERT INTO approval_archive (",
             columns!(),
