@@ -232,7 +232,7 @@ async fn a_restore_ends_what_was_before(fixture: Fixture) {
     let old = fixture.created(|_| {}).await;
     let stale = fixture.approval().await;
     let epoch = store.raise_epoch(0, "me").await.unwrap();
-    assert_eq!((epoch, store.epoch(), store.read_epoch().await.unwrap()), (old.epoch + 1, Some(epoch), epoch));
+    assert_eq!((epoch, store.epoch(), store.read_mark().await.unwrap().epoch), (old.epoch + 1, Some(epoch), epoch));
     let now = store.now().await.unwrap();
     let approve = to(&old, ApprovalStatus::Approved, "jwt:iss#ann", now);
     assert_eq!(store.change_approval(approve).await.unwrap(), Changed::Expired);

@@ -1,7 +1,7 @@
 //! Reaching the server, and bringing the schema up to date.
 
 use std::str::FromStr as _;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::sync::atomic::Ordering::Release;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::store::StoreOptions;
 use crate::store::error::StoreError;
 use crate::store::migrate;
 use crate::store::sql::Conn;
-use crate::store::verbs::meta;
+use crate::store::verbs::mark;
 
 /// Waits between attempts to reach the server: the first, and the longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
@@ -75,8 +75,18 @@ pub(super) async fn prepare(shared: &Shared, settings: &PgConnectOptions) -> Res
         .run_direct(None, &mut conn, false)
         .await
         .map_err(|error| migrate::failed(error, known, &shared.place, classify))?;
-    let epoch = meta::epoch(&mut Conn::Postgres(&mut conn)).await.map_err(classify)?;
-    shared.epoch.store(epoch, Release);
+    let mut of = Conn::Postgres(&mut conn);
+    mark::begin_lineage(&mut of).await;
+    let mut found = mark::mark(&mut of).await.map_err(classify)?;
+    let expected = shared.expected.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(expected) = expected {
+        let refused = mark::refused(&mut of, &expected, &mut found, &shared.place).await.map_err(classify)?;
+        if let Some(why) = refused {
+            return Err(StoreError::Replaced { place: shared.place.clone(), why });
+        }
+    }
+    shared.expect(found);
+    shared.epoch.store(found.epoch, Release);
     let _ = conn.close().await;
     Ok(())
 }
@@ -92,7 +102,12 @@ pub(super) async fn keep_trying(shared: Arc<Shared>, settings: PgConnectOptions)
                 return;
             }
             Err(error) => {
-                tracing::debug!(%error, "the store cannot be used yet");
+                if error.is_transient() || shared.has_trouble(&error) {
+                    tracing::debug!(%error, "the store cannot be used yet");
+                } else {
+                    // Nothing but somebody's doing changes it: said once.
+                    tracing::error!(%error, "the store cannot be used; approvals are refused until it can");
+                }
                 shared.note(&error);
             }
         }

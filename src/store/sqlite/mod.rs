@@ -3,12 +3,11 @@
 pub(super) mod backup;
 mod errors;
 mod open;
+mod time;
 mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
-use std::sync::atomic::Ordering::Acquire;
 use std::time::Duration;
 
 use sqlx::SqlitePool;
@@ -16,11 +15,13 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::Sqlite;
 
 use super::error::StoreError;
-use super::options::{Clock, StoreOptions};
+use super::mark::Mark;
+use super::options::StoreOptions;
 use super::telemetry::StoreMetrics;
-use super::verbs::meta;
+use super::verbs::{mark, meta};
 use super::write::{Write, Written};
 use crate::model::Timestamp;
+pub(super) use time::Time;
 
 /// An open database file.
 #[derive(Debug)]
@@ -32,36 +33,26 @@ pub(super) struct Database {
     wait: Duration,
 }
 
-/// The store's time: the injected clock, but never below what is committed.
-pub(super) struct Time {
-    clock: Clock,
-    committed: AtomicI64,
-}
-
-impl std::fmt::Debug for Time {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Time").field("committed", &self.committed).finish_non_exhaustive()
-    }
-}
-
-impl Time {
-    fn now(&self) -> Timestamp {
-        (self.clock)().max(Timestamp::from_micros(self.committed.load(Acquire)))
-    }
-}
-
 impl Database {
     /// Opens the file, makes it where there is none, and brings its schema up to date.
     pub(super) async fn open(
         path: &Path,
         options: &StoreOptions,
         metrics: Arc<StoreMetrics>,
-    ) -> Result<(Self, u64), StoreError> {
+    ) -> Result<(Self, Mark), StoreError> {
         let mut conn = open::prepare(path, options).await?;
         let failed = |error: sqlx::Error| errors::classify(path, &error);
         let mut of = super::sql::Conn::Sqlite(&mut conn);
-        let epoch = meta::epoch(&mut of).await.map_err(failed)?;
+        mark::begin_lineage(&mut of).await;
         let committed = meta::last_time(&mut of).await.map_err(failed)?;
+        let mut found = Mark { committed: Some(committed), ..mark::mark(&mut of).await.map_err(failed)? };
+        if let Some(expected) = &options.expected {
+            let place = path.display().to_string();
+            let refused = mark::refused(&mut of, expected, &mut found, &place).await.map_err(failed)?;
+            if let Some(why) = refused {
+                return Err(StoreError::Replaced { place, why });
+            }
+        }
         // Nobody else has the file: claims are those of an instance that has ended.
         for sql in [
             "UPDATE approval SET claimed_until = 0 WHERE claimed_until > 0",
@@ -69,14 +60,18 @@ impl Database {
         ] {
             of.run(sql, &[]).await.map_err(failed)?;
         }
-        let time = Arc::new(Time { clock: options.clock.clone(), committed: AtomicI64::new(committed.as_micros()) });
+        let time = Arc::new(Time::new(options, found.epoch, found.committed.unwrap_or_default()));
         let readers = open::readers(path, options);
         let writer = writer::Writer::start(path, conn, options, time.clone(), metrics);
-        Ok((Self { path: path.to_owned(), readers, writer, time, wait: options.wait }, epoch))
+        Ok((Self { path: path.to_owned(), readers, writer, time, wait: options.wait }, found))
     }
 
     pub(super) fn now(&self) -> Timestamp {
         self.time.now()
+    }
+
+    pub(super) fn time(&self) -> &Time {
+        &self.time
     }
 
     pub(super) async fn write(&self, write: Write) -> Result<Written, StoreError> {

@@ -181,8 +181,9 @@ impl Task {
         match outcome {
             Ok(answers) => {
                 let done = group.iter().zip(&answers).filter(|(_, answer)| answer.is_ok());
-                if let Some(latest) = done.filter_map(|(job, _)| job.write.latest_time()).max() {
-                    self.time.committed.fetch_max(latest.as_micros(), AcqRel);
+                let epoch = self.time.epoch();
+                if let Some(latest) = done.filter_map(|(job, _)| job.write.latest_time(epoch)).max() {
+                    self.time.commit(latest);
                 }
                 self.metrics.group(group.len());
                 Ok(answers)

@@ -5,6 +5,7 @@ pub(super) mod deliveries;
 pub(super) mod due;
 pub(super) mod figures;
 pub(super) mod lists;
+pub(super) mod mark;
 pub(super) mod meta;
 pub(super) mod outbox;
 
