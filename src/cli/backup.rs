@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::documents::CommandError;
+use super::runtime::block_on;
 use super::{exit, output};
 use crate::app::{SeenError, note, seen, store_options};
 use crate::config::Config;
@@ -156,13 +157,4 @@ impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         Self::environment(error.to_string())
     }
-}
-
-/// Runs `work` on a runtime of its own.
-pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, CommandError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| CommandError::environment(format!("cannot set up a runtime: {error}")))?;
-    Ok(runtime.block_on(work))
 }
