@@ -11,6 +11,7 @@ mod observe;
 mod open_files;
 mod options;
 mod relay;
+mod reserve;
 mod seen;
 mod store;
 
@@ -145,6 +146,7 @@ impl App {
         let dev = options.identity.dev;
         let (identity, tls) = identity::open(options.identity, options.tls, options.server.tcp)?;
         options.server.tls.clone_from(&tls);
+        reserve::release(&options.state);
         let state_dir = StateDir::open(&options.state)?;
         // What most often keeps a server from starting comes before anything that leaves a trace.
         let listeners = Listeners::bind(&options.server, control.handle())?;
@@ -227,6 +229,7 @@ impl App {
             state = %state_dir.path().display(),
             "serving decisions"
         );
+        reserve::keep(state_dir.path());
         let drain = options.drain;
         Ok(Self { server, http, reload, issuer, workers, courier, relay, store_watch, store, events, state_dir, drain })
     }

@@ -92,7 +92,9 @@ mod tests {
             assert_eq!(parse(&text(&mark)), Some(mark));
         }
         assert_eq!(parse("2\n"), Some(Mark { epoch: 2, ..Mark::default() }), "as earlier versions wrote it");
-        for garbage in ["", "0\n", "two\n", "epoch two\n", "epoch 1\nlineage\n", "lineage 7\n", "-1", "epoch 1\nmore 2\n"] {
+        for garbage in
+            ["", "0\n", "two\n", "epoch two\n", "epoch 1\nlineage\n", "lineage 7\n", "-1", "epoch 1\nmore 2\n"]
+        {
             assert_eq!(parse(garbage), None, "{garbage:?}");
         }
         let folder = tempfile::tempdir().unwrap();

@@ -53,6 +53,10 @@ struct VerifyArgs {
     /// The step of the plan that it must be good for; the whole if not given.
     #[arg(long, value_name = "STEP")]
     step: Option<String>,
+    /// The least epoch that it must be of: the server's, which `lictor restore` prints when it begins. Receipts of earlier
+    /// epochs have ended with a restore.
+    #[arg(long, value_name = "N")]
+    epoch: Option<u64>,
     /// How far clocks may differ, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_LEEWAY_SECONDS)]
     leeway: u32,
@@ -104,6 +108,9 @@ fn verify(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
     }
     if let Some(issuer) = &args.issuer {
         verifier = verifier.issuer(issuer);
+    }
+    if let Some(epoch) = args.epoch {
+        verifier = verifier.epoch(epoch);
     }
     let verified = verifier.verify(token.trim(), now);
     let named =
@@ -172,6 +179,7 @@ fn text(args: &VerifyArgs, verified: &Result<Receipt, ReceiptError>, named: bool
     line(if granted { "grant" } else { "validation" }, &receipt.jti);
     line("issuer", &format!("{}{}", receipt.iss, unchecked(&args.issuer)));
     line("audience", &format!("{}{}", receipt.aud, unchecked(&args.audience)));
+    line("epoch", &format!("{}{}", receipt.epoch, if args.epoch.is_some() { "" } else { " (not checked)" }));
     line("issued", &moment(receipt.iat));
     line("expires", &moment(receipt.exp));
     text

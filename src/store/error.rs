@@ -42,6 +42,14 @@ pub enum StoreError {
         /// The newest schema that is known.
         known: i64,
     },
+    /// Other users may write to the database file, or it is theirs.
+    #[error("`{}` {why}", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// How, and what to do.
+        why: String,
+    },
     /// An older copy of the database, or another one, is where the store was.
     #[error(
         "the store in {place} is not the one that was there before: {why}. What was used or cancelled in that one could run \
@@ -89,6 +97,7 @@ impl StoreError {
             Self::Full { .. } => "full",
             Self::Uncertain { .. } => "uncertain",
             Self::NewerSchema { .. } => "newer_schema",
+            Self::Exposed { .. } => "exposed",
             Self::Replaced { .. } => "replaced",
             Self::Corrupt { .. } => "corrupt",
             Self::Url { .. } => "url",

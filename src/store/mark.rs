@@ -27,7 +27,10 @@ impl Mark {
     #[must_use]
     pub fn gainsays(&self, found: &Self) -> Option<String> {
         if found.epoch < self.epoch {
-            return Some(format!("it is of epoch {}, and this state directory has seen epoch {}", found.epoch, self.epoch));
+            return Some(format!(
+                "it is of epoch {}, and this state directory has seen epoch {}",
+                found.epoch, self.epoch
+            ));
         }
         if found.epoch > self.epoch {
             return None;

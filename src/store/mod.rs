@@ -168,7 +168,7 @@ impl Store {
     /// [`StoreError::Unavailable`] until it can.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`], [`StoreError::Replaced`], [`StoreError::NewerSchema`], [`StoreError::Url`], or whatever keeps the embedded database
+    /// [`StoreError::Corrupt`], [`StoreError::Replaced`], [`StoreError::Exposed`], [`StoreError::NewerSchema`], [`StoreError::Url`], or whatever keeps the embedded database
     /// from being opened.
     pub async fn open(options: StoreOptions) -> Result<Self, StoreError> {
         let metrics = Arc::new(StoreMetrics::default());

@@ -71,7 +71,8 @@ impl Fixture {
         // Time stands still where a test sets the clock back, unless it says how much has passed.
         let passed = Arc::<AtomicI64>::default();
         let theirs = passed.clone();
-        options.elapsed = Arc::new(move || Duration::from_micros(theirs.load(Ordering::Relaxed).try_into().unwrap_or(0)));
+        options.elapsed =
+            Arc::new(move || Duration::from_micros(theirs.load(Ordering::Relaxed).try_into().unwrap_or(0)));
         let store = Store::open(options.clone()).await.expect("the store opens");
         Self { store, options, skew, passed, folder }
     }

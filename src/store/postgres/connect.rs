@@ -1,8 +1,8 @@
 //! Reaching the server, and bringing the schema up to date.
 
 use std::str::FromStr as _;
-use std::sync::{Arc, PoisonError};
 use std::sync::atomic::Ordering::Release;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -39,6 +39,8 @@ pub(super) fn settings(
             ("statement_timeout", millis.as_str()),
             ("lock_timeout", millis.as_str()),
             ("idle_in_transaction_session_timeout", "30000"),
+            // What is there already is nothing to tell.
+            ("client_min_messages", "warning"),
             ("default_transaction_isolation", "read committed"),
             // A commit is durable when it is answered, whatever the server's default.
             ("synchronous_commit", "on"),

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::Postgres;
 use sqlx::postgres::PgConnectOptions;
+use sqlx::postgres::Postgres;
 use tokio::task::JoinHandle;
 
 use super::error::StoreError;

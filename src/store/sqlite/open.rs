@@ -1,7 +1,7 @@
 //! Opening the file: its settings, a look at its health, its schema.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{Metadata, OpenOptions};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,7 +14,11 @@ use crate::store::migrate;
 use crate::store::options::StoreOptions;
 
 /// Pages of the write-ahead log before they are copied to the database: fewer pauses than SQLite's 1000, 16 MiB of log.
-const CHECKPOINT_PAGES: u32 = 4_000;
+const CHECKPOINT_PAGES: u64 = 4_000;
+/// The same at least, where the room is small.
+const LEAST_CHECKPOINT_PAGES: u64 = 16;
+/// Bytes of a page.
+const PAGE: u64 = 4_096;
 /// Largest file that is looked through at start; larger ones would make starting slow.
 const CHECKED_BYTES: u64 = 256 << 20;
 /// Connections that read.
@@ -26,15 +30,27 @@ fn settings(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(Duration::from_secs(5))
         .foreign_keys(true)
         .synchronous(SqliteSynchronous::Full)
-        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
         .disable_statement_logging()
+}
+
+/// Pages of the log before they are copied, and most pages of the database: together no more than `max_bytes`.
+fn room(max_bytes: Option<u64>) -> (u64, Option<u64>) {
+    let Some(bytes) = max_bytes else { return (CHECKPOINT_PAGES, None) };
+    let pages = bytes / PAGE;
+    let log = (pages / 4).clamp(LEAST_CHECKPOINT_PAGES, CHECKPOINT_PAGES);
+    (log, Some(pages.saturating_sub(log).max(1)))
 }
 
 /// The connection that writes.
 pub(super) async fn writer(path: &Path, options: &StoreOptions) -> Result<SqliteConnection, StoreError> {
-    let mut settings = settings(path).journal_mode(SqliteJournalMode::Wal);
-    if let Some(bytes) = options.max_bytes {
-        settings = settings.pragma("max_page_count", (bytes / 4_096).max(1).to_string());
+    let (log, pages) = room(options.max_bytes);
+    // A log that a long read or a large commit has made longer is cut when it is begun anew.
+    let mut settings = settings(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .pragma("wal_autocheckpoint", log.to_string())
+        .pragma("journal_size_limit", log.saturating_mul(PAGE).to_string());
+    if let Some(pages) = pages {
+        settings = settings.pragma("max_page_count", pages.to_string());
     }
     settings.connect().await.map_err(|error| errors::classify(path, &error))
 }
@@ -83,7 +99,31 @@ pub(super) async fn check(path: &Path, conn: &mut SqliteConnection) -> Result<()
 /// Makes the file where there is none, for its owner only. Gives its size.
 fn create_private(path: &Path) -> Result<u64, StoreError> {
     let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
-    open.and_then(|file| file.metadata())
-        .map(|metadata| metadata.len())
-        .map_err(|error| StoreError::unavailable(format!("cannot open `{}`: {error}", path.display())))
+    let metadata = open
+        .and_then(|file| file.metadata())
+        .map_err(|error| StoreError::unavailable(format!("cannot open `{}`: {error}", path.display())))?;
+    check_private(path, &metadata)?;
+    let log = path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().to_string_lossy()));
+    if let Ok(metadata) = log.metadata() {
+        check_private(&log, &metadata)?;
+    }
+    Ok(metadata.len())
+}
+
+/// Refuses a file that other users may write to.
+fn check_private(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
+    let (owner, own, mode) = (metadata.uid(), rustix::process::geteuid().as_raw(), metadata.mode() & 0o7777);
+    let exposed = |why| Err(StoreError::Exposed { path: path.to_owned(), why });
+    let shown = path.display();
+    if owner != own {
+        return exposed(format!(
+            "belongs to user {owner} and not to user {own}, which lictor runs as; see who wrote it, and run `chown {own} {shown}`"
+        ));
+    }
+    if mode & 0o022 != 0 {
+        return exposed(format!(
+            "has mode {mode:04o}, so that other users may write to it; see that nobody did, and run `chmod 0600 {shown}`"
+        ));
+    }
+    Ok(())
 }
