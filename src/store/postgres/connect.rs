@@ -8,12 +8,11 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgPool};
 
-use super::{Shared, errors};
+use super::{Shared, errors, schema};
 use crate::config::Secret;
 use crate::store::StoreOptions;
 use crate::store::error::StoreError;
-use crate::store::migrate;
-use crate::store::sql::Conn;
+use crate::store::sql::{Conn, SqlError};
 use crate::store::verbs::mark;
 
 /// Waits between attempts to reach the server: the first, and the longest.
@@ -64,25 +63,21 @@ pub(super) fn pool(settings: &PgConnectOptions, options: &StoreOptions) -> PgPoo
 
 /// Makes the database usable: one attempt.
 pub(super) async fn prepare(shared: &Shared, settings: &PgConnectOptions) -> Result<(), StoreError> {
-    let classify = |error: sqlx::Error| errors::classify(&shared.place, &error);
+    let classify = |error: sqlx::Error| errors::classify(&shared.place, &error.into());
     // A connection of its own: migrations may take longer than a statement may, and wait for those of another server.
     let settings = settings.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
     let mut conn = match tokio::time::timeout(shared.wait, settings.connect()).await {
         Ok(conn) => conn.map_err(classify)?,
         Err(_) => return Err(StoreError::unavailable(format!("{} does not answer", shared.place))),
     };
-    let migrator = migrate::postgres();
-    let known = migrate::known(&migrator);
-    migrator
-        .run_direct(None, &mut conn, false)
-        .await
-        .map_err(|error| migrate::failed(error, known, &shared.place, classify))?;
+    schema::update(&mut conn, &shared.place).await?;
+    let failed = |error: SqlError| errors::classify(&shared.place, &error);
     let mut of = Conn::Postgres(&mut conn);
     mark::begin_lineage(&mut of).await;
-    let mut found = mark::mark(&mut of).await.map_err(classify)?;
+    let mut found = mark::mark(&mut of).await.map_err(failed)?;
     let expected = shared.expected.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some(expected) = expected {
-        let refused = mark::refused(&mut of, &expected, &mut found, &shared.place).await.map_err(classify)?;
+        let refused = mark::refused(&mut of, &expected, &mut found, &shared.place).await.map_err(failed)?;
         if let Some(why) = refused {
             return Err(StoreError::Replaced { place: shared.place.clone(), why });
         }

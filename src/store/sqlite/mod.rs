@@ -1,22 +1,25 @@
-//! The embedded back end: one file, one writer that commits what waits together, readers beside it.
+//! The embedded back end: one file, one thread that writes and commits what waits together, threads that read beside it.
 
 pub(super) mod backup;
 mod errors;
 mod open;
+mod queue;
+mod readers;
+mod schema;
 mod time;
 mod writer;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::{Context, Poll, Waker};
 
-use sqlx::SqlitePool;
-use sqlx::pool::PoolConnection;
-use sqlx::sqlite::Sqlite;
+use rusqlite::Connection;
 
 use super::error::StoreError;
 use super::mark::Mark;
 use super::options::StoreOptions;
+use super::sql::{Conn, SqlError};
 use super::telemetry::StoreMetrics;
 use super::verbs::{mark, meta};
 use super::write::{Write, Written};
@@ -24,13 +27,34 @@ use crate::model::Timestamp;
 pub(super) use time::Time;
 
 /// An open database file.
-#[derive(Debug)]
 pub(super) struct Database {
-    path: PathBuf,
-    readers: SqlitePool,
+    readers: readers::Readers,
     writer: writer::Writer,
     time: Arc<Time>,
-    wait: Duration,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("time", &self.time).finish_non_exhaustive()
+    }
+}
+
+/// The outcome of verbs over the embedded database, whose statements never wait for anything that would wake them.
+pub(super) fn ready<T>(verbs: impl Future<Output = Result<T, SqlError>>) -> Result<T, SqlError> {
+    match pin!(verbs).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => Err(SqlError::Nonsense("a statement that waits".to_owned())),
+    }
+}
+
+/// Runs what blocks beside the runtime's own threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome,
+        Err(error) => Err(StoreError::unavailable(error)),
+    }
 }
 
 impl Database {
@@ -40,30 +64,18 @@ impl Database {
         options: &StoreOptions,
         metrics: Arc<StoreMetrics>,
     ) -> Result<(Self, Mark), StoreError> {
-        let mut conn = open::prepare(path, options).await?;
-        let failed = |error: sqlx::Error| errors::classify(path, &error);
-        let mut of = super::sql::Conn::Sqlite(&mut conn);
-        mark::begin_lineage(&mut of).await;
-        let committed = meta::last_time(&mut of).await.map_err(failed)?;
-        let mut found = Mark { committed: Some(committed), ..mark::mark(&mut of).await.map_err(failed)? };
-        if let Some(expected) = &options.expected {
+        let (path, options) = (path.to_owned(), options.clone());
+        blocking(move || {
+            let mut conn = open::prepare(&path, &options)?;
             let place = path.display().to_string();
-            let refused = mark::refused(&mut of, expected, &mut found, &place).await.map_err(failed)?;
-            if let Some(why) = refused {
-                return Err(StoreError::Replaced { place, why });
-            }
-        }
-        // Nobody else has the file: claims are those of an instance that has ended.
-        for sql in [
-            "UPDATE approval SET claimed_until = 0 WHERE claimed_until > 0",
-            "UPDATE delivery SET claimed_until = 0 WHERE claimed_until > 0",
-        ] {
-            of.run(sql, &[]).await.map_err(failed)?;
-        }
-        let time = Arc::new(Time::new(options, found.epoch, found.committed.unwrap_or_default()));
-        let readers = open::readers(path, options);
-        let writer = writer::Writer::start(path, conn, options, time.clone(), metrics);
-        Ok((Self { path: path.to_owned(), readers, writer, time, wait: options.wait }, found))
+            let begun = ready(begin(&mut conn, &options, &place)).map_err(|error| errors::classify(&path, &error));
+            let found = begun?.map_err(|why| StoreError::Replaced { place, why })?;
+            let time = Arc::new(Time::new(&options, found.epoch, found.committed.unwrap_or_default()));
+            let readers = readers::Readers::start(&path, options.wait)?;
+            let writer = writer::Writer::start(&path, conn, &options, time.clone(), metrics)?;
+            Ok((Self { readers, writer, time }, found))
+        })
+        .await
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -78,18 +90,12 @@ impl Database {
         self.writer.write(write).await
     }
 
-    pub(super) async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
-        match tokio::time::timeout(self.wait, self.readers.acquire()).await {
-            Ok(Ok(conn)) => Ok(conn),
-            Ok(Err(sqlx::Error::PoolTimedOut)) | Err(_) => {
-                Err(StoreError::Busy { reason: "no connection to read with became free".to_owned() })
-            }
-            Ok(Err(error)) => Err(self.classify(&error)),
-        }
-    }
-
-    pub(super) fn classify(&self, error: &sqlx::Error) -> StoreError {
-        errors::classify(&self.path, error)
+    /// Reads, in bounded time.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut Conn<'_>) -> Result<T, SqlError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.readers.read(read).await
     }
 
     /// Commits what waits and closes the file.
@@ -97,4 +103,25 @@ impl Database {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// The mark of the database, or why it is not the one that is expected. Nobody else has the file: claims are those of an
+/// instance that has ended, and are taken back.
+async fn begin(conn: &mut Connection, options: &StoreOptions, place: &str) -> Result<Result<Mark, String>, SqlError> {
+    let mut conn = Conn::Sqlite(conn);
+    mark::begin_lineage(&mut conn).await;
+    let committed = Some(meta::last_time(&mut conn).await?);
+    let mut found = Mark { committed, ..mark::mark(&mut conn).await? };
+    if let Some(expected) = &options.expected
+        && let Some(why) = mark::refused(&mut conn, expected, &mut found, place).await?
+    {
+        return Ok(Err(why));
+    }
+    for sql in [
+        "UPDATE approval SET claimed_until = 0 WHERE claimed_until > 0",
+        "UPDATE delivery SET claimed_until = 0 WHERE claimed_until > 0",
+    ] {
+        conn.run(sql, &[]).await?;
+    }
+    Ok(Ok(found))
 }

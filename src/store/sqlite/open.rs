@@ -5,94 +5,89 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, SqlitePool};
+use rusqlite::{Connection, OpenFlags};
 
-use super::errors;
+use super::{errors, schema};
 use crate::store::error::StoreError;
-use crate::store::migrate;
 use crate::store::options::StoreOptions;
 
 /// Pages of the write-ahead log before they are copied to the database: fewer pauses than SQLite's 1000, 16 MiB of log.
-const CHECKPOINT_PAGES: u64 = 4_000;
+const CHECKPOINT_PAGES: i64 = 4_000;
 /// The same at least, where the room is small.
-const LEAST_CHECKPOINT_PAGES: u64 = 16;
+const LEAST_CHECKPOINT_PAGES: i64 = 16;
 /// Bytes of a page.
-const PAGE: u64 = 4_096;
+const PAGE: i64 = 4_096;
 /// Largest file that is looked through at start; larger ones would make starting slow.
 const CHECKED_BYTES: u64 = 256 << 20;
-/// Connections that read.
-const READERS: u32 = 4;
+/// Most statements that a connection keeps ready: more than there are, but for lists, whose text depends on the question.
+const STATEMENTS: usize = 64;
 
-fn settings(path: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(path)
-        .busy_timeout(Duration::from_secs(5))
-        .foreign_keys(true)
-        .synchronous(SqliteSynchronous::Full)
-        .disable_statement_logging()
+fn connect(path: &Path, set: impl FnOnce(&Connection) -> rusqlite::Result<()>) -> Result<Connection, StoreError> {
+    let open = || {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let conn = Connection::open_with_flags(path, flags)?;
+        conn.busy_timeout(Duration::from_secs(5))?;
+        conn.set_prepared_statement_cache_capacity(STATEMENTS);
+        // The schema has no foreign keys.
+        conn.pragma_update(None, "foreign_keys", false)?;
+        conn.pragma_update(None, "synchronous", "FULL")?;
+        set(&conn)?;
+        Ok(conn)
+    };
+    open().map_err(|error: rusqlite::Error| errors::classify(path, &error.into()))
 }
 
 /// Pages of the log before they are copied, and most pages of the database: together no more than `max_bytes`.
-fn room(max_bytes: Option<u64>) -> (u64, Option<u64>) {
+fn room(max_bytes: Option<u64>) -> (i64, Option<i64>) {
     let Some(bytes) = max_bytes else { return (CHECKPOINT_PAGES, None) };
-    let pages = bytes / PAGE;
+    let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / PAGE;
     let log = (pages / 4).clamp(LEAST_CHECKPOINT_PAGES, CHECKPOINT_PAGES);
     (log, Some(pages.saturating_sub(log).max(1)))
 }
 
 /// The connection that writes.
-pub(super) async fn writer(path: &Path, options: &StoreOptions) -> Result<SqliteConnection, StoreError> {
+pub(super) fn writer(path: &Path, options: &StoreOptions) -> Result<Connection, StoreError> {
     let (log, pages) = room(options.max_bytes);
-    // A log that a long read or a large commit has made longer is cut when it is begun anew.
-    let mut settings = settings(path)
-        .journal_mode(SqliteJournalMode::Wal)
-        .pragma("wal_autocheckpoint", log.to_string())
-        .pragma("journal_size_limit", log.saturating_mul(PAGE).to_string());
-    if let Some(pages) = pages {
-        settings = settings.pragma("max_page_count", pages.to_string());
-    }
-    settings.connect().await.map_err(|error| errors::classify(path, &error))
+    connect(path, |conn| {
+        conn.pragma_update(None, "journal_mode", "WAL")?;
+        conn.pragma_update(None, "wal_autocheckpoint", log)?;
+        // A log that a long read or a large commit has made longer is cut when it is begun anew.
+        conn.pragma_update_and_check(None, "journal_size_limit", log.saturating_mul(PAGE), |_| Ok(()))?;
+        match pages {
+            Some(pages) => conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())),
+            None => Ok(()),
+        }
+    })
 }
 
-/// The connections that read.
-pub(super) fn readers(path: &Path, options: &StoreOptions) -> SqlitePool {
-    SqlitePoolOptions::new()
-        .max_connections(READERS)
-        .acquire_timeout(options.wait)
-        .test_before_acquire(false)
-        .connect_lazy_with(settings(path).pragma("query_only", "1"))
+/// A connection that only reads.
+pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
+    connect(path, |conn| conn.pragma_update(None, "query_only", true))
 }
 
 /// Opens the file, checks it and brings its schema up to date.
-pub(super) async fn prepare(path: &Path, options: &StoreOptions) -> Result<SqliteConnection, StoreError> {
+pub(super) fn prepare(path: &Path, options: &StoreOptions) -> Result<Connection, StoreError> {
     let bytes = create_private(path)?;
-    let mut conn = writer(path, options).await?;
+    let mut conn = writer(path, options)?;
     if bytes > 0 && bytes <= CHECKED_BYTES {
-        check(path, &mut conn).await?;
+        check(path, &conn)?;
     }
-    let migrator = migrate::sqlite();
-    let known = migrate::known(&migrator);
-    let place = path.display().to_string();
-    migrator
-        .run_direct(None, &mut conn, false)
-        .await
-        .map_err(|error| migrate::failed(error, known, &place, |error| errors::classify(path, &error)))?;
+    schema::update(path, &mut conn)?;
     Ok(conn)
 }
 
 /// A connection to a file that is there, as it is.
-pub(super) async fn plain(path: &Path) -> Result<SqliteConnection, StoreError> {
-    settings(path).connect().await.map_err(|error| errors::classify(path, &error))
+pub(super) fn plain(path: &Path) -> Result<Connection, StoreError> {
+    connect(path, |_| Ok(()))
 }
 
 /// Looks for damage.
-pub(super) async fn check(path: &Path, conn: &mut SqliteConnection) -> Result<(), StoreError> {
-    let verdict: Result<(String,), sqlx::Error> = sqlx::query_as("PRAGMA quick_check(1)").fetch_one(conn).await;
+pub(super) fn check(path: &Path, conn: &Connection) -> Result<(), StoreError> {
+    let verdict = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
     match verdict {
-        Ok((verdict,)) if verdict == "ok" => Ok(()),
-        Ok((reason,)) => Err(StoreError::Corrupt { path: path.to_owned(), reason }),
-        Err(error) => Err(errors::classify(path, &error)),
+        Ok(verdict) if verdict == "ok" => Ok(()),
+        Ok(reason) => Err(StoreError::Corrupt { path: path.to_owned(), reason }),
+        Err(error) => Err(errors::classify(path, &error.into())),
     }
 }
 

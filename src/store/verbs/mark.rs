@@ -6,8 +6,8 @@ use crate::store::mark::{Expected, Mark};
 /// What the database says of itself, without the latest time.
 pub(in crate::store) async fn mark(conn: &mut Conn<'_>) -> Outcome<Mark> {
     let epoch = meta::epoch(conn).await?;
-    let row = conn.one("SELECT value FROM store_meta WHERE name = 'lineage'", &[]).await?;
-    let lineage = row.map(|row| row.number("value")).transpose()?;
+    let lineage =
+        conn.one("SELECT value FROM store_meta WHERE name = 'lineage'", &[], |row| row.number("value")).await?;
     Ok(Mark { epoch, lineage, committed: None })
 }
 
@@ -43,7 +43,7 @@ pub(in crate::store) async fn refused(
     place: &str,
 ) -> Outcome<Option<String>> {
     let Some(why) = expected.mark.gainsays(found) else { return Ok(None) };
-    if conn.one("SELECT 1 AS one FROM approval_history LIMIT 1", &[]).await?.is_some() {
+    if conn.one("SELECT 1 AS one FROM approval_history LIMIT 1", &[], |_| Ok(())).await?.is_some() {
         return Ok(Some(why));
     }
     conn.run("BEGIN", &[]).await?;

@@ -4,6 +4,7 @@ pub(super) mod approvals;
 pub(super) mod deliveries;
 pub(super) mod due;
 pub(super) mod figures;
+pub(super) mod known;
 pub(super) mod lists;
 pub(super) mod mark;
 pub(super) mod meta;
@@ -11,7 +12,7 @@ pub(super) mod outbox;
 
 use crate::model::Timestamp;
 
-use super::sql::Conn;
+use super::sql::{Conn, SqlError};
 
 /// What a verb knows besides its arguments.
 #[derive(Debug, Clone, Copy)]
@@ -20,4 +21,4 @@ pub(super) struct Moment {
     pub(super) now: Timestamp,
 }
 
-type Outcome<T> = Result<T, sqlx::Error>;
+type Outcome<T> = Result<T, SqlError>;
