@@ -240,3 +240,53 @@ fn keys_directory(state: &Path) -> Result<PathBuf, CommandError> {
     let state = state.display();
     Err(CommandError::environment(format!("`{state}` is no state directory; name the server's with --state")))
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::model::ValidationStatus;
+    use crate::receipt::{Issuer, IssuerOptions, ReceiptContent};
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: VerifyArgs,
+    }
+
+    #[test]
+    fn the_least_epoch_is_held_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = IssuerOptions {
+            issuer: "lictor:test".into(),
+            audience: "executor".into(),
+            ttl_seconds: 300,
+            grace_seconds: 3_600,
+            epoch: 2,
+            key: None,
+            previous_keys: Vec::new(),
+            directory: folder.path().to_owned(),
+            noted: None,
+        };
+        let issuer = Issuer::new(options, now()).unwrap();
+        let content = ReceiptContent {
+            id: "v",
+            audience: "",
+            tenant: "acme",
+            run_id: "",
+            status: ValidationStatus::Pass,
+            tier: 1,
+            ir_hash: "sha256:aa",
+            snapshot: "sha256:bb",
+        };
+        let (token, jwks) = (issuer.sign(&content, now()), folder.path().join("jwks.json"));
+        std::fs::write(&jwks, issuer.jwks().to_string()).unwrap();
+        for (epoch, expected) in [(None, exit::OK), (Some("2"), exit::OK), (Some("3"), exit::FAILED)] {
+            let mut words = vec!["x", "--jwks", jwks.to_str().unwrap(), &token];
+            words.extend(epoch.iter().flat_map(|epoch| ["--epoch", epoch]));
+            let code = verify(&Command::try_parse_from(words).unwrap().args);
+            assert_eq!(format!("{code:?}"), format!("{:?}", Ok::<_, ()>(ExitCode::from(expected))), "{epoch:?}");
+        }
+    }
+}
