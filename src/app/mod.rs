@@ -216,6 +216,8 @@ impl App {
             identity,
             approvals: Some(desk),
         };
+        // Before anything is recorded, which would take the room.
+        reserve::keep(state_dir.path());
         let server = Server::start(listeners, &options.server, state, control.handle())?;
         let http = http.map(|listener| {
             let keys = Some(issuer.clone());
@@ -230,7 +232,6 @@ impl App {
             state = %state_dir.path().display(),
             "serving decisions"
         );
-        reserve::keep(state_dir.path());
         let drain = options.drain;
         Ok(Self { server, http, reload, issuer, workers, courier, relay, store_watch, store, events, state_dir, drain })
     }

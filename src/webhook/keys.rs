@@ -128,7 +128,8 @@ mod tests {
         assert_eq!(read("plain, with _ and !\n").unwrap().standard(), b"plain, with _ and !");
         for bad in ["whsec_not base64!", "whsec_bmV", "whsec_", "whsec_b-_3"] {
             let said = read(bad).unwrap_err();
-            assert!(said.contains("`FILE`") && said.contains("openssl rand") && !said.contains(bad), "{said}");
+            assert!(said.contains("`FILE`") && said.contains("openssl rand"), "{said}");
+            assert!(bad == "whsec_" || !said.contains(bad), "{said}");
         }
     }
 }
