@@ -49,7 +49,11 @@ impl Key {
             SecretPlace::File(path) => Secret::File(PathBuf::from(path.as_str())),
             SecretPlace::Env(name) => Secret::Env(name.to_string()),
         };
-        let key = Self::new(reference.version.clone(), place.read()?);
+        Self::at(reference.version.clone(), &place)
+    }
+
+    fn at(version: Text, place: &Secret) -> Result<Self, SecretError> {
+        let key = Self::new(version, place.read()?);
         match key.encoded().map(|encoded| STANDARD.decode(encoded)) {
             Some(Err(_)) => Err(SecretError::Malformed { place: place.place(), problem: NOT_BASE64 }),
             Some(Ok(bytes)) if bytes.is_empty() => {
@@ -110,16 +114,13 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diag::{Sources, Span};
 
     fn read(secret: &str) -> Result<Key, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         std::fs::write(&path, secret).unwrap();
-        let place = SecretPlace::File(path.display().to_string().into());
-        let span = Span::new(Sources::default().add("w.yaml", ""), 0, 0);
-        let reference = SecretReference { version: "v1".into(), place, span };
-        Key::read(&reference).map_err(|error| error.to_string().replace(&path.display().to_string(), "FILE"))
+        Key::at("v1".into(), &Secret::File(path.clone()))
+            .map_err(|error| error.to_string().replace(&path.display().to_string(), "FILE"))
     }
 
     #[test]
