@@ -26,7 +26,7 @@ use crate::model::Timestamp;
 #[derive(Debug)]
 pub(super) struct Database {
     shared: Arc<Shared>,
-    settings: PgConnectOptions,
+    settings: Box<PgConnectOptions>,
     /// Tries until the database can be used; `None` where the first attempt succeeded.
     connecting: Mutex<Option<JoinHandle<()>>>,
 }
@@ -69,7 +69,7 @@ impl Database {
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { shared, settings, connecting: Mutex::new(connecting) })
+        Ok(Self { shared, settings: Box::new(settings), connecting: Mutex::new(connecting) })
     }
 
     /// The epoch, `None` until the database can be used.
@@ -85,7 +85,7 @@ impl Database {
         tracing::error!(%error, "the database was exchanged while it was in use; approvals are refused");
         self.shared.note(&error);
         self.shared.epoch.store(0, Release);
-        let again = tokio::spawn(connect::keep_trying(self.shared.clone(), self.settings.clone()));
+        let again = tokio::spawn(connect::keep_trying(self.shared.clone(), (*self.settings).clone()));
         if let Some(before) = self.connecting.lock().unwrap_or_else(PoisonError::into_inner).replace(again) {
             before.abort();
         }
