@@ -298,6 +298,10 @@ pub struct Redeemed {
     /// `jti` of the grant that was given.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub grant_id: Text,
+    /// Hash of the step with the resolved arguments that it was redeemed with, every one of which counts; empty where all
+    /// was redeemed at once.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub step_hash: Text,
     /// Who redeemed it.
     pub principal: Text,
     /// When.

@@ -312,6 +312,7 @@ fn the_same_key_gives_the_same_answer_until_the_end() {
             step_id: "x".into(),
             key_hash: "k1".into(),
             grant_id: "a1/x".into(),
+            step_hash: crate::ir::call_hash(&list.steps[0], &params).expect("a hash"),
             principal: "cn:runtime".into(),
             at: at(5),
         }],
@@ -320,6 +321,14 @@ fn the_same_key_gives_the_same_answer_until_the_end() {
     let again = redeem(&begun, Some(&list), &of_step("x"), &fits, at(10), EPOCH);
     assert!(matches!(again, Ok(Redeeming::Replayed(_))), "{again:?}");
     assert_eq!(redeem(&begun, Some(&list), &of_step("y"), &fits, at(10), EPOCH), Err(Refused::KeyUsed));
+    let other = Attributes::from_entries(vec![("to".into(), crate::model::Value::String("mallory".into()))]).expect("attributes");
+    let with_others = ask(Some(StepCall { step_id: "x", params: &other }), "k1");
+    assert_eq!(redeem(&begun, Some(&list), &with_others, &fits, at(10), EPOCH), Err(Refused::KeyUsed));
+    let whole = ask(None, "k1");
+    assert_eq!(redeem(&begun, Some(&list), &whole, &fits, at(10), EPOCH), Err(Refused::KeyUsed));
+    // What nothing is known of is not the same.
+    begun.progress.redemption.as_mut().expect("begun").redeemed[0].step_hash = Text::default();
+    assert_eq!(redeem(&begun, Some(&list), &of_step("x"), &fits, at(10), EPOCH), Err(Refused::KeyUsed));
 }
 
 #[test]

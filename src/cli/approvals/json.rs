@@ -117,6 +117,7 @@ pub fn redeemed(answer: &v1::ConsumeResponse) -> Value {
         "grant": answer.grant,
         "replayed": answer.replayed,
         "consumed_at": time(&answer.consumed_at),
+        "step_hash": answer.step_hash,
     })
 }
 
