@@ -43,7 +43,7 @@ CREATE UNIQUE INDEX approval_token ON approval (token_hash);
 CREATE UNIQUE INDEX approval_key ON approval (tenant_id, created_by, key_hash);
 CREATE INDEX approval_newest ON approval (tenant_id, created_at, id);
 CREATE INDEX approval_open ON approval (tenant_id, created_by) WHERE status IN ('PENDING', 'ESCALATED');
-CREATE INDEX approval_escalation ON approval (escalates_at) WHERE status IN ('PENDING', 'ESCALATED') AND escalates_at IS NOT NULL;
+CREATE INDEX approval_escalation ON approval (escalates_at) WHERE status = 'PENDING' AND escalates_at IS NOT NULL;
 CREATE INDEX approval_expiry ON approval (expires_at) WHERE status IN ('PENDING', 'ESCALATED', 'APPROVED', 'AUTO_APPROVED');
 CREATE INDEX approval_final ON approval (updated_at) WHERE status IN ('REJECTED', 'CONSUMED', 'EXPIRED', 'CANCELLED');
 

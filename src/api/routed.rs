@@ -14,8 +14,8 @@ use super::drain::Drained;
 use super::refusal::Refusal;
 use super::reply::{BodyError, refusal_trailers};
 
-/// The body of a reply by a tonic service. While the service is silent it ends with UNAVAILABLE where the server drains, and
-/// with UNAUTHENTICATED where what the caller is known by expires.
+/// The body of a reply by a tonic service. It ends with UNAUTHENTICATED where what the caller is known by expires, however
+/// much more there is to say, and, while the service is silent, with UNAVAILABLE where the server drains.
 pub struct RoutedBody {
     body: tonic::body::Body,
     drained: Drained,
@@ -37,23 +37,25 @@ impl RoutedBody {
         if self.ended {
             return Poll::Ready(None);
         }
-        match Pin::new(&mut self.body).poll_frame(cx) {
-            Poll::Ready(frame) => Poll::Ready(frame.map(|frame| frame.map_err(Into::into))),
-            Poll::Pending => self.poll_end(cx).map(|refusal| {
-                self.ended = true;
-                Some(Ok(Frame::trailers(refusal_trailers(&refusal))))
-            }),
-        }
-    }
-
-    /// What ends the reply while the service is silent.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Refusal> {
         if let Some(expiry) = &mut self.expiry
             && expiry.as_mut().poll(cx).is_ready()
         {
-            return Poll::Ready(Refusal::credentials_expired());
+            return self.end(&Refusal::credentials_expired());
         }
-        Pin::new(&mut self.drained).poll(cx).map(|()| Refusal::shutting_down())
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        match Pin::new(&mut self.drained).poll(cx) {
+            Poll::Ready(()) => self.end(&Refusal::shutting_down()),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn end(&mut self, refusal: &Refusal) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.ended = true;
+        // Whoever makes the rest need not.
+        self.body = tonic::body::Body::empty();
+        Poll::Ready(Some(Ok(Frame::trailers(refusal_trailers(refusal)))))
     }
 
     /// Whether nothing more comes.

@@ -32,7 +32,7 @@ pub enum ApprovalError {
         request: Text,
     },
     /// The time to live is out of bounds.
-    #[error("`ttl_seconds` must be from {min} to {max}, and is {asked}")]
+    #[error("an approval of this kind is valid for {min} to {max} seconds, and {asked} were asked for")]
     Ttl {
         /// What was asked for.
         asked: i64,

@@ -14,7 +14,7 @@ mod close;
 mod redeem;
 mod refused;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use approve::{Vote, Voter, is_complete};
 pub(super) use approve::{approve, reject};

@@ -2,6 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+#[cfg(test)]
+mod tests;
+
 use super::machine::Happening;
 use crate::event::EventType;
 use crate::model::{Approval, HistoryRow, RedemptionMode, Text, Timestamp, WebhookEvent};

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::documents::CommandError;
+use super::runtime::block_on;
 use super::{exit, output};
 use crate::app::{save_epoch, saved_epoch, store_options};
 use crate::config::Config;
@@ -138,13 +139,4 @@ impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         Self::environment(error.to_string())
     }
-}
-
-/// Runs `work` on a runtime of its own.
-pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, CommandError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| CommandError::environment(format!("cannot set up a runtime: {error}")))?;
-    Ok(runtime.block_on(work))
 }

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use super::backup::{WhichStore, block_on};
+use super::backup::WhichStore;
 use super::documents::CommandError;
+use super::runtime::block_on;
 use super::{exit, output};
 use crate::api::WireCodec;
 use crate::approval::{ApprovalError, Approvals, Parts, Round};

@@ -3,6 +3,7 @@
 //! Human output goes to a terminal in colour, `--output json` is for machines. Exit codes are in [`exit`].
 
 mod approvals;
+mod at_server;
 mod audit;
 mod backup;
 mod catalog;
@@ -17,6 +18,7 @@ mod import;
 mod input;
 mod output;
 mod receipt;
+mod runtime;
 mod schema;
 mod serve;
 mod style;

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use super::client::{ClientArgs, Connection, MAX_ANSWER_BYTES, describe};
 use super::documents::{CommandError, Files};
+use super::runtime::block_on;
 use crate::api::proto::v1::decision_service_client::DecisionServiceClient;
 use crate::model::{Layer, Timestamp};
 use crate::snapshot::Snapshot;
@@ -75,11 +76,7 @@ impl TargetArgs {
                 "a server decides as of its own time; `--now` needs `--policies`, which decides in process",
             ));
         }
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| CommandError::environment(format!("cannot start a runtime: {error}")))?;
-        runtime.block_on(async {
+        block_on(async {
             let connection = self.client.connect(", or decide in process with `--policies DIR`").await?;
             let mut client = DecisionServiceClient::new(connection).max_decoding_message_size(MAX_ANSWER_BYTES);
             let mut request = tonic::Request::new(question);
@@ -87,6 +84,7 @@ impl TargetArgs {
             let answer = call(&mut client, request).await;
             answer.map_err(|status| CommandError::environment(describe(Some(&self.client.server()), &status)))
         })
+        .flatten()
     }
 }
 

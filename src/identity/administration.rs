@@ -1,6 +1,6 @@
 //! What callers may administer: decided by the engine, over documents that only the operator of the server names.
 
-use super::{Caller, Denied, DeniedReason};
+use super::{Caller, CallerKind, Denied, DeniedReason};
 use crate::decide;
 use crate::model::{
     Action, Attributes, Layer, Limits, Request, Resource, Subject, Text, Timestamp, Value, default_tenant,
@@ -109,16 +109,28 @@ fn subject(caller: &Caller) -> Subject {
 }
 
 fn denied(caller: &Caller, action: &str, why: &str) -> Denied {
-    let principal = &caller.principal;
+    let Caller { principal, kind, .. } = caller;
     let in_question = action.strip_prefix("lictor.decision.");
-    let (reason, remedy) = match in_question {
-        Some(_) => (DeniedReason::RightMissing, "ask without it, or have an operator grant it"),
-        None => (DeniedReason::AdministrationDenied, "an operator can grant it"),
+    let reason = match in_question {
+        Some(_) => DeniedReason::RightMissing,
+        None => DeniedReason::AdministrationDenied,
     };
-    let message = format!(
-        "the caller `{principal}` may not do `{action}`: {why}; {remedy} by `roles` and `level` of this principal in \
-         `identity.principals` of lictor.yaml, or by other `--system-policies`"
-    );
+    let ask = if in_question.is_some() { "ask without it, or " } else { "" };
+    let remedy = match kind {
+        // Such a server believes what it is told.
+        CallerKind::Dev => {
+            "say another level or roles (`x-lictor-level`, `x-lictor-roles`; `--dev-level`, `--dev-roles`)"
+        }
+        CallerKind::Anonymous | CallerKind::UnixPeer => {
+            "call with a certificate or a token that has the right `roles` and `level` (`identity.principals` of \
+             lictor.yaml), or have an operator let other `--system-policies` grant it"
+        }
+        CallerKind::MutualTls | CallerKind::Jwt => {
+            "have an operator grant it by `roles` and `level` of this principal in `identity.principals` of lictor.yaml, \
+             or by other `--system-policies`"
+        }
+    };
+    let message = format!("the caller `{principal}` may not do `{action}`: {why}; {ask}{remedy}");
     let field = match in_question {
         Some("pin") => "snapshot",
         Some("explain") => "explain",
@@ -130,7 +142,7 @@ fn denied(caller: &Caller, action: &str, why: &str) -> Denied {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::{CallerKind, MayAssert, Names};
+    use crate::identity::{MayAssert, Names};
 
     fn caller(kind: CallerKind, roles: &[&str], level: Option<u8>) -> Caller {
         let tenants = Names::exactly(["default".into()]);
@@ -177,7 +189,8 @@ mod tests {
                 let outcome = administration.decide(caller, action, &Resource::default(), "", NOW);
                 assert_eq!(outcome.is_ok(), allowed, "{action} by {caller:?}");
                 if let Err(denied) = outcome {
-                    assert!(denied.message.contains(action) && denied.message.contains("identity.principals"));
+                    let remedy = if caller.kind == CallerKind::Dev { "--dev-roles" } else { "identity.principals" };
+                    assert!(denied.message.contains(action) && denied.message.contains(remedy));
                 }
             }
         }

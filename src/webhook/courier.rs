@@ -30,6 +30,12 @@ const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// How long messages that were delivered are kept, so that people can look them up.
 const KEEP: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// How long dead letters are kept, so that people can send them again. Final approvals are archived after as long.
+const KEEP_DEAD: Duration = Duration::from_secs(90 * 24 * 3600);
+
+/// Messages that are forgotten at once.
+const PRUNE_BATCH: u32 = 1_000;
+
 /// How often those that are older are looked for.
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 
@@ -161,7 +167,9 @@ impl Rounds {
                 }
             };
             if pruned.is_none_or(|at| at.elapsed() >= PRUNE_EVERY) && !is_failing {
-                self.prune().await;
+                if let Err(error) = prune(&self.workshop.store).await {
+                    tracing::warn!(%error, "old webhook deliveries could not be removed");
+                }
                 pruned = Some(Instant::now());
             }
             tokio::select! {
@@ -259,14 +267,17 @@ impl Rounds {
         };
         self.places.remove(&id);
     }
+}
 
-    async fn prune(&self) {
-        let store = &self.workshop.store;
-        let keep = i64::try_from(KEEP.as_micros()).unwrap_or(i64::MAX);
-        let Ok(now) = store.now().await else { return };
-        let before = Timestamp::from_micros(now.as_micros().saturating_sub(keep));
-        if let Err(error) = store.prune_deliveries(before, 1_000).await {
-            tracing::warn!(%error, "old webhook deliveries could not be removed");
-        }
-    }
+/// Forgets what was delivered or given up long ago.
+async fn prune(store: &Store) -> Result<(), StoreError> {
+    let now = store.now().await?;
+    let before = |keep: Duration| {
+        let keep = i64::try_from(keep.as_micros()).unwrap_or(i64::MAX);
+        Timestamp::from_micros(now.as_micros().saturating_sub(keep))
+    };
+    let batch = u64::from(PRUNE_BATCH);
+    while store.prune_deliveries(before(KEEP), PRUNE_BATCH).await? >= batch {}
+    while store.prune_dead_deliveries(before(KEEP_DEAD), PRUNE_BATCH).await? >= batch {}
+    Ok(())
 }

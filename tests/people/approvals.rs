@@ -234,7 +234,7 @@ fn not_redeemable(result: Result<Consumed, ApprovalError>) {
 }
 
 /// Waits until `holds`, which should be soon.
-async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !holds().await {
         assert!(started.elapsed() < PATIENCE, "no {what} within {PATIENCE:?}");

@@ -1,118 +1,17 @@
 //! Approvals at running servers.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use lictor::api::proto::v1::approval_service_client::ApprovalServiceClient;
-use lictor::api::proto::v1::create_approval_request::Target;
 use lictor::api::proto::v1::verify_dag_request::Binding;
 use lictor::api::proto::v1::{self, ApprovalStatus};
-use tonic::transport::Channel;
-use tonic::{Code, Request};
+use tonic::Code;
 
-use crate::postgres;
-use crate::system::{Lictor, wait_for};
-
-const DOCUMENTS: &str = r#"
-apiVersion: lictor.dev/v1
-kind: ActionCatalog
-metadata: {name: assistant}
-spec:
-  providers: [bank]
-  actions: [{name: bank.transfer, tier: 2, providers: [bank]}]
----
-apiVersion: lictor.dev/v1
-kind: Policy
-metadata: {name: all}
-spec: {rules: [{name: all, effect: allow}]}
----
-apiVersion: lictor.dev/v1
-kind: ApprovalPolicy
-metadata: {name: two}
-spec:
-  scope: {tenants: [four-eyes]}
-  stages: [{level: 2}, {level: manager}]
-  ttl: {minSeconds: 1}
-"#;
-
-/// A server that believes who callers say they are.
-fn server(store: Option<&str>) -> Lictor {
-    let mut lictor = Lictor::prepare(DOCUMENTS);
-    lictor.arguments = vec!["--dev"];
-    if let Some(url) = store {
-        lictor.config = format!("store: {{url: '{url}'}}\n");
-    }
-    lictor.run();
-    lictor
-}
-
-async fn client(lictor: &Lictor) -> ApprovalServiceClient<Channel> {
-    let channel = Channel::from_shared(format!("http://{}", lictor.tcp)).unwrap().connect().await.unwrap();
-    ApprovalServiceClient::new(channel)
-}
-
-/// A call by somebody.
-fn by<T>(principal: &str, level: Option<&str>, message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    request.metadata_mut().insert("x-lictor-principal", principal.parse().unwrap());
-    if let Some(level) = level {
-        request.metadata_mut().insert("x-lictor-level", level.parse().unwrap());
-    }
-    request
-}
-
-fn plan(tenant: &str, amount: f64) -> v1::ValidateIrRequest {
-    let number = prost_types::Value { kind: Some(prost_types::value::Kind::NumberValue(amount)) };
-    v1::ValidateIrRequest {
-        tenant_id: tenant.into(),
-        subject: Some(v1::Subject { id: "agent-7".into(), ..v1::Subject::default() }),
-        steps: vec![v1::Step {
-            step_id: "pay".into(),
-            action: "bank.transfer".into(),
-            provider: "bank".into(),
-            params: Some(prost_types::Struct { fields: BTreeMap::from([("amount".into(), number)]) }),
-            idempotency_key: "k".into(),
-            ..v1::Step::default()
-        }],
-        intent_summary: "=HYPERLINK(\"http://evil\")".into(),
-        ..v1::ValidateIrRequest::default()
-    }
-}
-
-fn creation(tenant: &str, key: &str) -> v1::CreateApprovalRequest {
-    v1::CreateApprovalRequest {
-        idempotency_key: key.into(),
-        target: Some(Target::Plan(plan(tenant, 12.0))),
-        justification: "=1+1".into(),
-        ..v1::CreateApprovalRequest::default()
-    }
-}
-
-fn approval_of(answer: &v1::CreateApprovalResponse) -> &v1::Approval {
-    answer.approval.as_ref().unwrap()
-}
-
-fn approving(tenant: &str, approval: &v1::Approval) -> v1::ApproveRequest {
-    v1::ApproveRequest {
-        tenant_id: tenant.into(),
-        approval_id: approval.id.clone(),
-        target_hash: approval.target_hash.clone(),
-        ..v1::ApproveRequest::default()
-    }
-}
-
-fn consuming(tenant: &str, answer: &v1::CreateApprovalResponse) -> v1::ConsumeRequest {
-    v1::ConsumeRequest {
-        tenant_id: tenant.into(),
-        token: answer.token.clone(),
-        target_hash: approval_of(answer).target_hash.clone(),
-        ..v1::ConsumeRequest::default()
-    }
-}
+use crate::served::{Backend, approval_of, approving, by, channel, client, consuming, creation, plan};
+use crate::system::wait_for;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_whole_way_over_the_wire() {
-    let lictor = server(None);
+    let lictor = Backend::Sqlite.server();
     let mut client = client(&lictor).await;
     let made = client.create_approval(by("runtime", None, creation("four-eyes", "k"))).await.unwrap().into_inner();
     let approval = approval_of(&made).clone();
@@ -162,8 +61,7 @@ async fn the_whole_way_over_the_wire() {
     assert_eq!((again.code(), again.message().contains(&approval.id)), (Code::NotFound, false));
 
     // The approval binds its plan for the audit.
-    let channel = Channel::from_shared(format!("http://{}", lictor.tcp)).unwrap().connect().await.unwrap();
-    let mut decisions = v1::decision_service_client::DecisionServiceClient::new(channel);
+    let mut decisions = v1::decision_service_client::DecisionServiceClient::new(channel(&lictor).await);
     let mut verify = async |tenant: &str, amount: f64| {
         let plan = plan(tenant, amount);
         let call = v1::Execution {
@@ -209,7 +107,7 @@ async fn the_whole_way_over_the_wire() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_and_their_tenants() {
-    let lictor = server(None);
+    let lictor = Backend::Sqlite.server();
     let mut client = client(&lictor).await;
     let mut ids = Vec::new();
     for number in 0..5 {
@@ -282,8 +180,8 @@ async fn lists_and_their_tenants() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_two_servers_on_one_database_one_redeems() {
-    let url = tokio::task::spawn_blocking(|| postgres::shared().database()).await.unwrap();
-    let servers = [server(Some(&url)), server(Some(&url))];
+    let backend = Backend::postgres().await;
+    let servers = [backend.server(), backend.server()];
     let mut clients = [client(&servers[0]).await, client(&servers[1]).await];
     let made = clients[0].create_approval(by("runtime", None, creation("default", "k"))).await.unwrap().into_inner();
     clients[1].approve(by("ann", Some("4"), approving("default", approval_of(&made)))).await.unwrap();
@@ -299,78 +197,4 @@ async fn of_two_servers_on_one_database_one_redeems() {
     wait_for("record", || {
         servers.iter().map(|server| server.records("ir.approval_consumed").len()).sum::<usize>() == 1
     });
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_killed_server_loses_and_doubles_nothing() {
-    let mut lictor = server(None);
-    // What was answered before each kill, by approval: the least that must hold afterwards.
-    let mut known: BTreeMap<String, ApprovalStatus> = BTreeMap::new();
-    for round in 0_u64..5 {
-        let (sender, mut answers) = tokio::sync::mpsc::unbounded_channel();
-        for worker in 0..4 {
-            let (sender, mut client) = (sender.clone(), client(&lictor).await);
-            tokio::spawn(async move {
-                for number in 0.. {
-                    let key = format!("r{round}-w{worker}-{number}");
-                    let Ok(made) = client.create_approval(by("runtime", None, creation("default", &key))).await else {
-                        return;
-                    };
-                    let made = made.into_inner();
-                    let approval = approval_of(&made).clone();
-                    let tell = |status| sender.send((approval.id.clone(), status)).is_ok();
-                    tell(ApprovalStatus::Pending);
-                    if client.approve(by("ann", Some("4"), approving("default", &approval))).await.is_err() {
-                        return;
-                    }
-                    tell(ApprovalStatus::Approved);
-                    if client.consume(by("runtime", None, consuming("default", &made))).await.is_err() {
-                        return;
-                    }
-                    tell(ApprovalStatus::Consumed);
-                }
-            });
-        }
-        drop(sender);
-        // Some answers, and then a moment that nobody has chosen.
-        for _ in 0..20 {
-            let (id, status) = answers.recv().await.expect("an answer");
-            known.insert(id, status);
-        }
-        tokio::time::sleep(Duration::from_micros(700 * (round * 7919 % 13))).await;
-        lictor.signal("-KILL");
-        lictor.wait();
-        while let Some((id, status)) = answers.recv().await {
-            known.insert(id, status);
-        }
-        lictor.run();
-    }
-    let mut client = client(&lictor).await;
-    for (id, status) in &known {
-        let request = v1::GetApprovalRequest { tenant_id: String::new(), approval_id: id.clone() };
-        let kept = client.get_approval(by("ann", None, request)).await.expect("nothing is lost").into_inner();
-        let rank = |status: ApprovalStatus| match status {
-            ApprovalStatus::Pending => 0,
-            ApprovalStatus::Approved => 1,
-            ApprovalStatus::Consumed => 2,
-            other => panic!("{other:?} was never asked for"),
-        };
-        let kept = kept.approval.unwrap();
-        assert!(rank(kept.status()) >= rank(*status), "{id}: {:?} after {status:?}", kept.status());
-        let history =
-            v1::ListApprovalHistoryRequest { approval_id: id.clone(), ..v1::ListApprovalHistoryRequest::default() };
-        let rows = client.list_approval_history(by("ann", None, history)).await.unwrap().into_inner().entries;
-        assert_eq!(rows.len(), rank(kept.status()) + 1, "{rows:?}");
-    }
-    wait_for("records", || lictor.metric("lictor_store_outbox_events") == 0);
-    let mut consumed: BTreeMap<String, u32> = BTreeMap::new();
-    for event in lictor.records("ir.approval_consumed") {
-        *consumed.entry(event["payload"]["approval_id"].as_str().unwrap().to_owned()).or_default() += 1;
-    }
-    assert!(consumed.values().all(|count| *count == 1), "{consumed:?}");
-    for (id, _) in known.iter().filter(|(_, status)| **status == ApprovalStatus::Consumed) {
-        assert!(consumed.contains_key(id), "{id} has no record");
-    }
-    lictor.signal("-TERM");
-    assert!(lictor.wait().success(), "{}", lictor.log());
 }

@@ -23,6 +23,13 @@ pub fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// A moment, at most so many milliseconds long.
+pub fn moment(most: u64) -> Duration {
+    // The low bits of a UUIDv7 are random.
+    let random = uuid::Uuid::now_v7().as_u128() as u64;
+    Duration::from_millis(random % most)
+}
+
 /// A store over one of the databases, and how to open it again.
 pub struct Fixture {
     pub store: Store,

@@ -4,13 +4,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod approvals;
+mod approvals_downtime;
+mod approvals_killed;
 mod approvals_model;
+mod approvals_secrets;
 mod approvals_served;
+mod approvals_states;
+mod approvals_tenants;
 mod harness;
 mod postgres;
 #[allow(dead_code, reason = "shared with the tests of the room, which use all of it")]
 #[path = "../../src/webhook/tests/receiver.rs"]
 mod receiver;
+mod served;
 mod store;
 mod store_backup;
 mod store_crash;
@@ -21,4 +27,6 @@ mod store_served;
 #[allow(dead_code, reason = "shared with tests/system, which uses all of it")]
 #[path = "../system/harness.rs"]
 mod system;
+#[path = "../server/identity/token_key.rs"]
+mod token_key;
 mod webhooks;

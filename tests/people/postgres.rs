@@ -95,6 +95,11 @@ impl Cluster {
         }
     }
 
+    /// The folder with all that the server keeps.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
     /// The URL of a new database.
     pub fn database(&self) -> String {
         static NUMBER: AtomicU32 = AtomicU32::new(0);

@@ -7,14 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use lictor::app::Relay;
 use lictor::event::{EventLog, EventOptions};
 use lictor::model::{ApprovalQuery, ApprovalStatus};
 use lictor::store::{Changed, Created, Place, Store, StoreOptions};
 
-use crate::harness::{PATIENCE, approval, new, to, wait_for};
+use crate::harness::{PATIENCE, approval, moment, new, to, wait_for};
 use crate::postgres;
 
 /// What the loading process is told by its environment.
@@ -113,13 +112,6 @@ impl Loading {
 /// Number of changes that were answered.
 fn answered(told: &Told) -> u64 {
     told.lock().expect("no panic").values().map(|(sure, _)| *sure).sum()
-}
-
-/// A moment, at most so many milliseconds long.
-fn moment(most: u64) -> Duration {
-    // The low bits of a UUIDv7 are random.
-    let random = uuid::Uuid::now_v7().as_u128() as u64;
-    Duration::from_millis(random % most)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

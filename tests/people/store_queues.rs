@@ -47,10 +47,26 @@ async fn what_is_due_is_claimed_once(fixture: Fixture) {
     assert_eq!(store.next_due().await.unwrap(), Some(first.expires_at));
 
     // A change ends the claim: what is due again is found again.
-    let mut change = to(&waiting, ApprovalStatus::Escalated, "system", now);
+    let mut change = to(&waiting, ApprovalStatus::Pending, "ann", now);
     change.approval.escalates_at = Some(later(now, -1));
-    assert_eq!(store.change_approval(change).await.unwrap(), Changed::Done);
-    assert_eq!(ids(store.due_approvals(Due::Escalation, 10).await.unwrap()), [waiting.id]);
+    assert_eq!(store.change_approval(change.clone()).await.unwrap(), Changed::Done);
+    assert_eq!(ids(store.due_approvals(Due::Escalation, 10).await.unwrap()), std::slice::from_ref(&waiting.id));
+
+    // It escalates once, however long ago the new approvers should have answered.
+    let mut change = to(&change.approval, ApprovalStatus::Escalated, "system", now);
+    change.approval.escalates_at = Some(later(now, -3_600));
+    assert_eq!(store.change_approval(change.clone()).await.unwrap(), Changed::Done);
+    assert!(store.due_approvals(Due::Escalation, 10).await.unwrap().is_empty());
+    assert_eq!(store.next_due().await.unwrap(), Some(first.expires_at));
+    let over = fixture
+        .created(|approval| {
+            approval.status = ApprovalStatus::Escalated;
+            approval.escalates_at = Some(later(now, -3_600));
+            approval.expires_at = later(now, -1);
+        })
+        .await;
+    assert!(store.due_approvals(Due::Escalation, 10).await.unwrap().is_empty());
+    assert_eq!(ids(store.due_approvals(Due::Expiry, 10).await.unwrap()), [over.id], "nothing delays its expiry");
 }
 
 async fn workers_share_what_is_due(fixture: Fixture) {

@@ -65,10 +65,12 @@ pub enum Refused {
         verb: Verb,
     },
     /// The caller saw another target.
-    #[error("the approval is for another target than the hash that was given; look at it again with GetApproval")]
+    #[error(
+        "the approval is for another target than the hash that was given; look at it again (`GetApproval`, `lictor approvals show`)"
+    )]
     OtherTarget,
     /// Somebody changed it in between.
-    #[error("the approval has changed since it was read; look at it again with GetApproval")]
+    #[error("the approval has changed since it was read; look at it again (`GetApproval`, `lictor approvals show`)")]
     Changed,
     /// The caller has no level.
     #[error(

@@ -9,9 +9,9 @@ use crate::model::{
 const SECOND: i64 = 1_000_000;
 const CREATED: Timestamp = Timestamp::from_micros(1_000 * SECOND);
 const HASH: &str = "sha256:aa";
-const EPOCH: u64 = 3;
+pub(in crate::approval) const EPOCH: u64 = 3;
 
-fn at(seconds: i64) -> Timestamp {
+pub(in crate::approval) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(CREATED.as_micros() + seconds * SECOND)
 }
 
@@ -19,7 +19,7 @@ fn stage(level: u8, quorum: u32) -> Stage {
     Stage { level, quorum, approvals: Vec::new() }
 }
 
-fn approval(status: ApprovalStatus) -> Approval {
+pub(in crate::approval) fn approval(status: ApprovalStatus) -> Approval {
     Approval {
         id: "a1".into(),
         tenant_id: "acme".into(),
@@ -63,11 +63,11 @@ fn approval(status: ApprovalStatus) -> Approval {
     }
 }
 
-fn voter(principal: &str, level: u8) -> Voter {
+pub(in crate::approval) fn voter(principal: &str, level: u8) -> Voter {
     Voter { principal: principal.into(), level: Some(level) }
 }
 
-fn vote() -> Vote {
+pub(in crate::approval) fn vote() -> Vote {
     Vote { target_hash: HASH.into(), ..Vote::default() }
 }
 

@@ -9,17 +9,15 @@ mod render;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::client::{ClientArgs, Connection, MAX_ANSWER_BYTES, describe};
+use super::at_server::{AtServer, Client};
 use super::documents::CommandError;
+use super::runtime::block_on;
 use super::target::Format;
 use super::{exit, input, output};
-use crate::api::proto::v1::approval_service_client::ApprovalServiceClient;
 use crate::api::proto::v1::{self, ApprovalStatus};
 use crate::api::to_plan_request;
 use crate::model::level_of;
 use crate::policy;
-
-type Client = ApprovalServiceClient<Connection>;
 
 /// Arguments of `lictor approvals`.
 #[derive(Debug, clap::Args)]
@@ -34,20 +32,7 @@ struct Asking<T: clap::Args> {
     #[command(flatten)]
     own: T,
     #[command(flatten)]
-    common: Common,
-}
-
-/// Which server, which tenant, and how to show the answer.
-#[derive(Debug, clap::Args)]
-struct Common {
-    /// The tenant [default: default].
-    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
-    tenant: String,
-    /// How to show the answer.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    output: Format,
-    #[command(flatten)]
-    client: ClientArgs,
+    server: AtServer,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -56,9 +41,9 @@ enum Command {
     List(Asking<ListArgs>),
     /// Show what an approval would let run, why it needs approval, and what became of it.
     Show(Asking<IdArgs>),
-    /// Approve, after showing what would run.
+    /// Approve what `show` has shown, named by its hash.
     Approve(Asking<VoteArgs>),
-    /// Reject.
+    /// Reject it; one reject is final.
     Reject(Asking<VoteArgs>),
     /// Take an approval back.
     Cancel(Asking<CancelArgs>),
@@ -79,10 +64,10 @@ struct ListArgs {
     #[arg(long)]
     archived: bool,
     /// Only what this principal created.
-    #[arg(long, value_name = "PRINCIPAL", default_value = "")]
+    #[arg(long, value_name = "PRINCIPAL", default_value = "", hide_default_value = true)]
     created_by: String,
     /// Only what this principal approved or rejected.
-    #[arg(long, value_name = "PRINCIPAL", default_value = "")]
+    #[arg(long, value_name = "PRINCIPAL", default_value = "", hide_default_value = true)]
     approver: String,
     /// Most that are shown.
     #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -108,7 +93,7 @@ struct VoteArgs {
     #[arg(long, value_name = "LEVEL", value_parser = level)]
     level: Option<u32>,
     /// For the record.
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     notes: String,
 }
 
@@ -118,7 +103,7 @@ struct CancelArgs {
     #[arg(value_name = "ID")]
     id: String,
     /// For the record.
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     reason: String,
 }
 
@@ -131,10 +116,10 @@ struct CreateArgs {
     #[arg(long, value_name = "KEY")]
     key: String,
     /// Who asks for it; cannot approve it.
-    #[arg(long, value_name = "PRINCIPAL", default_value = "")]
+    #[arg(long, value_name = "PRINCIPAL", default_value = "", hide_default_value = true)]
     requested_by: String,
     /// Why, for the approver.
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     justification: String,
     /// How long it is valid, in seconds [default: the approval policy's].
     #[arg(long, value_name = "SECONDS")]
@@ -150,7 +135,7 @@ struct ConsumeArgs {
     #[arg(long, value_name = "FILE", default_value = "-")]
     token_from: PathBuf,
     /// Makes the command repeatable.
-    #[arg(long, value_name = "KEY", default_value = "")]
+    #[arg(long, value_name = "KEY", default_value = "", hide_default_value = true)]
     key: String,
 }
 
@@ -161,29 +146,25 @@ fn level(text: &str) -> Result<u32, String> {
 /// Runs the sub-command: 0 if it did what it says, 1 if a watched approval may not run, 2 if the server refuses or nobody
 /// answers.
 pub fn run(args: &ApprovalsArgs) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(execute(&args.command)),
-        Err(error) => Err(CommandError::environment(format!("cannot start a runtime: {error}"))),
-    };
+    let outcome = block_on(execute(&args.command)).flatten();
     outcome.unwrap_or_else(|error| error.report_environment())
 }
 
 impl Command {
-    fn common(&self) -> &Common {
+    fn server(&self) -> &AtServer {
         match self {
-            Self::List(asking) => &asking.common,
-            Self::Show(asking) | Self::Watch(asking) => &asking.common,
-            Self::Approve(asking) | Self::Reject(asking) => &asking.common,
-            Self::Cancel(asking) => &asking.common,
-            Self::Create(asking) => &asking.common,
-            Self::Consume(asking) => &asking.common,
+            Self::List(asking) => &asking.server,
+            Self::Show(asking) | Self::Watch(asking) => &asking.server,
+            Self::Approve(asking) | Self::Reject(asking) => &asking.server,
+            Self::Cancel(asking) => &asking.server,
+            Self::Create(asking) => &asking.server,
+            Self::Consume(asking) => &asking.server,
         }
     }
 }
 
 async fn execute(command: &Command) -> Result<ExitCode, CommandError> {
-    let args = command.common();
+    let server = command.server();
     // What can go wrong with files does so before anybody is asked.
     let plan = match command {
         Command::Create(create) => Some(input::read(&create.own.file, policy::read_plan)?),
@@ -193,24 +174,21 @@ async fn execute(command: &Command) -> Result<ExitCode, CommandError> {
         Command::Consume(consume) => token(&consume.own.token_from)?,
         _ => String::new(),
     };
-    let connection = args.client.connect("").await?;
-    let mut client = ApprovalServiceClient::new(connection).max_decoding_message_size(MAX_ANSWER_BYTES);
-    let asked = async {
-        match command {
-            Command::List(list) => self::list(args, &list.own, &mut client).await,
-            Command::Show(show) => self::show(args, &show.own.id, &mut client).await,
-            Command::Approve(vote) => approve(args, &vote.own, &mut client).await,
-            Command::Reject(vote) => reject(args, &vote.own, &mut client).await,
-            Command::Cancel(cancel) => self::cancel(args, &cancel.own, &mut client).await,
-            Command::Watch(watch) => self::watch(args, &watch.own.id, &mut client).await,
+    server
+        .ask(async |client| match command {
+            Command::List(list) => self::list(server, &list.own, client).await,
+            Command::Show(show) => self::show(server, &show.own.id, client).await,
+            Command::Approve(vote) => self::vote(server, &vote.own, true, client).await,
+            Command::Reject(vote) => self::vote(server, &vote.own, false, client).await,
+            Command::Cancel(cancel) => self::cancel(server, &cancel.own, client).await,
+            Command::Watch(watch) => self::watch(server, &watch.own.id, client).await,
             Command::Create(create) => {
                 let plan = plan.as_ref().map(to_plan_request).unwrap_or_default();
-                self::create(args, &create.own, plan, &mut client).await
+                self::create(server, &create.own, plan, client).await
             }
-            Command::Consume(consume) => self::consume(args, &consume.own, token, &mut client).await,
-        }
-    };
-    asked.await.map_err(|status| CommandError::environment(describe(Some(&args.client.server()), &status)))
+            Command::Consume(consume) => self::consume(server, &consume.own, token, client).await,
+        })
+        .await
 }
 
 fn token(file: &std::path::Path) -> Result<String, CommandError> {
@@ -220,13 +198,7 @@ fn token(file: &std::path::Path) -> Result<String, CommandError> {
     Ok(text.trim().to_owned())
 }
 
-fn timed<T>(args: &Common, message: T) -> tonic::Request<T> {
-    let mut request = tonic::Request::new(message);
-    request.set_timeout(args.client.timeout());
-    request
-}
-
-async fn list(args: &Common, list: &ListArgs, client: &mut Client) -> Result<ExitCode, tonic::Status> {
+async fn list(server: &AtServer, list: &ListArgs, client: &mut Client) -> Result<ExitCode, tonic::Status> {
     let open = [ApprovalStatus::Pending, ApprovalStatus::Escalated].map(i32::from);
     let status = if list.all || list.archived { Vec::new() } else { open.to_vec() };
     let mut page_token = String::new();
@@ -234,7 +206,7 @@ async fn list(args: &Common, list: &ListArgs, client: &mut Client) -> Result<Exi
     let mut shown = 0;
     while left > 0 {
         let request = v1::ListApprovalsRequest {
-            tenant_id: args.tenant.clone(),
+            tenant_id: server.tenant.clone(),
             status: status.clone(),
             created_by: list.created_by.clone(),
             approver: list.approver.clone(),
@@ -243,9 +215,9 @@ async fn list(args: &Common, list: &ListArgs, client: &mut Client) -> Result<Exi
             include_archived: list.archived,
             ..v1::ListApprovalsRequest::default()
         };
-        let page = client.list_approvals(timed(args, request)).await?.into_inner();
+        let page = client.list_approvals(server.timed(request)).await?.into_inner();
         for approval in &page.approvals {
-            match args.output {
+            match server.output {
                 Format::Text => output::print(format_args!("{}", render::row(approval))),
                 Format::Json => output::print(format_args!("{}\n", json::approval(approval))),
             }
@@ -257,73 +229,73 @@ async fn list(args: &Common, list: &ListArgs, client: &mut Client) -> Result<Exi
             break;
         }
     }
-    if shown == 0 && matches!(args.output, Format::Text) {
+    if shown == 0 && matches!(server.output, Format::Text) {
         let what = if status.is_empty() { "there are no such approvals" } else { "nothing waits for approval" };
         output::print(format_args!("{what}\n"));
     }
     Ok(ExitCode::from(exit::OK))
 }
 
-fn print(args: &Common, approval: Option<&v1::Approval>) {
+fn print(server: &AtServer, approval: Option<&v1::Approval>) {
     let Some(approval) = approval else { return };
-    match args.output {
+    match server.output {
         Format::Text => output::print(format_args!("{}", render::approval(approval))),
         Format::Json => output::print(format_args!("{:#}\n", json::approval(approval))),
     }
 }
 
-async fn show(args: &Common, id: &str, client: &mut Client) -> Result<ExitCode, tonic::Status> {
-    let request = v1::GetApprovalRequest { tenant_id: args.tenant.clone(), approval_id: id.to_owned() };
-    let answer = client.get_approval(timed(args, request)).await?.into_inner();
-    print(args, answer.approval.as_ref());
+async fn show(server: &AtServer, id: &str, client: &mut Client) -> Result<ExitCode, tonic::Status> {
+    let request = v1::GetApprovalRequest { tenant_id: server.tenant.clone(), approval_id: id.to_owned() };
+    let answer = client.get_approval(server.timed(request)).await?.into_inner();
+    print(server, answer.approval.as_ref());
     Ok(ExitCode::from(exit::OK))
 }
 
-async fn approve(args: &Common, vote: &VoteArgs, client: &mut Client) -> Result<ExitCode, tonic::Status> {
-    let request = v1::ApproveRequest {
-        tenant_id: args.tenant.clone(),
-        approval_id: vote.id.clone(),
-        target_hash: vote.hash.clone(),
-        level: vote.level,
-        notes: vote.notes.clone(),
-        etag: String::new(),
+async fn vote(
+    server: &AtServer,
+    vote: &VoteArgs,
+    approves: bool,
+    client: &mut Client,
+) -> Result<ExitCode, tonic::Status> {
+    // Both requests have the same fields.
+    macro_rules! request {
+        ($Request:ident) => {
+            server.timed(v1::$Request {
+                tenant_id: server.tenant.clone(),
+                approval_id: vote.id.clone(),
+                target_hash: vote.hash.clone(),
+                level: vote.level,
+                notes: vote.notes.clone(),
+                etag: String::new(),
+            })
+        };
+    }
+    let approval = if approves {
+        client.approve(request!(ApproveRequest)).await?.into_inner().approval
+    } else {
+        client.reject(request!(RejectRequest)).await?.into_inner().approval
     };
-    let answer = client.approve(timed(args, request)).await?.into_inner();
-    print(args, answer.approval.as_ref());
+    print(server, approval.as_ref());
     Ok(ExitCode::from(exit::OK))
 }
 
-async fn reject(args: &Common, vote: &VoteArgs, client: &mut Client) -> Result<ExitCode, tonic::Status> {
-    let request = v1::RejectRequest {
-        tenant_id: args.tenant.clone(),
-        approval_id: vote.id.clone(),
-        target_hash: vote.hash.clone(),
-        level: vote.level,
-        notes: vote.notes.clone(),
-        etag: String::new(),
-    };
-    let answer = client.reject(timed(args, request)).await?.into_inner();
-    print(args, answer.approval.as_ref());
-    Ok(ExitCode::from(exit::OK))
-}
-
-async fn cancel(args: &Common, cancel: &CancelArgs, client: &mut Client) -> Result<ExitCode, tonic::Status> {
+async fn cancel(server: &AtServer, cancel: &CancelArgs, client: &mut Client) -> Result<ExitCode, tonic::Status> {
     let request = v1::CancelRequest {
-        tenant_id: args.tenant.clone(),
+        tenant_id: server.tenant.clone(),
         approval_id: cancel.id.clone(),
         reason: cancel.reason.clone(),
     };
-    let answer = client.cancel(timed(args, request)).await?.into_inner();
-    print(args, answer.approval.as_ref());
+    let answer = client.cancel(server.timed(request)).await?.into_inner();
+    print(server, answer.approval.as_ref());
     Ok(ExitCode::from(exit::OK))
 }
 
-async fn watch(args: &Common, id: &str, client: &mut Client) -> Result<ExitCode, tonic::Status> {
-    let request = v1::WatchApprovalRequest { tenant_id: args.tenant.clone(), approval_id: id.to_owned() };
+async fn watch(server: &AtServer, id: &str, client: &mut Client) -> Result<ExitCode, tonic::Status> {
+    let request = v1::WatchApprovalRequest { tenant_id: server.tenant.clone(), approval_id: id.to_owned() };
     let mut changes = client.watch_approval(request).await?.into_inner();
     while let Some(change) = changes.message().await? {
         let Some(approval) = change.approval else { continue };
-        match args.output {
+        match server.output {
             Format::Text => output::print(format_args!("{}", render::row(&approval))),
             Format::Json => output::print(format_args!("{}\n", json::approval(&approval))),
         }
@@ -339,14 +311,14 @@ async fn watch(args: &Common, id: &str, client: &mut Client) -> Result<ExitCode,
 }
 
 async fn create(
-    args: &Common,
+    server: &AtServer,
     create: &CreateArgs,
     plan: v1::ValidateIrRequest,
     client: &mut Client,
 ) -> Result<ExitCode, tonic::Status> {
     let request = v1::CreateApprovalRequest {
         idempotency_key: create.key.clone(),
-        tenant_id: args.tenant.clone(),
+        tenant_id: server.tenant.clone(),
         target: Some(v1::create_approval_request::Target::Plan(plan)),
         requested_by: create.requested_by.clone(),
         justification: create.justification.clone(),
@@ -354,9 +326,9 @@ async fn create(
         webhook_endpoints: Vec::new(),
         correlation_id: String::new(),
     };
-    let answer = client.create_approval(timed(args, request)).await?.into_inner();
+    let answer = client.create_approval(server.timed(request)).await?.into_inner();
     let Some(approval) = &answer.approval else { return Ok(ExitCode::from(exit::FAILED)) };
-    match args.output {
+    match server.output {
         Format::Text => {
             output::print(format_args!("{}", render::approval(approval)));
             output::print(format_args!("{}", render::token(&answer.token)));
@@ -370,20 +342,20 @@ async fn create(
 }
 
 async fn consume(
-    args: &Common,
+    server: &AtServer,
     consume: &ConsumeArgs,
     token: String,
     client: &mut Client,
 ) -> Result<ExitCode, tonic::Status> {
     let request = v1::ConsumeRequest {
-        tenant_id: args.tenant.clone(),
+        tenant_id: server.tenant.clone(),
         token,
         target_hash: consume.hash.clone(),
         step: None,
         redemption_key: consume.key.clone(),
     };
-    let answer = client.consume(timed(args, request)).await?.into_inner();
-    match args.output {
+    let answer = client.consume(server.timed(request)).await?.into_inner();
+    match server.output {
         Format::Text => output::print(format_args!("{}", render::redeemed(&answer))),
         Format::Json => output::print(format_args!("{:#}\n", json::redeemed(&answer))),
     }

@@ -76,7 +76,11 @@ fn head(out: &mut String, approval: &v1::Approval) -> Result {
         line("cost", &format!("{cents} cents"))?;
     }
     for (number, stage) in approval.stages.iter().enumerate() {
-        let votes: Vec<_> = stage.approvals.iter().map(|v| format!("{} (level {})", v.principal, v.level)).collect();
+        let vote = |v: &v1::StageApproval| {
+            let counts = if v.level < stage.level { ", which does not count" } else { "" };
+            format!("{} (level {}{counts})", v.principal, v.level)
+        };
+        let votes: Vec<_> = stage.approvals.iter().map(vote).collect();
         let mark = if stage.complete { "complete" } else { "open" };
         let by = if votes.is_empty() { String::new() } else { format!("; approved by {}", votes.join(", ")) };
         line(&format!("stage {}", number + 1), &format!("{} of level {}, {mark}{by}", stage.quorum, stage.level))?;

@@ -191,15 +191,22 @@ pub fn describe(server: Option<&Server>, status: &tonic::Status) -> String {
     // Only who has answered gives details.
     let outcome = match (server, details.is_empty()) {
         (None, _) => "the question is refused",
-        (Some(_), false) => "refused the question",
+        (Some(_), false) => "refuses",
         (Some(_), true) => "did not answer",
     };
-    let mut text = format!("{at}{outcome}: {} ({})", status.message(), status.code());
+    // The words of the code add nothing to those of the message.
+    let why = if status.message().is_empty() { status.code().description() } else { status.message() };
+    let mut text = format!("{at}{outcome}: {why}");
     for detail in details {
         if detail.type_url.ends_with("/google.rpc.BadRequest")
             && let Ok(bad) = rpc::BadRequest::decode(&*detail.value)
         {
+            // One alone is what the message says already.
+            let several = bad.field_violations.len() > 1;
             for violation in bad.field_violations {
+                if !several && why.contains(&violation.description) {
+                    continue;
+                }
                 // Writing to a string cannot fail.
                 let _ = write!(text, "\n  {}: {}", violation.field, violation.description);
             }

@@ -4,30 +4,14 @@ use std::process::ExitCode;
 
 use serde_json::json as object;
 
-use crate::api::proto::v1::approval_service_client::ApprovalServiceClient;
 use crate::api::proto::v1::{self, WebhookDeliveryState};
 use crate::cli::approvals::json;
-use crate::cli::client::{ClientArgs, Connection, describe};
-use crate::cli::documents::CommandError;
+use crate::cli::at_server::{AtServer, Client};
 use crate::cli::exit;
 use crate::cli::output::{print, printable};
+use crate::cli::runtime::block_on;
 use crate::cli::style::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
 use crate::cli::target::Format;
-
-type Client = ApprovalServiceClient<Connection>;
-
-/// Which server, which tenant, and how to show the answer.
-#[derive(Debug, clap::Args)]
-struct Common {
-    /// The tenant [default: default].
-    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
-    tenant: String,
-    /// How to show the answer; JSON has one object a line.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    output: Format,
-    #[command(flatten)]
-    client: ClientArgs,
-}
 
 /// Arguments of `lictor webhooks list`.
 #[derive(Debug, clap::Args)]
@@ -45,7 +29,7 @@ pub struct ListArgs {
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     #[command(flatten)]
-    common: Common,
+    server: AtServer,
 }
 
 /// Arguments of `lictor webhooks redeliver`.
@@ -55,7 +39,7 @@ pub struct RedeliverArgs {
     #[arg(value_name = "ID")]
     id: String,
     #[command(flatten)]
-    common: Common,
+    server: AtServer,
 }
 
 /// Where a delivery stands.
@@ -81,21 +65,21 @@ impl State {
 
 /// Prints deliveries.
 pub fn list(args: &ListArgs) -> ExitCode {
-    at_server(&args.common, async |client| {
+    at_server(&args.server, async |client| {
         let mut page_token = String::new();
         let mut left = args.limit;
         let mut shown = 0_usize;
         while left > 0 {
             let request = v1::ListWebhookDeliveriesRequest {
-                tenant_id: args.common.tenant.clone(),
+                tenant_id: args.server.tenant.clone(),
                 endpoint: args.endpoint.clone(),
                 approval_id: args.approval.clone(),
                 state: args.state.map_or(WebhookDeliveryState::Unspecified, State::on_the_wire).into(),
                 page_size: i32::try_from(left.min(500)).ok(),
                 page_token,
             };
-            let page = client.list_webhook_deliveries(timed(&args.common, request)).await?.into_inner();
-            page.deliveries.iter().for_each(|delivery| show(args.common.output, delivery));
+            let page = client.list_webhook_deliveries(args.server.timed(request)).await?.into_inner();
+            page.deliveries.iter().for_each(|delivery| show(args.server.output, delivery));
             shown += page.deliveries.len();
             left = left.saturating_sub(u32::try_from(page.deliveries.len()).unwrap_or(u32::MAX));
             page_token = page.next_page_token;
@@ -103,7 +87,7 @@ pub fn list(args: &ListArgs) -> ExitCode {
                 break;
             }
         }
-        if shown == 0 && matches!(args.common.output, Format::Text) {
+        if shown == 0 && matches!(args.server.output, Format::Text) {
             print(format_args!("there are no such deliveries\n"));
         }
         Ok(())
@@ -112,11 +96,11 @@ pub fn list(args: &ListArgs) -> ExitCode {
 
 /// Asks for another delivery.
 pub fn redeliver(args: &RedeliverArgs) -> ExitCode {
-    at_server(&args.common, async |client| {
+    at_server(&args.server, async |client| {
         let request =
-            v1::RedeliverWebhookRequest { tenant_id: args.common.tenant.clone(), delivery_id: args.id.clone() };
-        let answer = client.redeliver_webhook(timed(&args.common, request)).await?.into_inner();
-        match args.common.output {
+            v1::RedeliverWebhookRequest { tenant_id: args.server.tenant.clone(), delivery_id: args.id.clone() };
+        let answer = client.redeliver_webhook(args.server.timed(request)).await?.into_inner();
+        match args.server.output {
             Format::Text => print(format_args!("{GREEN}queued{RESET}: {}\n", printable(&answer.delivery_id))),
             Format::Json => print(format_args!("{}\n", object!({"delivery_id": answer.delivery_id}))),
         }
@@ -125,27 +109,11 @@ pub fn redeliver(args: &RedeliverArgs) -> ExitCode {
 }
 
 /// Connects and asks.
-fn at_server(common: &Common, ask: impl AsyncFnOnce(&mut Client) -> Result<(), tonic::Status>) -> ExitCode {
-    let asking = async {
-        let mut client = ApprovalServiceClient::new(common.client.connect("").await?);
-        let asked = ask(&mut client).await;
-        asked.map_err(|status| CommandError::environment(describe(Some(&common.client.server()), &status)))
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(asking),
-        Err(error) => Err(CommandError::environment(format!("cannot start a runtime: {error}"))),
-    };
-    match outcome {
+fn at_server(server: &AtServer, ask: impl AsyncFnOnce(&mut Client) -> Result<(), tonic::Status>) -> ExitCode {
+    match block_on(server.ask(ask)).flatten() {
         Ok(()) => ExitCode::from(exit::OK),
         Err(error) => error.report_environment(),
     }
-}
-
-fn timed<T>(common: &Common, message: T) -> tonic::Request<T> {
-    let mut request = tonic::Request::new(message);
-    request.set_timeout(common.client.timeout());
-    request
 }
 
 fn show(format: Format, delivery: &v1::WebhookDelivery) {

@@ -35,11 +35,12 @@ macro_rules! expired {
     };
 }
 
+// An approval escalates once: of an escalated one, `escalates_at` only tells when it should have been decided.
 macro_rules! escalating {
     ($lock:literal) => {
         claim!(
-            "status IN ('PENDING', 'ESCALATED') AND escalates_at IS NOT NULL AND escalates_at <= $1 AND \
-             expires_at > $1 AND epoch = (SELECT value FROM store_meta WHERE name = 'epoch')",
+            "status = 'PENDING' AND escalates_at IS NOT NULL AND escalates_at <= $1 AND expires_at > $1 AND \
+             epoch = (SELECT value FROM store_meta WHERE name = 'epoch')",
             "escalates_at",
             $lock
         )
@@ -83,7 +84,7 @@ pub(in crate::store) async fn next(conn: &mut Conn<'_>) -> Outcome<Option<Timest
              SELECT MIN(expires_at) AS at FROM approval \
              WHERE status IN ('PENDING', 'ESCALATED', 'APPROVED', 'AUTO_APPROVED') \
              UNION ALL SELECT MIN(escalates_at) AS at FROM approval \
-             WHERE status IN ('PENDING', 'ESCALATED') AND escalates_at IS NOT NULL) AS due",
+             WHERE status = 'PENDING' AND escalates_at IS NOT NULL) AS due",
             &[],
         )
         .await?;

@@ -289,3 +289,34 @@ async fn nothing_is_given_up_before_documents_are_live() {
     post.wait_for(&id, DeliveryState::Delivered, 1).await;
     courier.stop(PATIENCE).await;
 }
+
+#[tokio::test]
+async fn what_is_old_is_forgotten() {
+    let post = Post::new().await;
+    let receiver = Receiver::start(Answer::status(200)).await;
+    post.publish(&[("here", url(&receiver), "allowPrivate: true")]);
+    let courier = post.courier();
+    let delivered = post.queue("here", WebhookEvent::Created, "a-1").await;
+    post.wait_for(&delivered, DeliveryState::Delivered, 1).await;
+    receiver.answer(Answer::status(410));
+    let dead = post.queue("here", WebhookEvent::Created, "a-2").await;
+    post.wait_for(&dead, DeliveryState::Dead, 1).await;
+    courier.stop(PATIENCE).await;
+    let day = Duration::from_secs(86_400);
+    let is_kept = async |id: &Text| post.store.delivery("acme", id).await.unwrap().is_some();
+    for (days, keeps_delivered, keeps_dead) in [(6, true, true), (2, false, true), (81, false, true), (2, false, false)]
+    {
+        post.pass(day * days);
+        let courier = post.courier();
+        // Whoever starts looks for what is old before the first message.
+        receiver.answer(Answer::status(200));
+        let fresh = post.queue("here", WebhookEvent::Created, &format!("b-{days}")).await;
+        eventually("a look at what is old", async || {
+            post.delivery(&fresh).await.state == DeliveryState::Delivered
+                && (is_kept(&delivered).await, is_kept(&dead).await) == (keeps_delivered, keeps_dead)
+        })
+        .await;
+        courier.stop(PATIENCE).await;
+        assert_eq!((is_kept(&delivered).await, is_kept(&dead).await), (keeps_delivered, keeps_dead));
+    }
+}

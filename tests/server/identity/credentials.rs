@@ -3,22 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use ed25519_dalek::SigningKey;
-use ed25519_dalek::pkcs8::EncodePrivateKey;
 use hyper_util::rt::TokioIo;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use lictor::config::{self, Claims, Jwt, Principal, PrincipalAsserts, Tls};
 use lictor::policy::Pattern;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use serde_json::{Value, json};
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 
 pub use super::authority::{Authority, Certificate};
+pub use super::token_key::{ISSUER, TokenKey, key_set};
 use crate::harness::Running;
 
 /// Writes the files of a TLS listener.
@@ -84,40 +79,9 @@ pub fn patterns(texts: &[&str]) -> Option<Box<[Pattern]>> {
     Some(texts.iter().map(|text| Pattern::parse(text).unwrap()).collect())
 }
 
-/// Who issues tokens.
-pub const ISSUER: &str = "https://idp.example";
-
-/// A key of the issuer.
-pub struct TokenKey {
-    id: &'static str,
-    secret: EncodingKey,
-    public: Value,
-}
-
-impl TokenKey {
-    pub fn new(id: &'static str, seed: u8) -> Self {
-        let key = SigningKey::from_bytes(&[seed; 32]);
-        let x = BASE64_URL_SAFE_NO_PAD.encode(key.verifying_key().as_bytes());
-        Self {
-            id,
-            secret: EncodingKey::from_ed_der(key.to_pkcs8_der().unwrap().as_bytes()),
-            public: json!({"kty": "OKP", "crv": "Ed25519", "kid": id, "x": x}),
-        }
-    }
-
-    /// A token for `subject` in `tenant`, valid for an hour or `seconds` from now.
-    pub fn token(&self, subject: &str, tenant: &str, seconds: i64) -> String {
-        let now = jiff::Timestamp::now().as_second();
-        let claims = json!({"iss": ISSUER, "aud": "lictor", "sub": subject, "exp": now + seconds, "tenant": tenant});
-        let header = Header { kid: Some(self.id.to_owned()), ..Header::new(Algorithm::EdDSA) };
-        encode(&header, &claims, &self.secret).unwrap()
-    }
-}
-
 /// Writes the file of keys.
 pub fn write_keys(folder: &Path, keys: &[&TokenKey]) -> Jwt {
-    let keys: Vec<_> = keys.iter().map(|key| &key.public).collect();
-    std::fs::write(folder.join("jwks.json"), json!({"keys": keys}).to_string()).unwrap();
+    std::fs::write(folder.join("jwks.json"), key_set(keys)).unwrap();
     Jwt {
         issuer: ISSUER.into(),
         audience: "lictor".into(),

@@ -5,4 +5,5 @@ mod authority;
 mod credentials;
 mod handshakes;
 mod tls;
+mod token_key;
 mod tokens;
