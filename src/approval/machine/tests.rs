@@ -64,7 +64,7 @@ pub(in crate::approval) fn approval(status: ApprovalStatus) -> Approval {
 }
 
 pub(in crate::approval) fn voter(principal: &str, level: u8) -> Voter {
-    Voter { principal: principal.into(), level: Some(level) }
+    Voter { principal: principal.into(), level: Some(level), also: Vec::new() }
 }
 
 pub(in crate::approval) fn vote() -> Vote {
@@ -179,7 +179,11 @@ fn an_approver_is_another_person_with_a_level() {
         let rejected = reject(&approval, &voter(principal, 5), &vote(), at(1), EPOCH);
         assert_eq!(rejected, Err(Refused::OwnRequest { role }));
     }
-    let nobody = Voter { principal: "uid:0".into(), level: None };
+    for (name, role) in [("cn:asker", "requested_by"), ("agent-7", "subject")] {
+        let alias = Voter { also: vec![name.into()], ..voter("alice", 5) };
+        assert_eq!(approve(&alias, &vote()), Err(Refused::OwnRequest { role }));
+    }
+    let nobody = Voter { principal: "uid:0".into(), level: None, also: Vec::new() };
     assert_eq!(approve(&nobody, &vote()), Err(Refused::NoLevel));
     let high = Vote { level: Some(4), ..vote() };
     assert_eq!(approve(&voter("l", 3), &high), Err(Refused::LevelTooHigh { own: 3, asked: 4 }));
