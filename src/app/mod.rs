@@ -20,7 +20,9 @@ use std::time::Instant;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::api::{ApprovalDesk, HttpListener, HttpServer, KnownPeople, Listeners, Server, ServerError, State, WireCodec};
+use crate::api::{
+    ApprovalDesk, HttpListener, HttpServer, KnownPeople, Listeners, Server, ServerError, State, WireCodec,
+};
 use crate::approval::{Approvals, Parts};
 use crate::event::{EventError, EventLog, EventOptions};
 use crate::identity::{IdentityError, TlsError};

@@ -255,3 +255,22 @@ fn stages(rule: &ApprovalRule, cost_cents: Option<i64>, level: Option<u8>) -> Ve
     }
     stages
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::approval::ApprovalError;
+
+    #[test]
+    fn without_policies_nothing_is_judged() {
+        let limits = Limits::default();
+        let plan = assess_plan(None, &Plan::default(), Timestamp::default(), &limits).map(drop);
+        let action = assess_action(None, &Request::default(), Timestamp::default(), &limits).map(drop);
+        for refused in [plan, action] {
+            let why = refused.expect_err("nothing to judge by");
+            assert!(matches!(why, NotApprovable::NoPolicies), "{why:?}");
+            let message = ApprovalError::NotApprovable(why).to_string();
+            assert!(message.contains("no policies are live") && message.contains("log"), "{message}");
+        }
+    }
+}

@@ -84,9 +84,11 @@ pub enum ApprovalError {
 
 fn describe(why: &NotApprovable) -> String {
     match why {
-        NotApprovable::NoPolicies => "no policies are live, so that nothing can be approved or redeemed; the server's log \
+        NotApprovable::NoPolicies => {
+            "no policies are live, so that nothing can be approved or redeemed; the server's log \
                                       says why, and `lictor check` on the documents finds the place"
-            .to_owned(),
+                .to_owned()
+        }
         NotApprovable::Rejected(validation) => {
             let first = validation.violations.first();
             let first =

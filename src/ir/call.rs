@@ -34,7 +34,8 @@ pub fn call_hash(step: &Step, params: &Attributes) -> Result<Text, Vec<Refusal>>
 fn unfilled(step: &Step, params: &Attributes) -> Option<String> {
     let bound = bound_paths(step);
     let mut place = String::new();
-    (!bound.is_empty() && !bound.is_bound() && first_gap(&Value::Map(params.clone()), &bound, &mut place)).then_some(place)
+    (!bound.is_empty() && !bound.is_bound() && first_gap(&Value::Map(params.clone()), &bound, &mut place))
+        .then_some(place)
 }
 
 /// Whether something bound below `value`, which stands at `place`, is not there; `place` is then where.
@@ -96,7 +97,12 @@ mod tests {
             path: (*path).into(),
             origin: Origin::Step { step_id: "a".into(), output_path: "".into() },
         };
-        Step { step_id: "b".into(), params: attributes(params), inputs: open.iter().map(input).collect(), ..Step::default() }
+        Step {
+            step_id: "b".into(),
+            params: attributes(params),
+            inputs: open.iter().map(input).collect(),
+            ..Step::default()
+        }
     }
 
     #[test]

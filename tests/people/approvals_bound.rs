@@ -12,8 +12,8 @@ use prost_types::value::Kind;
 use tonic::Code;
 
 use crate::served::{
-    Backend, Client, approval_of, approving, by, channel, client, consuming, created, creation, history_of, plan, rejecting,
-    served_by_both,
+    Backend, Client, approval_of, approving, by, channel, client, consuming, created, creation, history_of, plan,
+    rejecting, served_by_both,
 };
 use crate::system::{Lictor, wait_for};
 
@@ -31,13 +31,12 @@ fn to(recipient: &str) -> prost_types::Struct {
 /// Looks, and pays whom it has found.
 fn two_steps() -> v1::ValidateIrRequest {
     let mut both = plan("default", 12.0);
-    let look = v1::Step { step_id: "look".into(), action: "bank.look".into(), provider: "bank".into(), ..v1::Step::default() };
+    let look =
+        v1::Step { step_id: "look".into(), action: "bank.look".into(), provider: "bank".into(), ..v1::Step::default() };
     both.steps.insert(0, look);
     let origin = v1::StepOrigin { step_id: "look".into(), output_path: "/iban".into() };
-    both.steps[1].inputs = vec![v1::StepInput {
-        path: "/recipient".into(),
-        origin: Some(v1::step_input::Origin::Step(origin)),
-    }];
+    both.steps[1].inputs =
+        vec![v1::StepInput { path: "/recipient".into(), origin: Some(v1::step_input::Origin::Step(origin)) }];
     both
 }
 
@@ -90,7 +89,8 @@ async fn a_step_is_redeemed_with_its_arguments_and_no_others(backend: Backend) {
         client.consume(by("runtime", None, request)).await.map(tonic::Response::into_inner)
     };
     redeem("look", None, "1").await.expect("the first step");
-    let incomplete = redeem("pay", Some(params(&[("amount", Kind::NumberValue(12.0))])), "2").await.expect_err("no recipient");
+    let incomplete =
+        redeem("pay", Some(params(&[("amount", Kind::NumberValue(12.0))])), "2").await.expect_err("no recipient");
     assert_eq!(incomplete.code(), Code::FailedPrecondition, "{incomplete}");
     assert!(incomplete.message().contains("params/recipient"), "{incomplete}");
     let paid = redeem("pay", Some(to("bob")), "2").await.expect("the second step");
@@ -211,4 +211,61 @@ async fn what_the_requester_writes_is_not_taken_for_the_record() {
     let low = ["approve", &approval_of(&other).id, "--hash", &approval_of(&other).target_hash, "--level", "2"];
     let (code, printed) = command(&lictor, &low);
     assert!(code == 1 && printed.contains("does not count"), "{code}: {printed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watcher_outlives_the_server() {
+    let mut lictor = Backend::Sqlite.server();
+    let made = created(&mut client(&lictor).await, "default", "k").await;
+    let id = approval_of(&made).id.clone();
+    let mut watcher = std::process::Command::new(env!("CARGO_BIN_EXE_lictor"))
+        .args(["approvals", "watch", &id, "--dev-as", "runtime", "--socket"])
+        .arg(lictor.socket())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("lictor runs");
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(watcher.stdout.take().expect("its output")));
+    let first = lines.next().expect("a line").expect("text");
+    assert!(first.contains("PENDING"), "{first}");
+    lictor.signal("-TERM");
+    assert!(lictor.wait().success(), "{}", lictor.log());
+    lictor.run();
+    let approved = client(&lictor).await.approve(by("ann", Some("4"), approving("default", approval_of(&made)))).await;
+    approved.expect("approved");
+    let said: Vec<String> = lines.map(|line| line.expect("text")).collect();
+    assert!(watcher.wait().expect("an end").success(), "{said:?}");
+    assert!(said.iter().any(|line| line.contains("APPROVED")), "{said:?}");
+    assert!(!said.iter().any(|line| line.contains("PENDING")), "the same is not shown twice: {said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_single_action_is_asked_for_and_redeemed_from_the_command_line() {
+    let mut lictor = Lictor::prepare(&crate::served::DOCUMENTS.replace(
+        "spec: {rules: [{name: all, effect: allow}]}",
+        "spec: {rules: [{name: all, effect: allow}, {name: big, effect: require_approval, actions: [bank.close], priority: 5}]}",
+    ));
+    lictor.arguments = vec!["--dev"];
+    lictor.run();
+    let token = lictor.path("token");
+    let token_to = token.display().to_string();
+    let asked = ["create", "--action", "bank.close", "--subject", "agent/a-7", "--resource", "account/7"];
+    let kept = ["--key", "k", "--token-to", &token_to];
+    let (code, printed) = command(&lictor, &[&asked[..], &kept].concat());
+    assert!(code == 0 && printed.contains("bank.close on account 7"), "{code}: {printed}");
+    assert_eq!(std::fs::read_to_string(&token).expect("the token").trim().len(), 43);
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&token).expect("the file").permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let request = lictor.path("request.yaml");
+    std::fs::write(
+        &request,
+        "subject: {type: agent, id: a-7}\naction: bank.close\nresource: {type: account, id: '7'}\n",
+    )
+    .expect("a file");
+    let file = request.display().to_string();
+    let (code, printed) = command(&lictor, &["create", "-f", &file, "--key", "k2", "--output", "json"]);
+    let answer: serde_json::Value = serde_json::from_str(&printed).unwrap_or_default();
+    assert!(code == 0 && answer["approval"]["target_kind"] == "ACTION", "{code}: {printed}");
+    let (code, printed) = command(&lictor, &["consume", "--hash", "sha256:0", "--token-from", "/nowhere/token"]);
+    assert!(code == 2 && printed.contains("`/nowhere/token`"), "{code}: {printed}");
 }

@@ -146,12 +146,7 @@ fn same_key<'r>(redemption: &'r Redemption, ask: &Ask<'_>) -> Option<&'r Redeeme
 }
 
 /// The same answer again, if the same was asked: the same step with the same arguments, to the last open one.
-fn replay(
-    approval: &Approval,
-    earlier: &Redeemed,
-    ask: &Ask<'_>,
-    plan: Option<&Plan>,
-) -> Result<Redeeming, Refused> {
+fn replay(approval: &Approval, earlier: &Redeemed, ask: &Ask<'_>, plan: Option<&Plan>) -> Result<Redeeming, Refused> {
     let redeemable =
         matches!(approval.status, ApprovalStatus::Consumed | ApprovalStatus::Approved | ApprovalStatus::AutoApproved);
     if !redeemable {

@@ -325,7 +325,8 @@ fn the_same_key_gives_the_same_answer_until_the_end() {
     let again = redeem(&begun, Some(&list), &of_step("x"), &fits, at(10), EPOCH);
     assert!(matches!(again, Ok(Redeeming::Replayed(_))), "{again:?}");
     assert_eq!(redeem(&begun, Some(&list), &of_step("y"), &fits, at(10), EPOCH), Err(Refused::KeyUsed));
-    let other = Attributes::from_entries(vec![("to".into(), crate::model::Value::String("mallory".into()))]).expect("attributes");
+    let other = Attributes::from_entries(vec![("to".into(), crate::model::Value::String("mallory".into()))])
+        .expect("attributes");
     let with_others = ask(Some(StepCall { step_id: "x", params: &other }), "k1");
     assert_eq!(redeem(&begun, Some(&list), &with_others, &fits, at(10), EPOCH), Err(Refused::KeyUsed));
     let whole = ask(None, "k1");

@@ -68,7 +68,9 @@ fn missing(approval: &v1::Approval) -> Option<(bool, String)> {
     let low = last.max_by_key(|(_, vote)| at(vote)).filter(|(stage, vote)| vote.level < stage.level);
     let missing = format!("stage {number} needs {more} more of level {level} or above");
     Some(match low {
-        Some((_, vote)) => (false, format!("your approval with level {} is on record and does not count: {missing}", vote.level)),
+        Some((_, vote)) => {
+            (false, format!("your approval with level {} is on record and does not count: {missing}", vote.level))
+        }
         None => (true, format!("your approval counts, and it waits still: {missing}")),
     })
 }
@@ -187,7 +189,8 @@ pub fn token(file: &Path) -> Result<String, CommandError> {
     } else {
         (format!("`{}`", file.display()), std::fs::read_to_string(file))
     };
-    let text = read.map_err(|error| CommandError::environment(format!("cannot read the token from {name}: {error}")))?;
+    let text =
+        read.map_err(|error| CommandError::environment(format!("cannot read the token from {name}: {error}")))?;
     Ok(text.trim().to_owned())
 }
 

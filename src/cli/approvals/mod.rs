@@ -13,9 +13,7 @@ mod watching;
 
 use std::process::ExitCode;
 
-use self::args::{
-    CancelArgs, ConsumeArgs, CreateArgs, ExportArgs, HistoryArgs, IdArgs, ListArgs, ShowArgs, VoteArgs,
-};
+use self::args::{CancelArgs, ConsumeArgs, CreateArgs, ExportArgs, HistoryArgs, IdArgs, ListArgs, ShowArgs, VoteArgs};
 use super::at_server::AtServer;
 use super::documents::CommandError;
 use super::runtime::block_on;
@@ -69,8 +67,12 @@ pub fn run(args: &ApprovalsArgs) -> ExitCode {
 
 async fn execute(command: &Command) -> Result<ExitCode, CommandError> {
     match command {
-        Command::List(Asking { own, server }) => server.ask(async |client| reading::list(server, own, client).await).await,
-        Command::Show(Asking { own, server }) => server.ask(async |client| reading::show(server, own, client).await).await,
+        Command::List(Asking { own, server }) => {
+            server.ask(async |client| reading::list(server, own, client).await).await
+        }
+        Command::Show(Asking { own, server }) => {
+            server.ask(async |client| reading::show(server, own, client).await).await
+        }
         Command::History(Asking { own, server }) => {
             server.ask(async |client| reading::history(server, own, client).await).await
         }

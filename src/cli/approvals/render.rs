@@ -51,12 +51,7 @@ pub fn approval(approval: &v1::Approval, history: &[v1::ApprovalHistoryEntry], l
     out
 }
 
-fn whole(
-    out: &mut String,
-    approval: &v1::Approval,
-    history: &[v1::ApprovalHistoryEntry],
-    length: Length,
-) -> Result {
+fn whole(out: &mut String, approval: &v1::Approval, history: &[v1::ApprovalHistoryEntry], length: Length) -> Result {
     head(out, approval)?;
     if let Some(view) = &approval.view {
         unverified(out, approval, view.unverified.as_ref(), length)?;
@@ -187,7 +182,8 @@ fn step(out: &mut String, index: usize, entry: &v1::ApprovalStep, length: Length
         writeln!(out, "     {DIM}after{RESET} {}", values(&step.depends_on))?;
     }
     for open in &entry.open_paths {
-        let output = if open.output_path.is_empty() { String::new() } else { format!(" at {}", value(&open.output_path)) };
+        let output =
+            if open.output_path.is_empty() { String::new() } else { format!(" at {}", value(&open.output_path)) };
         let (path, from) = (value(&open.path), value(&open.step_id));
         writeln!(out, "     {YELLOW}open{RESET} {path}: filled from the output of {from}{output}")?;
     }
@@ -209,9 +205,7 @@ fn action(out: &mut String, action: &v1::ActionView) -> Result {
     };
     writeln!(out, "  {BOLD}{}{RESET}{on}", value(name))?;
     let properties = action.action.as_ref().and_then(|action| action.properties.clone());
-    for (name, members) in
-        [("action", &properties), ("resource", &resource.properties), ("context", &action.context)]
-    {
+    for (name, members) in [("action", &properties), ("resource", &resource.properties), ("context", &action.context)] {
         let members = json::structure(members);
         if members.as_object().is_some_and(|members| !members.is_empty()) {
             writeln!(out, "     {DIM}{name}{RESET}")?;

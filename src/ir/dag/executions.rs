@@ -29,7 +29,8 @@ pub(super) fn compare(
     let mut calls: Vec<&Execution> = executions.iter().collect();
     // Where no call is numbered, the order of the list is that of execution.
     calls.sort_by_key(|call| call.seq);
-    let mut audit = Audit { steps, calls: &calls, fates: vec![Fate::default(); steps.ids.len()], check_params, authority, found };
+    let mut audit =
+        Audit { steps, calls: &calls, fates: vec![Fate::default(); steps.ids.len()], check_params, authority, found };
     let (named, unnamed): (Vec<usize>, Vec<usize>) =
         (0..calls.len()).partition(|turn| !calls[*turn].step_id.is_empty());
     for turn in named {

@@ -19,8 +19,8 @@ use hashbrown::HashMap;
 use self::redeemed::Authority;
 use super::hash::{dag_hash, plan_hashes};
 use crate::model::{
-    Attributes, BoundTo, DagNode, DagVerification, Deviation, DeviationKind, Execution, Plan, Redemption, Step,
-    Text, ValidationStatus,
+    Attributes, BoundTo, DagNode, DagVerification, Deviation, DeviationKind, Execution, Plan, Redemption, Step, Text,
+    ValidationStatus,
 };
 
 /// What proves that the steps were validated. Whoever makes one has checked it: the receipt's signature, or the approval's

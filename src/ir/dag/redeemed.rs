@@ -42,7 +42,8 @@ impl<'a> Authority<'a> {
         params: &Attributes,
     ) -> Option<(DeviationKind, String)> {
         let not_authorised = |what: &str| {
-            let message = format!("{:?} was called, and {what} was not redeemed: only `Consume` lets it run", step.action);
+            let message =
+                format!("{:?} was called, and {what} was not redeemed: only `Consume` lets it run", step.action);
             Some((DeviationKind::NotAuthorised, message))
         };
         match (self, self.entry(id)) {
