@@ -111,7 +111,7 @@ CREATE TABLE approval_voter (
 
 -- Events that wait for the journal.
 CREATE TABLE outbox (
-    position       INTEGER PRIMARY KEY AUTOINCREMENT,
+    position       INTEGER PRIMARY KEY,
     id             TEXT   NOT NULL UNIQUE,
     kind           TEXT   NOT NULL,
     tenant_id      TEXT   NOT NULL,

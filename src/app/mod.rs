@@ -155,6 +155,7 @@ impl App {
         let epoch = store::epoch(&store, state_dir.path());
         let seen = store::Seen::default();
         telemetry.collect_from(store::metrics(&store, seen.clone()));
+        telemetry.render_from(store::durations(&store));
         let holder = Arc::new(Holder::default());
         let listener = observe::ReloadRecorder::new(events.clone(), telemetry.clone(), holder.clone());
         let mut reloader = Reloader::new(options.reload, &state_dir, holder.clone(), Box::new(listener))?;

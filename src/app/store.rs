@@ -9,7 +9,7 @@ use metrics::{counter, gauge};
 use crate::receipt::Issuer;
 use crate::state_dir::write_durably;
 use crate::store::{Figures, Store, StoreError};
-use crate::telemetry::{Collector, names};
+use crate::telemetry::{Collector, Renderer, names, render_labelled};
 
 /// Time between two looks at the store.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -81,14 +81,23 @@ async fn look(store: &Store) -> Result<Look, StoreError> {
     Ok(Look { figures: Some(figures), oldest: figures.oldest_event.map(|at| (age(at), Instant::now())) })
 }
 
+/// Shows how long the store's operations take.
+pub fn durations(store: &Store) -> Renderer {
+    let own = store.metrics();
+    Box::new(move |text| {
+        let help = "Time that operations of the store took, from asking to the answer";
+        let durations = own.durations();
+        let each = durations.iter().map(|(operation, duration)| (*operation, &**duration));
+        render_labelled(text, names::STORE_OPERATION_DURATION, help, "operation", each);
+    })
+}
+
 /// Shows the store's figures.
 pub fn metrics(store: &Store, seen: Seen) -> Collector {
     let own = store.metrics();
     Box::new(move || {
-        for (operation, outcome, figure) in own.operations() {
-            counter!(names::STORE_OPERATIONS, "operation" => operation, "outcome" => outcome).absolute(figure.count);
-            gauge!(names::STORE_OPERATION_SECONDS, "operation" => operation, "outcome" => outcome)
-                .set(figure.time.as_secs_f64());
+        for (operation, outcome, count) in own.operations() {
+            counter!(names::STORE_OPERATIONS, "operation" => operation, "outcome" => outcome).absolute(count);
         }
         let (groups, grouped) = own.groups();
         counter!(names::STORE_COMMITS).absolute(groups);

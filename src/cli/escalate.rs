@@ -40,11 +40,13 @@ fn escalate(args: &EscalateArgs) -> Result<ExitCode, CommandError> {
             metrics: Arc::default(),
             courier: None,
         });
-        let done = approvals.work_once().await;
+        let done = async { Ok::<_, ApprovalError>((approvals.work_once().await?, approvals.archive().await?)) };
+        let done = done.await;
         store.close().await;
         done
     })?;
-    let Round { escalated, expired } = done.map_err(|error| CommandError::environment(error.to_string()))?;
-    output::print(format_args!("{escalated} escalated, {expired} expired\n"));
+    let done = done.map_err(|error| CommandError::environment(error.to_string()))?;
+    let (Round { escalated, expired }, archived) = done;
+    output::print(format_args!("{escalated} escalated, {expired} expired, {archived} archived\n"));
     Ok(ExitCode::from(exit::OK))
 }

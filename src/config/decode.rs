@@ -130,7 +130,16 @@ fn tls<'n>(field: Field<'n>, base_of: &dyn Fn(&Field<'n>) -> &'n Path, out: &mut
     let certificate = fields.require("certificate", out).and_then(|field| path(field, base_of(&field), out));
     let key = fields.require("key", out).and_then(|field| path(field, base_of(&field), out));
     let client_ca = fields.get("clientCa").and_then(|field| path(field, base_of(&field), out));
-    Some(Tls { certificate: certificate?, key: key?, client_ca })
+    let revoked = fields.get("clientCrl");
+    if let Some(field) = revoked.as_ref().filter(|_| client_ca.is_none()) {
+        out.push(
+            Finding::error("no-client-ca", "`clientCrl` is about the certificates of clients, which nobody asks for")
+                .at(field.key_span)
+                .help("name the roots of their certificates in `clientCa`"),
+        );
+    }
+    let client_crl = revoked.and_then(|field| path(field, base_of(&field), out));
+    Some(Tls { certificate: certificate?, key: key?, client_ca, client_crl })
 }
 
 fn policies<'n>(fields: &Fields<'n>, base_of: &dyn Fn(&Field<'n>) -> &'n Path, out: &mut Findings) -> Policies {

@@ -80,6 +80,8 @@ pub struct Tls {
     pub key: PathBuf,
     /// Roots of clients' certificates, in PEM; `None` asks clients for none.
     pub client_ca: Option<PathBuf>,
+    /// Lists of revoked certificates of clients, in PEM, one of each authority; `None` revokes none.
+    pub client_crl: Option<PathBuf>,
 }
 
 /// Metrics and health.

@@ -59,6 +59,8 @@ spec! {
         key: String,
         /// Roots of clients' certificates, in PEM. Clients must show a certificate then, unless tokens are accepted too.
         clientCa: Option<String>,
+        /// Lists of revoked certificates of clients, in PEM, one of each authority that leads to a client's certificate.
+        clientCrl: Option<String>,
     }
 }
 

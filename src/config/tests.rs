@@ -277,7 +277,7 @@ fn receipts_are_within_bounds() {
 #[test]
 fn who_is_who_is_read() {
     let text = r#"
-listen: {tls: {certificate: tls/server.pem, key: tls/server.key, clientCa: /etc/ca.pem}}
+listen: {tls: {certificate: tls/server.pem, key: tls/server.key, clientCa: /etc/ca.pem, clientCrl: crl.pem}}
 identity:
   systemPolicies: system
   principals:
@@ -300,6 +300,7 @@ identity:
         certificate: base.join("tls/server.pem"),
         key: base.join("tls/server.key"),
         client_ca: Some("/etc/ca.pem".into()),
+        client_crl: Some(base.join("crl.pem")),
     };
     assert_eq!(config.listen.tls, Some(tls));
     let Identity { principals, jwt, system_policies } = config.identity;

@@ -56,9 +56,10 @@ pub struct ApprovalChange {
     /// approval says when that is due.
     pub only_after: Option<Timestamp>,
     /// The approval as it shall be, with `version` one above the expected one. Members that never change after the creation
-    /// (identity, target, snapshot, times of creation and expiry, keys, epoch) are not written.
+    /// (identity, target, snapshot, times of creation and expiry, keys, epoch) are not written; nor is the token's hash
+    /// where there is a row of history.
     pub approval: Approval,
-    /// Row of history; `None` only where the status stays and nothing is to be remembered.
+    /// Row of history; `None` only for a new token, with which the status stays and nothing is to be remembered.
     pub history: Option<HistoryRow>,
     /// Principal who approved or rejected with this change, so that lists can be filtered by approver.
     pub voter: Option<Text>,

@@ -35,7 +35,7 @@ pub use delivery::{AttemptOutcome, Delivery, DeliveryClaim, DeliveryQuery, Deliv
 pub use error::StoreError;
 pub use options::{Clock, Place, StoreOptions};
 pub use outbox::{ClaimedEvent, OutboxEvent};
-pub use telemetry::{Operation, StoreMetrics};
+pub use telemetry::StoreMetrics;
 
 use crate::model::{Approval, ApprovalQuery, HistoryQuery, HistoryRow, Page, Sha256Digest, Text, Timestamp};
 use sql::Conn;
@@ -118,7 +118,6 @@ struct Inner {
     metrics: Arc<StoreMetrics>,
     /// The epoch as last read, 0 before the first time.
     epoch: AtomicU64,
-    wait: std::time::Duration,
     /// Told when events were added here.
     added: Notify,
 }
@@ -131,30 +130,23 @@ enum Backend {
     Postgres(postgres::Database),
 }
 
-/// Reads with one connection, in bounded time, and counts it. `$conn` is a `&mut Conn` in `$work`.
+/// Reads with one connection, in bounded time, and counts it. `$conn` is a `&mut Conn` in `$work`, which owns what it uses.
 macro_rules! read {
     ($self:ident, $name:literal, |$conn:ident| $work:expr) => {{
         let start = Instant::now();
-        let reading = async {
-            match &$self.0.backend {
-                #[cfg(feature = "sqlite")]
-                Backend::Sqlite(database) => {
-                    let mut reader = database.reader().await?;
-                    let $conn = &mut Conn::Sqlite(&mut reader);
-                    $work.await.map_err(|error| database.classify(&error))
-                }
-                #[cfg(feature = "postgres")]
-                Backend::Postgres(database) => {
+        let outcome = match &$self.0.backend {
+            #[cfg(feature = "sqlite")]
+            Backend::Sqlite(database) => database.read(move |$conn| sqlite::ready($work)).await,
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(database) => {
+                let reading = async {
                     let mut reader = database.reader().await?;
                     let $conn = &mut Conn::Postgres(&mut reader);
                     $work.await.map_err(|error| database.classify(&error))
-                }
+                };
+                database.bounded(reading).await
             }
         };
-        let limit = $self.0.wait.saturating_mul(2);
-        let outcome = tokio::time::timeout(limit, reading)
-            .await
-            .unwrap_or_else(|_| Err(StoreError::unavailable(format!("no answer within {} ms", limit.as_millis()))));
         $self.count($name, start, outcome)
     }};
 }
@@ -170,7 +162,6 @@ impl Store {
     /// from being opened.
     pub async fn open(options: StoreOptions) -> Result<Self, StoreError> {
         let metrics = Arc::new(StoreMetrics::default());
-        let wait = options.wait;
         let (backend, epoch) = match &options.place {
             #[cfg(feature = "sqlite")]
             Place::Sqlite(path) => {
@@ -189,7 +180,7 @@ impl Store {
                 return Err(StoreError::Url { reason });
             }
         };
-        Ok(Self(Arc::new(Inner { backend, metrics, epoch: AtomicU64::new(epoch), wait, added: Notify::new() })))
+        Ok(Self(Arc::new(Inner { backend, metrics, epoch: AtomicU64::new(epoch), added: Notify::new() })))
     }
 
     /// What it counts of itself.
@@ -295,7 +286,8 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn approval(&self, tenant: &str, id: &str) -> Result<Option<Approval>, StoreError> {
-        read!(self, "approval", |conn| approvals::by_id(conn, tenant, id))
+        let (tenant, id) = (Text::from(tenant), Text::from(id));
+        read!(self, "approval", |conn| approvals::by_id(conn, &tenant, &id))
     }
 
     /// The approval whose token has this SHA-256, of any tenant, archived ones too: who calls must compare the tenant.
@@ -303,7 +295,8 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn approval_by_token(&self, hash: &Sha256Digest) -> Result<Option<Approval>, StoreError> {
-        read!(self, "approval_by_token", |conn| approvals::by_token(conn, hash))
+        let hash = *hash;
+        read!(self, "approval_by_token", |conn| approvals::by_token(conn, &hash))
     }
 
     /// The versions of approvals, of any tenant: who waits for a change compares them. Those that are gone are left out.
@@ -311,7 +304,8 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn versions(&self, ids: &[Text]) -> Result<Vec<(Text, u64)>, StoreError> {
-        read!(self, "versions", |conn| approvals::versions(conn, ids))
+        let ids = ids.to_vec();
+        read!(self, "versions", |conn| approvals::versions(conn, &ids))
     }
 
     /// Approvals of a tenant, newest first.
@@ -319,7 +313,8 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn list_approvals(&self, query: &ApprovalQuery) -> Result<Page<Approval>, StoreError> {
-        read!(self, "list_approvals", |conn| lists::approvals(conn, query))
+        let query = query.clone();
+        read!(self, "list_approvals", |conn| lists::approvals(conn, &query))
     }
 
     /// Rows of history of a tenant, newest first.
@@ -327,7 +322,8 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn list_history(&self, query: &HistoryQuery) -> Result<Page<HistoryRow>, StoreError> {
-        read!(self, "list_history", |conn| lists::history(conn, query))
+        let query = query.clone();
+        read!(self, "list_history", |conn| lists::history(conn, &query))
     }
 
     /// Claims approvals that are due, the longest overdue first, for half a minute. Of several workers each gets others.
@@ -391,7 +387,8 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn claimed_events(&self, owner: &str, limit: u32) -> Result<Vec<ClaimedEvent>, StoreError> {
-        read!(self, "claimed_events", |conn| outbox_verbs::claimed(conn, owner, limit))
+        let owner = Text::from(owner);
+        read!(self, "claimed_events", |conn| outbox_verbs::claimed(conn, &owner, limit))
     }
 
     /// Keeps what `owner` has claimed for another five minutes.
@@ -460,7 +457,8 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn delivery(&self, tenant: &str, id: &str) -> Result<Option<Delivery>, StoreError> {
-        read!(self, "delivery", |conn| deliveries::by_id(conn, tenant, id))
+        let (tenant, id) = (Text::from(tenant), Text::from(id));
+        read!(self, "delivery", |conn| deliveries::by_id(conn, &tenant, &id))
     }
 
     /// Deliveries, newest first; dead letters are those with the state [`DeliveryState::Dead`].
@@ -468,7 +466,8 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn list_deliveries(&self, query: &DeliveryQuery) -> Result<Page<Delivery>, StoreError> {
-        read!(self, "list_deliveries", |conn| deliveries::list(conn, query))
+        let query = query.clone();
+        read!(self, "list_deliveries", |conn| deliveries::list(conn, &query))
     }
 
     /// When the next delivery may be claimed, as far as is known now; `None` if none waits.

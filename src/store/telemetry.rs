@@ -3,33 +3,33 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use crate::telemetry::{Disk, Histogram};
 
 /// Figures of the store's own work. Nothing here is on the path of a decision.
 #[derive(Debug, Default)]
 pub struct StoreMetrics {
-    operations: Mutex<BTreeMap<(&'static str, &'static str), Operation>>,
+    operations: Mutex<BTreeMap<&'static str, Operation>>,
     groups: AtomicU64,
     grouped: AtomicU64,
     largest_group: AtomicU64,
 }
 
-/// How often an operation ended in one way, and how long that took in all.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Operation {
-    /// How often.
-    pub count: u64,
-    /// How long, all together.
-    pub time: Duration,
+/// How often an operation ended in each way, and how long that took.
+#[derive(Debug, Default)]
+struct Operation {
+    outcomes: BTreeMap<&'static str, u64>,
+    duration: Arc<Histogram<Disk>>,
 }
 
 impl StoreMetrics {
     pub(super) fn operation(&self, name: &'static str, outcome: &'static str, time: Duration) {
-        let mut operations = self.operations.lock().unwrap_or_else(PoisonError::into_inner);
-        let operation = operations.entry((name, outcome)).or_default();
-        operation.count = operation.count.saturating_add(1);
-        operation.time = operation.time.saturating_add(time);
+        let mut operations = self.lock();
+        let operation = operations.entry(name).or_default();
+        *operation.outcomes.entry(outcome).or_default() += 1;
+        operation.duration.observe(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
     }
 
     pub(super) fn group(&self, writes: usize) {
@@ -39,11 +39,21 @@ impl StoreMetrics {
         self.largest_group.fetch_max(writes, Relaxed);
     }
 
-    /// By operation and outcome: `ok` or the code of the error.
+    /// How often each operation ended in each way: `ok` or the code of the error.
     #[must_use]
-    pub fn operations(&self) -> Vec<(&'static str, &'static str, Operation)> {
-        let operations = self.operations.lock().unwrap_or_else(PoisonError::into_inner);
-        operations.iter().map(|((name, outcome), operation)| (*name, *outcome, *operation)).collect()
+    pub fn operations(&self) -> Vec<(&'static str, &'static str, u64)> {
+        let operations = self.lock();
+        let of = |(name, operation): (&&'static str, &Operation)| {
+            let name = *name;
+            operation.outcomes.iter().map(move |(outcome, count)| (name, *outcome, *count)).collect::<Vec<_>>()
+        };
+        operations.iter().flat_map(of).collect()
+    }
+
+    /// How long each operation took, from asking to the answer, whatever came of it.
+    #[must_use]
+    pub fn durations(&self) -> Vec<(&'static str, Arc<Histogram<Disk>>)> {
+        self.lock().iter().map(|(name, operation)| (*name, operation.duration.clone())).collect()
     }
 
     /// Transactions of the embedded store, and writes that they committed.
@@ -56,5 +66,9 @@ impl StoreMetrics {
     #[must_use]
     pub fn largest_group(&self) -> u64 {
         self.largest_group.load(Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Operation>> {
+        self.operations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,7 +5,8 @@ use uuid::Uuid;
 use super::change::{ApprovalChange, Changed, Created, Due, NewApproval};
 use super::delivery::{AttemptOutcome, Delivery, DeliveryClaim, DeliveryState, NewDelivery};
 use super::outbox::{ClaimedEvent, OutboxEvent};
-use super::sql::Conn;
+use super::sql::{Conn, SqlError};
+use super::verbs::known::Known;
 use super::verbs::{Moment, approvals, deliveries, due, meta, outbox};
 use crate::model::{Approval, Text, Timestamp};
 
@@ -106,10 +107,15 @@ impl Write {
         }
     }
 
-    /// Does it, inside the transaction that `conn` is in.
-    pub(super) async fn apply(&self, conn: &mut Conn<'_>, moment: Moment) -> Result<Written, sqlx::Error> {
+    /// Does it, inside the transaction that `conn` is in. `known` is what the caller knows if nobody else writes.
+    pub(super) async fn apply(
+        &self,
+        conn: &mut Conn<'_>,
+        moment: Moment,
+        known: Option<&mut Known>,
+    ) -> Result<Written, SqlError> {
         Ok(match self {
-            Self::Create(new) => Written::Created(approvals::create(conn, new, moment).await?),
+            Self::Create(new) => Written::Created(approvals::create(conn, new, moment, known).await?),
             Self::Change(change) => Written::Changed(approvals::change(conn, change, moment).await?),
             Self::ClaimDue { due, limit } => Written::Approvals(due::claim(conn, *due, *limit, moment).await?),
             Self::Archive { before, limit } => Written::Count(due::archive(conn, *before, *limit).await?),
@@ -140,7 +146,12 @@ impl Write {
             Self::PruneDeliveries { state, before, limit } => {
                 Written::Count(deliveries::prune(conn, *state, *before, *limit).await?)
             }
-            Self::RaiseEpoch { floor, owner } => Written::Count(meta::raise_epoch(conn, *floor, owner).await?),
+            Self::RaiseEpoch { floor, owner } => {
+                if let Some(known) = known {
+                    known.forget();
+                }
+                Written::Count(meta::raise_epoch(conn, *floor, owner).await?)
+            }
         })
     }
 }

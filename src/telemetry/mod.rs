@@ -19,6 +19,7 @@ mod tests;
 
 pub use approvals::ApprovalMetrics;
 pub use decisions::{DecisionMetrics, DecisionOutcome};
+pub use histogram::{Disk, Histogram, render_labelled};
 pub use logs::{LogError, LogFormat, init as init_logs};
 pub use plans::PlanMetrics;
 pub use tenants::Tenant;
@@ -38,6 +39,9 @@ use tenants::Tenants;
 /// [`Telemetry`] in place, so that `metrics::gauge!` and `metrics::counter!(…).absolute(…)` end up in its output.
 pub type Collector = Box<dyn Fn() + Send + Sync>;
 
+/// Adds what another room renders itself, in Prometheus' text format.
+pub type Renderer = Box<dyn Fn(&mut String) + Send + Sync>;
+
 /// All metrics of one server.
 pub struct Telemetry {
     recorder: PrometheusRecorder,
@@ -48,6 +52,7 @@ pub struct Telemetry {
     approvals: Arc<ApprovalMetrics>,
     webhooks: Arc<WebhookMetrics>,
     collectors: Mutex<Vec<Collector>>,
+    renderers: Mutex<Vec<Renderer>>,
     connections_refused: AtomicU64,
     snapshot: Mutex<Option<(u64, usize, Instant)>>,
 }
@@ -75,6 +80,7 @@ impl Telemetry {
             approvals: Arc::default(),
             webhooks: Arc::default(),
             collectors: Mutex::default(),
+            renderers: Mutex::default(),
             connections_refused: AtomicU64::new(0),
             snapshot: Mutex::default(),
         }
@@ -111,6 +117,11 @@ impl Telemetry {
         lock(&self.collectors).push(collector);
     }
 
+    /// Lets `renderer` add text whenever the metrics are asked for.
+    pub fn render_from(&self, renderer: Renderer) {
+        lock(&self.renderers).push(renderer);
+    }
+
     /// Counts a call, or an item of a batch or stream, that could not be asked. Both labels come from closed sets.
     pub fn rpc_refused(&self, code: &'static str, reason: &'static str) {
         metrics::with_local_recorder(&self.recorder, || {
@@ -139,6 +150,9 @@ impl Telemetry {
         histogram::render(&mut text, names::EVALUATE_DURATION, help, durations);
         self.plans.render(&mut text);
         self.webhooks.render(&mut text);
+        for renderer in lock(&self.renderers).iter() {
+            renderer(&mut text);
+        }
         text
     }
 

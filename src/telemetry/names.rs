@@ -92,8 +92,8 @@ pub const EXPORTER_LOST: &str = "lictor_exporter_lost_total";
 pub const STORE_UP: &str = "lictor_store_up";
 /// Operations of the store, by `operation` and `outcome`: `ok` or what went wrong.
 pub const STORE_OPERATIONS: &str = "lictor_store_operations_total";
-/// Time that those operations took, all together, by `operation` and `outcome`.
-pub const STORE_OPERATION_SECONDS: &str = "lictor_store_operation_seconds_total";
+/// Time that those operations took, by `operation`, whatever came of them.
+pub const STORE_OPERATION_DURATION: &str = "lictor_store_operation_seconds";
 /// Transactions that the embedded store has committed.
 pub const STORE_COMMITS: &str = "lictor_store_commits_total";
 /// Writes that those transactions held.
@@ -121,7 +121,7 @@ pub enum Kind {
 }
 
 /// Every metric that goes through the `metrics` facade, with its help text. The histograms are our own.
-pub const DESCRIBED: [(&str, Kind, &str); 51] = [
+pub const DESCRIBED: [(&str, Kind, &str); 50] = [
     (DECISIONS, Kind::Counter, "Decisions by outcome, effect and reason"),
     (TENANT_DECISIONS, Kind::Counter, "Decisions by tenant, as 8 hexadecimal digits of the SHA-256 of its id"),
     (VALIDATIONS, Kind::Counter, "Validated plans by status and tier"),
@@ -163,7 +163,6 @@ pub const DESCRIBED: [(&str, Kind, &str); 51] = [
     (EXPORTER_LOST, Kind::Counter, "Events deleted by the journal's cap before the exporter read them"),
     (STORE_UP, Kind::Gauge, "1 while the store answers"),
     (STORE_OPERATIONS, Kind::Counter, "Operations of the store by operation and outcome"),
-    (STORE_OPERATION_SECONDS, Kind::Gauge, "Seconds that operations of the store took, all together"),
     (STORE_COMMITS, Kind::Counter, "Transactions that the embedded store has committed"),
     (STORE_COMMITTED_WRITES, Kind::Counter, "Writes that the embedded store's transactions held"),
     (STORE_LARGEST_COMMIT, Kind::Gauge, "Most writes that one transaction of the embedded store has held"),

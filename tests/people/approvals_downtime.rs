@@ -130,12 +130,19 @@ async fn cron_does_what_no_server_does(backend: Backend) {
     let mut lictor = backend.server();
     let left = Left::at(&mut lictor, &backend).await;
     let once = ["escalate", "--once", "--state", "state"];
-    assert_eq!(lictor.command(&once), (0, format!("{EACH} escalated, {} expired\n", 2 * EACH)));
-    assert_eq!(lictor.command(&once), (0, "0 escalated, 0 expired\n".to_owned()));
+    assert_eq!(lictor.command(&once), (0, format!("{EACH} escalated, {} expired, 0 archived\n", 2 * EACH)));
+    assert_eq!(lictor.command(&once), (0, "0 escalated, 0 expired, 0 archived\n".to_owned()));
     assert_eq!(backend.count(&lictor, DONE), 3 * EACH as u64);
     assert!(lictor.records("ir.approval_expired").is_empty(), "the journal is the server's");
     lictor.run();
     left.has_happened(&lictor).await;
+    lictor.signal("-TERM");
+    assert!(lictor.wait().success(), "{}", lictor.log());
+    backend.hours_pass(&lictor, 24 * 91);
+    // One was redeemed; what was expired is as old. The others had a day, and expire now.
+    let (expired, archived) = (EACH - 1, 2 * EACH + 1);
+    let expected = format!("0 escalated, {expired} expired, {archived} archived\n");
+    assert_eq!(lictor.command(&once), (0, expected));
 }
 
 async fn what_was_resolved_long_ago_leaves_the_hot_path_and_stays_readable(backend: Backend) {

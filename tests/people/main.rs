@@ -22,6 +22,7 @@ mod store;
 mod store_backup;
 mod store_crash;
 mod store_faults;
+mod store_full;
 mod store_lists;
 mod store_queues;
 mod store_served;

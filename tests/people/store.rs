@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use lictor::model::{Approval, ApprovalStatus, HistoryQuery, Redeemed, Redemption, RedemptionMode, Vote};
+use lictor::model::{
+    Approval, ApprovalQuery, ApprovalStatus, HistoryQuery, Redeemed, Redemption, RedemptionMode, Vote,
+};
 use lictor::store::{Changed, Created, StoreError};
 use tokio::task::JoinSet;
 
@@ -13,6 +15,7 @@ on_both!(
     a_key_creates_once,
     a_key_creates_once_in_parallel,
     those_that_wait_are_limited,
+    what_cannot_be_written_spoils_nothing_else,
     changes_follow_the_version,
     one_of_many_changes_wins,
     the_dead_do_not_change,
@@ -133,6 +136,49 @@ async fn those_that_wait_are_limited(fixture: Fixture) {
     assert_eq!(store.create_approval(of_tenant.clone()).await.unwrap(), refused);
     of_tenant.approval.tenant_id = "beta".into();
     assert_eq!(store.create_approval(of_tenant).await.unwrap(), Created::New, "of another tenant");
+
+    // Asking again for what is there is no further one; and what no longer waits makes room.
+    let query =
+        ApprovalQuery { tenant_id: "acme".into(), created_by: "uid:1000".into(), limit: 9, ..Default::default() };
+    let waiting = store.list_approvals(&query).await.unwrap().items;
+    let first = waiting.iter().find(|approval| approval.status.is_open()).expect("one that waits");
+    let mut again = new(fixture.approval().await);
+    (again.approval.key_hash, again.max_open) = (first.key_hash, 5);
+    assert!(matches!(store.create_approval(again).await.unwrap(), Created::Existing(found) if found.id == first.id));
+    let now = store.now().await.unwrap();
+    let change = to(first, ApprovalStatus::Rejected, "x", now);
+    assert_eq!(store.change_approval(change).await.unwrap(), Changed::Done);
+    for expected in [Created::New, Created::TooManyOpen { open: 5, of_tenant: false }] {
+        let mut next = new(fixture.approval().await);
+        next.max_open = 5;
+        assert_eq!(store.create_approval(next).await.unwrap(), expected);
+    }
+}
+
+async fn what_cannot_be_written_spoils_nothing_else(fixture: Fixture) {
+    let (store, mut tasks) = (&fixture.store, JoinSet::new());
+    let taken = fixture.created(|_| {}).await;
+    for number in 0..24 {
+        let (store, mut approval) = (store.clone(), fixture.approval().await);
+        let is_sound = number % 4 > 0;
+        if !is_sound {
+            // Another approval has the id.
+            approval.id = taken.id.clone();
+        }
+        tasks.spawn(async move { (is_sound, approval.clone(), store.create_approval(new(approval)).await) });
+    }
+    let mut sound = 0;
+    for (is_sound, approval, outcome) in tasks.join_all().await {
+        if is_sound {
+            assert_eq!(outcome.unwrap(), Created::New);
+            assert_eq!(loaded(&fixture, &approval).await, approval);
+            sound += 1;
+        } else {
+            assert!(matches!(outcome, Err(StoreError::Invalid { .. })), "{outcome:?}");
+        }
+    }
+    let figures = store.figures().await.unwrap();
+    assert_eq!((sound, figures.open_approvals, figures.outbox), (18, 19, 19));
 }
 
 async fn changes_follow_the_version(fixture: Fixture) {

@@ -105,10 +105,9 @@ async fn what_is_no_backup_changes_nothing() {
     torn[4 * 4_096..7 * 4_096].fill(0x5a);
     std::fs::write(folder.join("torn.db"), torn).unwrap();
     std::fs::write(folder.join("text.db"), "just text\n".repeat(900)).unwrap();
-    let other = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.join("other.db")).create_if_missing(true);
-    let mut other = sqlx::ConnectOptions::connect(&other).await.unwrap();
-    sqlx::raw_sql("CREATE TABLE t (a)").execute(&mut other).await.unwrap();
-    sqlx::Connection::close(other).await.unwrap();
+    let other = rusqlite::Connection::open(folder.join("other.db")).unwrap();
+    other.execute_batch("CREATE TABLE t (a)").unwrap();
+    other.close().unwrap();
     for (file, reason) in [
         ("torn.db", "is damaged"),
         ("text.db", "is damaged"),

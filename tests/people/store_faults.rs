@@ -25,10 +25,7 @@ async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> 
 async fn a_newer_file_is_refused() {
     let fixture = Fixture::sqlite().await;
     fixture.store.close().await;
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(fixture.file());
-    let mut conn = sqlx::ConnectOptions::connect(&options).await.unwrap();
-    sqlx::raw_sql(NEWER).execute(&mut conn).await.unwrap();
-    sqlx::Connection::close(conn).await.unwrap();
+    rusqlite::Connection::open(fixture.file()).unwrap().execute_batch(NEWER).unwrap();
     let refused = Store::open(fixture.options.clone()).await.expect_err("newer than the program");
     let message = refused.to_string();
     assert!(matches!(refused, StoreError::NewerSchema { found: 9_999, .. }), "{message}");
@@ -173,7 +170,7 @@ async fn answered(store: &Store) -> u64 {
     operations
         .iter()
         .filter(|(name, outcome, _)| *name == "change_approval" && *outcome == "ok")
-        .map(|(.., o)| o.count)
+        .map(|(.., count)| count)
         .sum()
 }
 

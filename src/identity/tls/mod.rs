@@ -1,4 +1,4 @@
-//! TLS on the listener: the server's certificate, and the roots that clients' certificates lead to.
+//! TLS on the listener: the server's certificate, the roots that clients' certificates lead to, and which of them are revoked.
 //!
 //! The files are read again when their content changes. Connections that are open stay; new ones use what was read last.
 
@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use sha2::{Digest, Sha256};
@@ -99,6 +99,7 @@ struct Content {
     certificate: Vec<u8>,
     key: Vec<u8>,
     client_ca: Option<Vec<u8>>,
+    client_crl: Option<Vec<u8>>,
 }
 
 impl Content {
@@ -107,12 +108,13 @@ impl Content {
             certificate: read(&files.certificate)?,
             key: read(&files.key)?,
             client_ca: files.client_ca.as_deref().map(read).transpose()?,
+            client_crl: files.client_crl.as_deref().map(read).transpose()?,
         })
     }
 
     fn digest(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
-        for part in [Some(&self.certificate), Some(&self.key), self.client_ca.as_ref()] {
+        for part in [Some(&self.certificate), Some(&self.key), self.client_ca.as_ref(), self.client_crl.as_ref()] {
             let part = part.map_or(&[][..], Vec::as_slice);
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
@@ -135,6 +137,13 @@ impl Content {
                     roots.add(root).map_err(|error| TlsError::unusable(path, error.to_string()))?;
                 }
                 let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                let verifier = match (&files.client_crl, &self.client_crl) {
+                    // What no list tells of, or only one that is out of date, counts as revoked.
+                    (Some(path), Some(content)) => {
+                        verifier.with_crls(revocations(path, content)?).enforce_revocation_expiration()
+                    }
+                    _ => verifier,
+                };
                 let verifier = if certificate_optional { verifier.allow_unauthenticated() } else { verifier };
                 let verifier = verifier.build().map_err(|error| TlsError::unusable(path, error.to_string()))?;
                 builder.with_client_cert_verifier(verifier)
@@ -158,6 +167,15 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
         return Err(TlsError::unusable(path, format!("it has more than {MAX_BYTES} bytes")));
     }
     std::fs::read(path).map_err(unreadable)
+}
+
+fn revocations(path: &Path, pem: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+    let lists: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(pem).collect();
+    match lists {
+        Ok(lists) if !lists.is_empty() => Ok(lists),
+        Ok(_) => Err(TlsError::unusable(path, "it holds no list of revoked certificates in PEM".to_owned())),
+        Err(error) => Err(TlsError::unusable(path, error.to_string())),
+    }
 }
 
 fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {

@@ -8,11 +8,10 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgPool};
 
-use super::{Shared, errors};
+use super::{Shared, errors, schema};
 use crate::config::Secret;
 use crate::store::StoreOptions;
 use crate::store::error::StoreError;
-use crate::store::migrate;
 use crate::store::sql::Conn;
 use crate::store::verbs::meta;
 
@@ -62,20 +61,16 @@ pub(super) fn pool(settings: &PgConnectOptions, options: &StoreOptions) -> PgPoo
 
 /// Makes the database usable: one attempt.
 pub(super) async fn prepare(shared: &Shared, settings: &PgConnectOptions) -> Result<(), StoreError> {
-    let classify = |error: sqlx::Error| errors::classify(&shared.place, &error);
+    let classify = |error: sqlx::Error| errors::classify(&shared.place, &error.into());
     // A connection of its own: migrations may take longer than a statement may, and wait for those of another server.
     let settings = settings.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
     let mut conn = match tokio::time::timeout(shared.wait, settings.connect()).await {
         Ok(conn) => conn.map_err(classify)?,
         Err(_) => return Err(StoreError::unavailable(format!("{} does not answer", shared.place))),
     };
-    let migrator = migrate::postgres();
-    let known = migrate::known(&migrator);
-    migrator
-        .run_direct(None, &mut conn, false)
-        .await
-        .map_err(|error| migrate::failed(error, known, &shared.place, classify))?;
-    let epoch = meta::epoch(&mut Conn::Postgres(&mut conn)).await.map_err(classify)?;
+    schema::update(&mut conn, &shared.place).await?;
+    let epoch = meta::epoch(&mut Conn::Postgres(&mut conn)).await;
+    let epoch = epoch.map_err(|error| errors::classify(&shared.place, &error))?;
     shared.epoch.store(epoch, Release);
     let _ = conn.close().await;
     Ok(())

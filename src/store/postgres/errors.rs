@@ -1,10 +1,12 @@
 //! What PostgreSQL's SQLSTATEs mean to a caller. <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 
 use crate::store::error::StoreError;
+use crate::store::sql::SqlError;
 
 /// What an error means. It is sure that nothing was committed.
-pub(super) fn classify(place: &str, error: &sqlx::Error) -> StoreError {
+pub(super) fn classify(place: &str, error: &SqlError) -> StoreError {
     let reason = || format!("{place}: {error}");
+    let SqlError::Postgres(error) = error else { return StoreError::Invalid { reason: reason() } };
     match error {
         sqlx::Error::Database(database) => match database.code().as_deref().unwrap_or_default() {
             "53100" => StoreError::Full { reason: reason() },

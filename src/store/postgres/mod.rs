@@ -2,6 +2,7 @@
 
 mod connect;
 mod errors;
+mod schema;
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Acquire;
@@ -14,7 +15,7 @@ use sqlx::postgres::Postgres;
 use tokio::task::JoinHandle;
 
 use super::error::StoreError;
-use super::sql::Conn;
+use super::sql::{Conn, SqlError};
 use super::verbs::{Moment, meta};
 use super::write::{Write, Written};
 use crate::model::Timestamp;
@@ -86,16 +87,26 @@ impl Database {
     pub(super) async fn reader(&self) -> Result<PoolConnection<Postgres>, StoreError> {
         self.usable()?;
         match tokio::time::timeout(self.shared.wait, self.shared.pool.acquire()).await {
-            Ok(conn) => conn.map_err(|error| self.classify(&error)),
+            Ok(conn) => conn.map_err(|error| self.classify(&error.into())),
             Err(_) => Err(StoreError::unavailable(format!("{} does not answer", self.shared.place))),
         }
     }
 
-    pub(super) fn classify(&self, error: &sqlx::Error) -> StoreError {
+    pub(super) fn classify(&self, error: &SqlError) -> StoreError {
         errors::classify(&self.shared.place, error)
     }
 
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+    /// Waits for a connection and for what is read with it.
+    pub(super) async fn bounded<T>(
+        &self,
+        reading: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let limit = self.shared.wait.saturating_mul(2);
+        let no_answer = || StoreError::unavailable(format!("no answer within {} ms", limit.as_millis()));
+        tokio::time::timeout(limit, reading).await.unwrap_or_else(|_| Err(no_answer()))
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, SqlError>>) -> Result<T, StoreError> {
         match tokio::time::timeout(self.shared.wait, work).await {
             Ok(outcome) => outcome.map_err(|error| self.classify(&error)),
             Err(_) => Err(StoreError::unavailable(format!("{} does not answer", self.shared.place))),
@@ -106,18 +117,20 @@ impl Database {
     pub(super) async fn write(&self, write: Write) -> Result<Written, StoreError> {
         use sqlx::Connection as _;
         let mut conn = self.reader().await?;
-        let mut transaction = self.in_time(conn.begin()).await?;
+        let mut transaction = self.in_time(async { Ok(conn.begin().await?) }).await?;
         let work = async {
             let mut conn = Conn::Postgres(&mut transaction);
             let now = if write.reads_clock() { meta::clock(&mut conn).await? } else { Timestamp::default() };
-            write.apply(&mut conn, Moment { now }).await
+            write.apply(&mut conn, Moment { now }, None).await
         };
         // Dropping an unfinished transaction rolls it back.
         let written = self.in_time(work).await?;
         match tokio::time::timeout(self.shared.wait, transaction.commit()).await {
             Ok(Ok(())) => Ok(written),
             // The server itself says no.
-            Ok(Err(error @ sqlx::Error::Database(_))) if !errors::is_shutdown(&error) => Err(self.classify(&error)),
+            Ok(Err(error @ sqlx::Error::Database(_))) if !errors::is_shutdown(&error) => {
+                Err(self.classify(&error.into()))
+            }
             Ok(Err(error)) => Err(StoreError::Uncertain { reason: error.to_string() }),
             Err(_) => Err(StoreError::Uncertain { reason: format!("{} does not answer", self.shared.place) }),
         }

@@ -4,43 +4,41 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection as _, Executor as _};
+use rusqlite::Connection;
 
-use super::{errors, open};
+use super::{blocking, errors, open, ready};
 use crate::store::error::StoreError;
 use crate::store::options::StoreOptions;
-use crate::store::sql::Conn;
+use crate::store::sql::{Conn, SqlError};
 use crate::store::verbs::{figures, meta};
 use crate::store::{Backup, Restored};
 
 /// Copies the store in `path`, as it is committed now, to the new file `to`. A server may use the store meanwhile.
 pub(in crate::store) async fn backup(path: &Path, to: &Path) -> Result<Backup, StoreError> {
+    let (path, to) = (path.to_owned(), to.to_owned());
+    blocking(move || copy_out(&path, &to)).await
+}
+
+fn copy_out(path: &Path, to: &Path) -> Result<Backup, StoreError> {
     if !path.exists() {
         return Err(StoreError::unavailable(format!("there is no `{}`; name the state directory", path.display())));
     }
     let name = to.to_str().ok_or_else(|| StoreError::invalid(format!("`{}` is not UTF-8", to.display())))?;
     // SQLite writes into an empty file as into a new one, and this one is the owner's only.
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(to).map_err(|error| at("create", to, &error))?;
-    let made = async {
-        let mut conn = open::plain(path).await?;
-        sqlx::query("VACUUM INTO $1")
-            .bind(name)
-            .execute(&mut conn)
-            .await
-            .map_err(|error| errors::classify(to, &error))?;
-        let _ = conn.close().await;
+    let made = || {
+        let failed = |error: SqlError| errors::classify(to, &error);
+        let conn = open::plain(path)?;
+        conn.execute("VACUUM INTO ?1", [name]).map_err(|error| failed(error.into()))?;
+        drop(conn);
         sync(to)?;
-        let mut copy = open::plain(to).await?;
-        open::check(to, &mut copy).await?;
-        let mut conn = Conn::Sqlite(&mut copy);
-        let failed = |error: sqlx::Error| errors::classify(to, &error);
-        let epoch = meta::epoch(&mut conn).await.map_err(failed)?;
-        let figures = figures::figures(&mut conn).await.map_err(failed)?;
-        let _ = copy.close().await;
+        let mut copy = open::plain(to)?;
+        open::check(to, &copy)?;
+        let epoch = ready(meta::epoch(&mut Conn::Sqlite(&mut copy))).map_err(failed)?;
+        let figures = ready(figures::figures(&mut Conn::Sqlite(&mut copy))).map_err(failed)?;
         Ok(Backup { epoch, open_approvals: figures.open_approvals, outbox: figures.outbox })
     };
-    let made = made.await;
+    let made = made();
     if made.is_err() {
         // Half a backup must not look like one.
         let _ = fs::remove_file(to);
@@ -57,6 +55,11 @@ pub(in crate::store) async fn restore(
     owner: &str,
     options: &StoreOptions,
 ) -> Result<Restored, StoreError> {
+    let (path, from, owner, options) = (path.to_owned(), from.to_owned(), owner.to_owned(), options.clone());
+    blocking(move || put_back(&path, &from, floor, &owner, &options)).await
+}
+
+fn put_back(path: &Path, from: &Path, floor: u64, owner: &str, options: &StoreOptions) -> Result<Restored, StoreError> {
     if beside(from, "-wal").exists() {
         return Err(StoreError::invalid(format!(
             "`{}` is a store in use, not a backup: there is a write-ahead log beside it; make a backup with `lictor backup --to FILE`",
@@ -76,7 +79,7 @@ pub(in crate::store) async fn restore(
         .map_err(|error| at("create", &copy, &error))?;
     std::io::copy(&mut reader, &mut writer).map_err(|error| at("write", &copy, &error))?;
     drop(writer);
-    let prepared = prepare(path, &copy, floor, owner, options).await;
+    let prepared = prepare(path, &copy, floor, owner, options);
     let (epoch, open_approvals) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -92,32 +95,30 @@ pub(in crate::store) async fn restore(
 }
 
 /// Checks the copy, brings its schema up to date and ends its epoch.
-async fn prepare(
+fn prepare(
     path: &Path,
     copy: &Path,
     floor: u64,
     owner: &str,
     options: &StoreOptions,
 ) -> Result<(u64, u64), StoreError> {
-    let failed = |error: sqlx::Error| errors::classify(copy, &error);
-    let mut conn = open::plain(copy).await?;
-    open::check(copy, &mut conn).await?;
-    let tables: (i64,) = sqlx::query_as("SELECT COUNT(*) FROM sqlite_master WHERE name = 'store_meta'")
-        .fetch_one(&mut conn)
-        .await
-        .map_err(failed)?;
-    if tables.0 == 0 {
+    let failed = |error: SqlError| errors::classify(copy, &error);
+    let conn = open::plain(copy)?;
+    open::check(copy, &conn)?;
+    let sql = "SELECT COUNT(*) FROM sqlite_master WHERE name = 'store_meta'";
+    let tables = conn.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(|error| failed(error.into()))?;
+    if tables == 0 {
         return Err(StoreError::invalid("is no backup of a store of lictor"));
     }
-    let _ = conn.close().await;
-    let mut conn = open::prepare(copy, options).await?;
+    drop(conn);
+    let mut conn = open::prepare(copy, options)?;
     // What is in place may have seen later epochs than the backup.
-    let floor = floor.max(epoch_of(path).await.unwrap_or(0));
-    let epoch = in_transaction(&mut conn, floor, owner).await.map_err(failed)?;
-    let figures = figures::figures(&mut Conn::Sqlite(&mut conn)).await.map_err(failed)?;
+    let floor = floor.max(epoch_of(path).unwrap_or(0));
+    let epoch = in_transaction(&mut conn, floor, owner).map_err(failed)?;
+    let figures = ready(figures::figures(&mut Conn::Sqlite(&mut conn))).map_err(failed)?;
     // One file again, without a log beside it.
-    conn.execute("PRAGMA journal_mode = DELETE").await.map_err(failed)?;
-    conn.close().await.map_err(failed)?;
+    conn.pragma_update(None, "journal_mode", "DELETE").map_err(|error| failed(error.into()))?;
+    conn.close().map_err(|(_, error)| failed(error.into()))?;
     Ok((epoch, figures.open_approvals))
 }
 
@@ -133,22 +134,21 @@ fn of_backup(error: StoreError, from: &Path) -> StoreError {
     }
 }
 
-async fn in_transaction(conn: &mut SqliteConnection, floor: u64, owner: &str) -> Result<u64, sqlx::Error> {
-    let mut transaction = conn.begin().await?;
-    let epoch = meta::raise_epoch(&mut Conn::Sqlite(&mut transaction), floor, owner).await?;
-    transaction.commit().await?;
+/// A connection that is dropped in between rolls back.
+fn in_transaction(conn: &mut Connection, floor: u64, owner: &str) -> Result<u64, SqlError> {
+    conn.execute_batch("BEGIN IMMEDIATE")?;
+    let epoch = ready(meta::raise_epoch(&mut Conn::Sqlite(conn), floor, owner))?;
+    conn.execute_batch("COMMIT")?;
     Ok(epoch)
 }
 
-async fn epoch_of(path: &Path) -> Option<u64> {
+fn epoch_of(path: &Path) -> Option<u64> {
     if !path.exists() {
         return None;
     }
-    let mut conn = open::plain(path).await.ok()?;
-    let epoch = meta::epoch(&mut Conn::Sqlite(&mut conn)).await.ok();
-    // The last connection takes the log into the database.
-    let _ = conn.close().await;
-    epoch
+    // The last connection, when it is dropped, takes the log into the database.
+    let mut conn = open::plain(path).ok()?;
+    ready(meta::epoch(&mut Conn::Sqlite(&mut conn))).ok()
 }
 
 /// Keeps the file in `path`, and the log of one that was not closed, under another name. The name `path` stays in use all

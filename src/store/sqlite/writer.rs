@@ -3,21 +3,20 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU8;
-use std::sync::atomic::Ordering::{AcqRel, Acquire};
+use std::sync::atomic::Ordering::AcqRel;
 use std::time::Duration;
 
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{Connection as _, Executor as _};
-use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio::task::JoinHandle;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
 
-use super::{Time, errors, open};
+use super::queue::{Queue, Refused, Silence, Stage, Threads, answered, closed};
+use super::{Time, errors, open, ready};
 use crate::store::error::StoreError;
 use crate::store::options::StoreOptions;
-use crate::store::sql::Conn;
+use crate::store::sql::{Conn, SqlError};
 use crate::store::telemetry::StoreMetrics;
 use crate::store::verbs::Moment;
+use crate::store::verbs::known::Known;
 use crate::store::write::{Write, Written};
 
 /// Most writes that wait.
@@ -30,166 +29,137 @@ type Answer = Result<Written, StoreError>;
 /// A write that waits.
 struct Job {
     write: Write,
-    /// Whether it still waits, was begun, or was given up by its caller.
-    stage: Arc<AtomicU8>,
+    stage: Stage,
     answer: oneshot::Sender<Answer>,
 }
 
-const WAITING: u8 = 0;
-const BEGUN: u8 = 1;
-const GIVEN_UP: u8 = 2;
-
-/// The way to the task that writes.
-#[derive(Debug)]
+/// The way to the thread that writes.
 pub(super) struct Writer {
-    jobs: mpsc::Sender<Job>,
+    threads: Threads<Job>,
     wait: Duration,
-    task: Mutex<Option<JoinHandle<()>>>,
-    close: Arc<tokio::sync::Notify>,
 }
 
 impl Writer {
     pub(super) fn start(
         path: &Path,
-        conn: SqliteConnection,
+        conn: Connection,
         options: &StoreOptions,
         time: Arc<Time>,
         metrics: Arc<StoreMetrics>,
-    ) -> Self {
-        let (jobs, inbox) = mpsc::channel(MAX_WAITING);
-        let close = Arc::new(tokio::sync::Notify::new());
-        let task = Task { path: path.to_owned(), options: options.clone(), conn: Some(conn), time, metrics };
-        let task = tokio::spawn(task.run(inbox, close.clone()));
-        Self { jobs, wait: options.wait, task: Mutex::new(Some(task)), close }
+    ) -> Result<Self, StoreError> {
+        let task = Task {
+            path: path.to_owned(),
+            options: options.clone(),
+            conn: Some(conn),
+            time,
+            metrics,
+            known: Known::default(),
+        };
+        let threads = Threads::start("lictor-store-w", MAX_WAITING, vec![|queue: &Queue<Job>| task.run(queue)])?;
+        Ok(Self { threads, wait: options.wait })
     }
 
     /// Queues a write and waits until it is durable or has failed.
     pub(super) async fn write(&self, write: Write) -> Answer {
-        let stage = Arc::new(AtomicU8::new(WAITING));
-        let (answer, mut answered) = oneshot::channel();
-        let job = Job { write, stage: stage.clone(), answer };
-        self.jobs.try_send(job).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => {
-                StoreError::Busy { reason: format!("{MAX_WAITING} writes wait already") }
-            }
-            mpsc::error::TrySendError::Closed(_) => closed(),
+        let stage = Stage::default();
+        let (answer, receiver) = oneshot::channel();
+        self.threads.push(Job { write, stage: stage.clone(), answer }).map_err(|refused| match refused {
+            Refused::Full => StoreError::Busy { reason: format!("{MAX_WAITING} writes wait already") },
+            Refused::Closed => closed(),
         })?;
-        if let Ok(answer) = tokio::time::timeout(self.wait, &mut answered).await {
-            return answer.unwrap_or_else(|_| Err(lost()));
-        }
-        if stage.compare_exchange(WAITING, GIVEN_UP, AcqRel, Acquire).is_ok() {
-            return Err(StoreError::Busy { reason: format!("waited for {} ms to be written", self.wait.as_millis()) });
-        }
-        // It was begun: only its answer tells whether it happened.
-        match tokio::time::timeout(self.wait, answered).await {
-            Ok(answer) => answer.unwrap_or_else(|_| Err(lost())),
-            Err(_) => Err(StoreError::Uncertain { reason: "the disk does not answer".to_owned() }),
-        }
+        answered(self.wait, &stage, receiver).await.unwrap_or_else(|silence| {
+            Err(match silence {
+                Silence::NoTurn => {
+                    StoreError::Busy { reason: format!("waited for {} ms to be written", self.wait.as_millis()) }
+                }
+                // It was begun: only its answer tells whether it happened.
+                Silence::NoAnswer => StoreError::Uncertain { reason: "the disk does not answer".to_owned() },
+                Silence::Lost => lost(),
+            })
+        })
     }
 
     /// Writes what waits, then closes the file.
     pub(super) async fn close(&self) {
-        self.close.notify_one();
-        if let Some(task) = self.task.lock().await.take() {
-            let _ = task.await;
-        }
+        self.threads.close().await;
     }
 }
 
-fn closed() -> StoreError {
-    StoreError::unavailable("it is closed")
-}
-
-/// The task ended with the write in hand.
+/// The thread ended with the write in hand.
 fn lost() -> StoreError {
     StoreError::Uncertain { reason: "the server is stopping".to_owned() }
 }
 
-/// What the task owns.
+/// What the thread owns.
 struct Task {
     path: PathBuf,
     options: StoreOptions,
     /// `None` after a failure that leaves it in an unknown state.
-    conn: Option<SqliteConnection>,
+    conn: Option<Connection>,
     time: Arc<Time>,
     metrics: Arc<StoreMetrics>,
+    known: Known,
 }
 
 impl Task {
-    async fn run(mut self, mut inbox: mpsc::Receiver<Job>, close: Arc<tokio::sync::Notify>) {
-        let mut group = Vec::new();
-        let mut closing = false;
+    fn run(mut self, queue: &Queue<Job>) {
         loop {
-            let taken = tokio::select! {
-                biased;
-                taken = inbox.recv_many(&mut group, MAX_GROUP) => taken,
-                () = close.notified(), if !closing => {
-                    // Nothing new gets in; what waits is still taken.
-                    inbox.close();
-                    closing = true;
-                    continue;
-                }
-            };
-            if taken == 0 {
+            let mut group = queue.take(MAX_GROUP);
+            if group.is_empty() {
                 break;
             }
-            group.retain(|job| job.stage.compare_exchange(WAITING, BEGUN, AcqRel, Acquire).is_ok());
-            self.settle(&mut group).await;
+            group.retain(|job| job.stage.begin());
+            self.settle(group);
         }
         if let Some(conn) = self.conn.take()
-            && let Err(error) = conn.close().await
+            && let Err((_, error)) = conn.close()
         {
             tracing::warn!(%error, "the store was not closed in order");
         }
     }
 
     /// Executes a group and answers its callers.
-    async fn settle(&mut self, group: &mut Vec<Job>) {
+    fn settle(&mut self, group: Vec<Job>) {
         if group.is_empty() {
             return;
         }
-        let answers = match self.commit(group).await {
-            Ok(answers) => answers,
-            // One of them ended the transaction of all: each gets one of its own.
+        let answers = match self.commit(&group) {
+            Ok(written) => written.into_iter().map(Ok).collect(),
             Err(StoreError::Uncertain { reason }) => {
                 group.iter().map(|_| Err(StoreError::Uncertain { reason: reason.clone() })).collect()
             }
+            // One of them cannot be done, and nothing was: each gets a transaction of its own.
             Err(_) if group.len() > 1 => {
-                let mut answers = Vec::with_capacity(group.len());
-                for job in group.iter() {
-                    let answer = self.commit(std::slice::from_ref(job)).await;
-                    answers.push(answer.and_then(|mut answers| answers.pop().unwrap_or_else(|| Err(lost()))));
-                }
-                answers
+                let alone = |job| self.commit(std::slice::from_ref(job))?.pop().ok_or_else(lost);
+                group.iter().map(alone).collect()
             }
             Err(error) => vec![Err(error)],
         };
-        for (job, answer) in group.drain(..).zip(answers) {
+        for (job, answer) in group.into_iter().zip::<Vec<Answer>>(answers) {
             // A caller that went away has no use for it.
             let _ = job.answer.send(answer);
         }
     }
 
-    /// Executes a group in one transaction. An error means that nothing of it was committed.
-    async fn commit(&mut self, group: &[Job]) -> Result<Vec<Answer>, StoreError> {
-        if self.conn.is_none() {
-            self.conn = Some(open::writer(&self.path, &self.options).await?);
-        }
-        let Some(conn) = self.conn.as_mut() else { return Err(closed()) };
+    /// Executes a group in one transaction. An error means that nothing of it was committed, or that it is uncertain.
+    fn commit(&mut self, group: &[Job]) -> Result<Vec<Written>, StoreError> {
+        let conn = match &mut self.conn {
+            Some(conn) => conn,
+            None => self.conn.insert(open::writer(&self.path, &self.options)?),
+        };
         let moment = Moment { now: self.time.now() };
-        let outcome = execute(conn, group, moment, &self.path).await;
-        match outcome {
-            Ok(answers) => {
-                let done = group.iter().zip(&answers).filter(|(_, answer)| answer.is_ok());
-                if let Some(latest) = done.filter_map(|(job, _)| job.write.latest_time()).max() {
+        match execute(conn, group, moment, &mut self.known) {
+            Ok(written) => {
+                if let Some(latest) = group.iter().filter_map(|job| job.write.latest_time()).max() {
                     self.time.committed.fetch_max(latest.as_micros(), AcqRel);
                 }
                 self.metrics.group(group.len());
-                Ok(answers)
+                Ok(written)
             }
             Err(failure) => {
-                // Where the transaction is over by itself this fails, which is as good.
-                if conn.execute("ROLLBACK").await.is_err() && conn.ping().await.is_err() {
+                self.known.forget();
+                // Where the transaction is over by itself there is nothing to roll back.
+                if !conn.is_autocommit() && conn.execute_batch("ROLLBACK").is_err() && !conn.is_autocommit() {
                     self.conn = None;
                 }
                 Err(failure.meaning(&self.path))
@@ -201,15 +171,9 @@ impl Task {
 /// Why a group was not committed.
 enum Failure {
     /// Before the end: nothing of it was.
-    Before(sqlx::Error),
+    Before(SqlError),
     /// At the end.
-    Committing(sqlx::Error),
-}
-
-impl From<sqlx::Error> for Failure {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Before(error)
-    }
+    Committing(SqlError),
 }
 
 impl Failure {
@@ -225,31 +189,19 @@ impl Failure {
     }
 }
 
-async fn execute(
-    conn: &mut SqliteConnection,
-    group: &[Job],
-    moment: Moment,
-    path: &Path,
-) -> Result<Vec<Answer>, Failure> {
-    conn.execute("BEGIN IMMEDIATE").await?;
-    let alone = group.len() == 1;
-    let mut answers = Vec::with_capacity(group.len());
+/// No savepoint between them: what is refused has written nothing, and an error is so rare that the others may be done anew.
+fn execute(conn: &mut Connection, group: &[Job], moment: Moment, known: &mut Known) -> Result<Vec<Written>, Failure> {
+    run(conn, "BEGIN IMMEDIATE").map_err(Failure::Before)?;
+    let mut written = Vec::with_capacity(group.len());
     for job in group {
-        if !alone {
-            conn.execute("SAVEPOINT one").await?;
-        }
-        match job.write.apply(&mut Conn::Sqlite(conn), moment).await {
-            Ok(written) => answers.push(Ok(written)),
-            Err(error) if alone || errors::ends_transaction(&error) => return Err(error.into()),
-            Err(error) => {
-                conn.execute("ROLLBACK TO one").await?;
-                answers.push(Err(errors::classify(path, &error)));
-            }
-        }
-        if !alone {
-            conn.execute("RELEASE one").await?;
-        }
+        let mut conn = Conn::Sqlite(conn);
+        written.push(ready(job.write.apply(&mut conn, moment, Some(known))).map_err(Failure::Before)?);
     }
-    conn.execute("COMMIT").await.map_err(Failure::Committing)?;
-    Ok(answers)
+    run(conn, "COMMIT").map_err(Failure::Committing)?;
+    Ok(written)
+}
+
+fn run(conn: &Connection, sql: &str) -> Result<(), SqlError> {
+    conn.prepare_cached(sql)?.raw_execute()?;
+    Ok(())
 }

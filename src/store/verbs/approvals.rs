@@ -1,5 +1,6 @@
 //! One approval: creating, loading, changing.
 
+use super::known::{Known, Surroundings};
 use super::{Conn, Moment, Outcome, deliveries, meta, outbox};
 use crate::model::{Approval, ApprovalStatus, HistoryRow, Progress, Sha256Digest, TargetKind, Text, Timestamp};
 use crate::store::change::{ApprovalChange, Changed, Created, NewApproval};
@@ -20,32 +21,36 @@ pub(super) use columns;
 const IN_FLIGHT: u64 = 64;
 
 /// See [`NewApproval`].
-pub(in crate::store) async fn create(conn: &mut Conn<'_>, new: &NewApproval, moment: Moment) -> Outcome<Created> {
+pub(in crate::store) async fn create(
+    conn: &mut Conn<'_>,
+    new: &NewApproval,
+    moment: Moment,
+    known: Option<&mut Known>,
+) -> Outcome<Created> {
     let approval = &new.approval;
-    let epoch = meta::epoch(conn).await?;
-    if epoch != approval.epoch {
-        return Ok(Created::OtherEpoch { epoch });
-    }
-    if let Some(existing) = by_key(conn, approval).await? {
-        return Ok(Created::Existing(Box::new(existing)));
+    let at_most = known.as_ref().and_then(|known| known.at_most(approval));
+    let mut surroundings = match at_most {
+        Some(known) if known.epoch == approval.epoch && known.refuse(new).is_none() => known,
+        _ => surroundings(conn, approval).await?,
+    };
+    if surroundings.epoch != approval.epoch {
+        return Ok(Created::OtherEpoch { epoch: surroundings.epoch });
     }
     if approval.status.is_open() {
-        let limits = (u64::from(new.max_open), u64::from(new.max_open_of_tenant));
-        let mut open = open_of(conn, approval).await?;
-        let is_near = open.0.saturating_add(IN_FLIGHT) >= limits.0 || open.1.saturating_add(IN_FLIGHT) >= limits.1;
-        if is_near && conn.is_postgres() {
+        if conn.is_postgres() && surroundings.is_near(new) {
             conn.run("SELECT pg_advisory_xact_lock($1)", &[Param::Int(key_of(&approval.tenant_id))]).await?;
-            open = open_of(conn, approval).await?;
+            surroundings = self::surroundings(conn, approval).await?;
         }
-        if open.0 >= limits.0 {
-            return Ok(Created::TooManyOpen { open: open.0, of_tenant: false });
-        }
-        if open.1 >= limits.1 {
-            return Ok(Created::TooManyOpen { open: open.1, of_tenant: true });
+        if let Some(refused) = surroundings.refuse(new) {
+            // Asking again for what is there is not asking for more.
+            return Ok(match by_key(conn, approval).await? {
+                Some(existing) => Created::Existing(Box::new(existing)),
+                None => refused,
+            });
         }
     }
+    // The key's index tells whether it was used before.
     if insert(conn, approval).await? == 0 {
-        // Somebody else used the key in between.
         return match by_key(conn, approval).await? {
             Some(existing) => Ok(Created::Existing(Box::new(existing))),
             None => Err(nonsense("id", format!("{}, which another approval has", approval.id))),
@@ -59,6 +64,9 @@ pub(in crate::store) async fn create(conn: &mut Conn<'_>, new: &NewApproval, mom
     history(conn, &new.history).await?;
     outbox::add(conn, &new.events).await?;
     deliveries::add(conn, &new.deliveries, moment).await?;
+    if let Some(known) = known {
+        known.created(approval, surroundings);
+    }
     Ok(Created::New)
 }
 
@@ -69,26 +77,43 @@ fn key_of(text: &str) -> i64 {
     digest.first_chunk::<8>().map_or(0, |bytes| i64::from_be_bytes(*bytes))
 }
 
-/// How many approvals of the creator, and of the whole tenant, wait for people.
-async fn open_of(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<(u64, u64)> {
-    let row = conn
+impl Surroundings {
+    fn is_near(&self, new: &NewApproval) -> bool {
+        self.own.saturating_add(IN_FLIGHT) >= new.max_open.into()
+            || self.every.saturating_add(IN_FLIGHT) >= new.max_open_of_tenant.into()
+    }
+
+    fn refuse(&self, new: &NewApproval) -> Option<Created> {
+        if self.own >= new.max_open.into() {
+            Some(Created::TooManyOpen { open: self.own, of_tenant: false })
+        } else if self.every >= new.max_open_of_tenant.into() {
+            Some(Created::TooManyOpen { open: self.every, of_tenant: true })
+        } else {
+            None
+        }
+    }
+}
+
+async fn surroundings(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<Surroundings> {
+    let found = conn
         .one(
-            "SELECT COUNT(CASE WHEN created_by = $2 THEN 1 END) AS own, COUNT(*) AS every FROM approval \
+            "SELECT (SELECT value FROM store_meta WHERE name = 'epoch') AS epoch, \
+             COUNT(CASE WHEN created_by = $2 THEN 1 END) AS own, COUNT(*) AS every FROM approval \
              WHERE tenant_id = $1 AND status IN ('PENDING', 'ESCALATED')",
             &[(&approval.tenant_id).into(), (&approval.created_by).into()],
+            |row| {
+                Ok(Surroundings { epoch: row.number("epoch")?, own: row.number("own")?, every: row.number("every")? })
+            },
         )
         .await?;
-    row.map_or(Ok((0, 0)), |row| Ok((row.number("own")?, row.number("every")?)))
+    found.ok_or_else(|| nonsense("epoch", "nothing"))
 }
 
 async fn by_key(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<Option<Approval>> {
     let sql =
         concat!("SELECT ", columns!(), " FROM approval WHERE tenant_id = $1 AND created_by = $2 AND key_hash = $3");
     let params = [(&approval.tenant_id).into(), (&approval.created_by).into(), (&approval.key_hash).into()];
-    match conn.one(sql, &params).await? {
-        Some(row) => with_target(conn, read(&row)?).await.map(Some),
-        None => Ok(None),
-    }
+    first_of(conn, &[sql], &params).await
 }
 
 async fn insert(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<u64> {
@@ -135,16 +160,17 @@ async fn insert(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<u64> {
 
 /// See [`ApprovalChange`].
 pub(in crate::store) async fn change(conn: &mut Conn<'_>, change: &ApprovalChange, moment: Moment) -> Outcome<Changed> {
-    /// The time by which a live approval is measured: the database's own, or the one that is given.
+    /// The time by which a live approval is measured: the database's own, or the one that is given. The token only where it
+    /// is new, because writing it writes its index.
     macro_rules! update {
-        ($now:literal) => {
+        ($token:literal, $now:literal) => {
             concat!(
                 "UPDATE approval SET version = $3, status = $4, required_level = $5, updated_at = $6, \
-                 escalates_at = $7, resolved_at = $8, consumed_at = $9, token_hash = $10, progress = $11, \
-                 claimed_until = 0 \
-                 WHERE id = $1 AND tenant_id = $2 AND version = $3 - 1 AND ($12 = 0 OR (expires_at > ",
+                 escalates_at = $7, resolved_at = $8, consumed_at = $9, progress = $10, claimed_until = 0",
+                $token,
+                " WHERE id = $1 AND tenant_id = $2 AND version = $3 - 1 AND ($11 = 0 OR (expires_at > ",
                 $now,
-                " AND epoch = (SELECT value FROM store_meta WHERE name = 'epoch'))) AND $13 <= ",
+                " AND epoch = (SELECT value FROM store_meta WHERE name = 'epoch'))) AND $12 <= ",
                 $now
             )
         };
@@ -164,18 +190,24 @@ pub(in crate::store) async fn change(conn: &mut Conn<'_>, change: &ApprovalChang
         approval.escalates_at.into(),
         approval.resolved_at.into(),
         approval.consumed_at.into(),
-        (&approval.token_hash).into(),
         progress.as_str().into(),
         Param::Int(change.only_while_live.into()),
         Param::Int(change.only_after.map_or(i64::MIN, Timestamp::as_micros)),
     ];
-    let written = if conn.is_postgres() {
-        conn.run(update!("(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"), &params).await?
-    } else {
+    if !conn.is_postgres() {
         params.push(moment.now.into());
-        conn.run(update!("$14"), &params).await?
+    }
+    let is_new_token = change.history.is_none();
+    if is_new_token {
+        params.push((&approval.token_hash).into());
+    }
+    let sql = match (conn.is_postgres(), is_new_token) {
+        (false, false) => update!("", "$13"),
+        (false, true) => update!(", token_hash = $14", "$13"),
+        (true, false) => update!("", "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"),
+        (true, true) => update!(", token_hash = $13", "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"),
     };
-    if written == 0 {
+    if conn.run(sql, &params).await? == 0 {
         return why_not(conn, change, moment).await;
     }
     if let Some(row) = &change.history {
@@ -195,19 +227,20 @@ pub(in crate::store) async fn change(conn: &mut Conn<'_>, change: &ApprovalChang
 
 /// Why a change wrote nothing.
 async fn why_not(conn: &mut Conn<'_>, change: &ApprovalChange, moment: Moment) -> Outcome<Changed> {
-    let row = conn
+    let found = conn
         .one(
-            "SELECT version, expires_at, epoch, (SELECT value FROM store_meta WHERE name = 'epoch') AS current FROM approval WHERE id = $1 AND tenant_id = $2",
+            "SELECT version, expires_at, epoch, (SELECT value FROM store_meta WHERE name = 'epoch') AS current \
+             FROM approval WHERE id = $1 AND tenant_id = $2",
             &[(&change.approval.id).into(), (&change.approval.tenant_id).into()],
+            |row| Ok((row.number::<u64>("version")?, row.time("expires_at")?, row.int("epoch")? < row.int("current")?)),
         )
         .await?;
-    Ok(match row {
+    Ok(match found {
         None => Changed::Missing,
-        Some(row) if row.number::<u64>("version")? != change.expected_version => Changed::Conflict,
-        Some(row) if change.only_while_live => {
+        Some((version, ..)) if version != change.expected_version => Changed::Conflict,
+        Some((_, expires_at, is_over)) if change.only_while_live => {
             let now = if conn.is_postgres() { meta::clock(conn).await? } else { moment.now };
-            let is_dead = row.time("expires_at")? <= now || row.int("epoch")? < row.int("current")?;
-            if is_dead { Changed::Expired } else { Changed::TooEarly }
+            if is_over || expires_at <= now { Changed::Expired } else { Changed::TooEarly }
         }
         Some(_) => Changed::TooEarly,
     })
@@ -236,37 +269,37 @@ async fn history(conn: &mut Conn<'_>, row: &HistoryRow) -> Outcome<()> {
 pub(in crate::store) async fn by_id(conn: &mut Conn<'_>, tenant: &str, id: &str) -> Outcome<Option<Approval>> {
     let hot = concat!("SELECT ", columns!(), " FROM approval WHERE id = $1 AND tenant_id = $2");
     let old = concat!("SELECT ", columns!(), " FROM approval_archive WHERE id = $1 AND tenant_id = $2");
-    first_of(conn, [hot, old], &[id.into(), tenant.into()]).await
+    first_of(conn, &[hot, old], &[id.into(), tenant.into()]).await
 }
 
 /// The approval whose token has this hash, of any tenant, wherever it is.
 pub(in crate::store) async fn by_token(conn: &mut Conn<'_>, hash: &Sha256Digest) -> Outcome<Option<Approval>> {
     let hot = concat!("SELECT ", columns!(), " FROM approval WHERE token_hash = $1");
     let old = concat!("SELECT ", columns!(), " FROM approval_archive WHERE token_hash = $1");
-    first_of(conn, [hot, old], &[hash.into()]).await
+    first_of(conn, &[hot, old], &[hash.into()]).await
 }
 
-async fn first_of(conn: &mut Conn<'_>, statements: [&str; 2], params: &[Param<'_>]) -> Outcome<Option<Approval>> {
+async fn first_of(conn: &mut Conn<'_>, statements: &[&str], params: &[Param<'_>]) -> Outcome<Option<Approval>> {
     for sql in statements {
-        if let Some(row) = conn.one(sql, params).await? {
-            return with_target(conn, read(&row)?).await.map(Some);
+        if let Some(mut approval) = conn.one(sql, params, read).await? {
+            add_target(conn, &mut approval).await?;
+            return Ok(Some(approval));
         }
     }
     Ok(None)
 }
 
 /// Adds the target and what the approver sees.
-async fn with_target(conn: &mut Conn<'_>, mut approval: Approval) -> Outcome<Approval> {
-    let row =
-        conn.one("SELECT target, view FROM approval_target WHERE approval_id = $1", &[(&approval.id).into()]).await?;
-    let Some(row) = row else { return Err(nonsense("approval_id", format!("no target for {}", approval.id))) };
-    approval.target = row.bytes("target")?;
-    approval.view = row.bytes("view")?;
-    Ok(approval)
+pub(super) async fn add_target(conn: &mut Conn<'_>, approval: &mut Approval) -> Outcome<()> {
+    let sql = "SELECT target, view FROM approval_target WHERE approval_id = $1";
+    let found = conn.one(sql, &[(&approval.id).into()], |row| Ok((row.bytes("target")?, row.bytes("view")?))).await?;
+    let missing = || nonsense("approval_id", format!("no target for {}", approval.id));
+    (approval.target, approval.view) = found.ok_or_else(missing)?;
+    Ok(())
 }
 
 /// An approval without its target.
-pub(super) fn read(row: &Row) -> Outcome<Approval> {
+pub(super) fn read(row: &Row<'_>) -> Outcome<Approval> {
     Ok(Approval {
         id: row.text("id")?,
         tenant_id: row.text("tenant_id")?,
@@ -318,6 +351,5 @@ pub(in crate::store) async fn versions(conn: &mut Conn<'_>, ids: &[Text]) -> Out
     } else {
         "SELECT id, version FROM approval WHERE id IN (SELECT value FROM json_each($1))"
     };
-    let rows = conn.all(sql, &[wanted.as_str().into()]).await?;
-    rows.iter().map(|row| Ok((row.text("id")?, row.number("version")?))).collect()
+    conn.all(sql, &[wanted.as_str().into()], |row| Ok((row.text("id")?, row.number("version")?))).await
 }

@@ -73,8 +73,7 @@ pub(in crate::store) async fn claim(
         Param::Int(claim.limit.into()),
         busy.as_str().into(),
     ];
-    let rows = conn.all(sql, &params).await?;
-    let mut claimed = rows.iter().map(read).collect::<Outcome<Vec<_>>>()?;
+    let mut claimed = conn.all(sql, &params, read).await?;
     claimed.sort_by(|one, other| {
         (one.message.not_before, &one.message.id).cmp(&(other.message.not_before, &other.message.id))
     });
@@ -125,14 +124,13 @@ pub(in crate::store) async fn redeliver(
          WHERE id = $1 AND tenant_id = $2 AND state <> 'PENDING' RETURNING ",
         columns!()
     );
-    let row = conn.one(sql, &[id.into(), tenant.into(), moment.now.into()]).await?;
-    row.as_ref().map(read).transpose()
+    conn.one(sql, &[id.into(), tenant.into(), moment.now.into()], read).await
 }
 
 /// One delivery of a tenant.
 pub(in crate::store) async fn by_id(conn: &mut Conn<'_>, tenant: &str, id: &str) -> Outcome<Option<Delivery>> {
     let sql = concat!("SELECT ", columns!(), " FROM delivery WHERE id = $1 AND tenant_id = $2");
-    conn.one(sql, &[id.into(), tenant.into()]).await?.as_ref().map(read).transpose()
+    conn.one(sql, &[id.into(), tenant.into()], read).await
 }
 
 /// Deliveries, newest first.
@@ -152,14 +150,14 @@ pub(in crate::store) async fn list(conn: &mut Conn<'_>, query: &DeliveryQuery) -
         (&query.after).into(),
         one_more(query.limit),
     ];
-    page(&conn.all(sql, &params).await?, query.limit, read)
+    Ok(page(conn.all(sql, &params, read).await?, query.limit))
 }
 
 /// When the next attempt may begin, `None` if nothing waits.
 pub(in crate::store) async fn next(conn: &mut Conn<'_>) -> Outcome<Option<Timestamp>> {
     let sql = "SELECT MIN(CASE WHEN claimed_until > next_at THEN claimed_until ELSE next_at END) AS at \
                FROM delivery WHERE state = 'PENDING'";
-    conn.one(sql, &[]).await?.map_or(Ok(None), |row| row.opt_time("at"))
+    Ok(conn.one(sql, &[], |row| row.opt_time("at")).await?.flatten())
 }
 
 /// Gives claims back without counting an attempt.
@@ -187,7 +185,7 @@ pub(in crate::store) async fn prune(
     .await
 }
 
-fn read(row: &Row) -> Outcome<Delivery> {
+fn read(row: &Row<'_>) -> Outcome<Delivery> {
     let message = NewDelivery {
         id: row.text("id")?,
         endpoint: row.text("endpoint")?,

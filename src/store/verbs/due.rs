@@ -1,6 +1,6 @@
 //! What workers look for: approvals that expire, go to others, or are old.
 
-use super::approvals::{columns, read};
+use super::approvals::{add_target, columns, read};
 use super::{Conn, Moment, Outcome};
 use crate::model::{Approval, Timestamp};
 use crate::store::change::Due;
@@ -62,23 +62,16 @@ pub(in crate::store) async fn claim(
         (Due::Escalation, false) => escalating!(""),
         (Due::Escalation, true) => escalating!(" FOR UPDATE SKIP LOCKED"),
     };
-    let rows = conn.all(sql, &params).await?;
-    let mut approvals = rows.iter().map(read).collect::<Outcome<Vec<_>>>()?;
+    let mut approvals = conn.all(sql, &params, read).await?;
     for approval in &mut approvals {
-        let row = conn
-            .one("SELECT target, view FROM approval_target WHERE approval_id = $1", &[(&approval.id).into()])
-            .await?;
-        if let Some(row) = row {
-            approval.target = row.bytes("target")?;
-            approval.view = row.bytes("view")?;
-        }
+        add_target(conn, approval).await?;
     }
     Ok(approvals)
 }
 
 /// When the next approval is due, as far as is known now.
 pub(in crate::store) async fn next(conn: &mut Conn<'_>) -> Outcome<Option<Timestamp>> {
-    let row = conn
+    let next = conn
         .one(
             "SELECT MIN(at) AS at FROM (\
              SELECT MIN(expires_at) AS at FROM approval \
@@ -86,9 +79,10 @@ pub(in crate::store) async fn next(conn: &mut Conn<'_>) -> Outcome<Option<Timest
              UNION ALL SELECT MIN(escalates_at) AS at FROM approval \
              WHERE status = 'PENDING' AND escalates_at IS NOT NULL) AS due",
             &[],
+            |row| row.opt_time("at"),
         )
         .await?;
-    row.map_or(Ok(None), |row| row.opt_time("at"))
+    Ok(next.flatten())
 }
 
 /// Moves final approvals that last changed before `before` to the archive. Gives their number.
@@ -103,10 +97,9 @@ pub(in crate::store) async fn archive(conn: &mut Conn<'_>, before: Timestamp, li
         };
     }
     let sql = if conn.is_postgres() { old!(" FOR UPDATE SKIP LOCKED") } else { old!("") };
-    let rows = conn.all(sql, &[before.into(), Param::Int(limit.into())]).await?;
+    let old = conn.all(sql, &[before.into(), Param::Int(limit.into())], |row| row.text("id")).await?;
     let mut moved = 0_u64;
-    for row in rows {
-        let id = row.text("id")?;
+    for id in old {
         let copy = concat!(
             "INSERT INTO approval_archive (",
             columns!(),

@@ -1,6 +1,6 @@
 //! Lists, newest first, page by page.
 
-use super::approvals::{columns, read};
+use super::approvals::{add_target, columns, read};
 use super::{Conn, Outcome};
 use crate::model::{Approval, ApprovalQuery, ApprovalStatus, HistoryQuery, HistoryRow, Page};
 use crate::store::sql::{Param, Row};
@@ -41,15 +41,10 @@ pub(in crate::store) async fn approvals(conn: &mut Conn<'_>, query: &ApprovalQue
         id.into(),
         one_more(query.limit),
     ];
-    let rows = conn.all(&sql, &params).await?;
-    let mut page = page(&rows, query.limit, read)?;
+    let mut page = page(conn.all(&sql, &params, read).await?, query.limit);
     if query.with_target {
         for approval in &mut page.items {
-            let sql = "SELECT target, view FROM approval_target WHERE approval_id = $1";
-            if let Some(row) = conn.one(sql, &[(&approval.id).into()]).await? {
-                approval.target = row.bytes("target")?;
-                approval.view = row.bytes("view")?;
-            }
+            add_target(conn, approval).await?;
         }
     }
     Ok(page)
@@ -77,12 +72,13 @@ pub(in crate::store) async fn history(conn: &mut Conn<'_>, query: &HistoryQuery)
              OR (approval_id = $7 AND version < $8)))) \
              ORDER BY at DESC, approval_id DESC, version DESC LIMIT $9",
             &params,
+            history_row,
         )
         .await?;
-    page(&rows, query.limit, history_row)
+    Ok(page(rows, query.limit))
 }
 
-fn history_row(row: &Row) -> Outcome<HistoryRow> {
+fn history_row(row: &Row<'_>) -> Outcome<HistoryRow> {
     let from_status = match row.opt_text("from_status")? {
         Some(_) => Some(row.named("from_status", ApprovalStatus::parse)?),
         None => None,
@@ -104,9 +100,10 @@ pub(super) fn one_more(limit: u32) -> Param<'static> {
     Param::Int(i64::from(limit).saturating_add(1))
 }
 
-/// The wanted ones of `rows`, which are one more if there are more.
-pub(super) fn page<T>(rows: &[Row], limit: u32, read: impl Fn(&Row) -> Outcome<T>) -> Outcome<Page<T>> {
+/// The wanted ones of `items`, which are one more if there are more.
+pub(super) fn page<T>(mut items: Vec<T>, limit: u32) -> Page<T> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let items = rows.iter().take(limit).map(read).collect::<Outcome<Vec<_>>>()?;
-    Ok(Page { items, more: rows.len() > limit })
+    let more = items.len() > limit;
+    items.truncate(limit);
+    Page { items, more }
 }

@@ -6,8 +6,8 @@ use crate::store::sql::nonsense;
 
 /// The epoch, from 1.
 pub(in crate::store) async fn epoch(conn: &mut Conn<'_>) -> Outcome<u64> {
-    let row = conn.one("SELECT value FROM store_meta WHERE name = 'epoch'", &[]).await?;
-    row.ok_or_else(|| nonsense("epoch", "nothing"))?.number("value")
+    let epoch = conn.one("SELECT value FROM store_meta WHERE name = 'epoch'", &[], |row| row.number("value")).await?;
+    epoch.ok_or_else(|| nonsense("epoch", "nothing"))
 }
 
 /// Raises the epoch above what it is and above `floor`, and gives it. What waits was committed before a restore: deliveries
@@ -27,12 +27,12 @@ pub(in crate::store) async fn raise_epoch(conn: &mut Conn<'_>, floor: u64, owner
 
 /// The latest time that is committed.
 pub(in crate::store) async fn last_time(conn: &mut Conn<'_>) -> Outcome<Timestamp> {
-    let row = conn.one("SELECT MAX(at) AS at FROM approval_history", &[]).await?;
-    Ok(row.map(|row| row.opt_time("at")).transpose()?.flatten().unwrap_or_default())
+    let last = conn.one("SELECT MAX(at) AS at FROM approval_history", &[], |row| row.opt_time("at")).await?;
+    Ok(last.flatten().unwrap_or_default())
 }
 
 /// PostgreSQL's time.
 pub(in crate::store) async fn clock(conn: &mut Conn<'_>) -> Outcome<Timestamp> {
     let sql = "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT AS now";
-    conn.one(sql, &[]).await?.ok_or_else(|| nonsense("now", "nothing"))?.time("now")
+    conn.one(sql, &[], |row| row.time("now")).await?.ok_or_else(|| nonsense("now", "nothing"))
 }

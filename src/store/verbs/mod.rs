@@ -4,13 +4,14 @@ pub(super) mod approvals;
 pub(super) mod deliveries;
 pub(super) mod due;
 pub(super) mod figures;
+pub(super) mod known;
 pub(super) mod lists;
 pub(super) mod meta;
 pub(super) mod outbox;
 
 use crate::model::Timestamp;
 
-use super::sql::Conn;
+use super::sql::{Conn, SqlError};
 
 /// What a verb knows besides its arguments.
 #[derive(Debug, Clone, Copy)]
@@ -19,4 +20,4 @@ pub(super) struct Moment {
     pub(super) now: Timestamp,
 }
 
-type Outcome<T> = Result<T, sqlx::Error>;
+type Outcome<T> = Result<T, SqlError>;

@@ -60,19 +60,20 @@ pub(in crate::store) async fn claim(
     let until = moment.now.as_micros().saturating_add(LEASE_MICROS);
     let params =
         [owner.into(), signed("sequence", sequence)?, Param::Int(until), moment.now.into(), Param::Int(limit.into())];
-    read_in_order(conn.all(sql, &params).await?)
+    Ok(in_order(conn.all(sql, &params, read).await?))
 }
 
 /// What the instance `owner` has claimed and not marked.
 pub(in crate::store) async fn claimed(conn: &mut Conn<'_>, owner: &str, limit: u32) -> Outcome<Vec<ClaimedEvent>> {
-    let rows = conn
+    let found = conn
         .all(
             "SELECT position, id, kind, tenant_id, actor, correlation_id, snapshot, at, payload, after_sequence \
              FROM outbox WHERE owner = $1 ORDER BY position LIMIT $2",
             &[owner.into(), Param::Int(limit.into())],
+            read,
         )
         .await?;
-    read_in_order(rows)
+    Ok(in_order(found))
 }
 
 /// Keeps what `owner` has claimed from being claimed by others.
@@ -91,22 +92,24 @@ pub(in crate::store) async fn mark(conn: &mut Conn<'_>, owner: &str, ids: &[Uuid
     Ok(())
 }
 
-/// In the order in which they were added. An event of a type that only a newer server knows is left to that server.
-fn read_in_order(rows: Vec<Row>) -> Outcome<Vec<ClaimedEvent>> {
-    let mut placed = Vec::with_capacity(rows.len());
-    for row in rows {
-        let name = row.text("kind")?;
-        match EventType::parse(&name) {
-            Some(kind) => placed.push((row.int("position")?, read(&row, kind)?)),
-            None => tracing::debug!(kind = %name, "left an event to a newer server"),
-        }
-    }
+/// An event with its place; `None` for one of a type that only a newer server knows, which is left to that server.
+type Placed = Option<(i64, ClaimedEvent)>;
+
+/// In the order in which they were added.
+fn in_order(found: Vec<Placed>) -> Vec<ClaimedEvent> {
+    let mut placed: Vec<(i64, ClaimedEvent)> = found.into_iter().flatten().collect();
     placed.sort_by_key(|(position, _)| *position);
-    Ok(placed.into_iter().map(|(_, event)| event).collect())
+    placed.into_iter().map(|(_, event)| event).collect()
 }
 
-fn read(row: &Row, kind: EventType) -> Outcome<ClaimedEvent> {
+fn read(row: &Row<'_>) -> Outcome<Placed> {
+    let position = row.int("position")?;
     let id = row.text("id")?;
+    let name = row.text("kind")?;
+    let Some(kind) = EventType::parse(&name) else {
+        tracing::debug!(kind = %name, "left an event to a newer server");
+        return Ok(None);
+    };
     let event = OutboxEvent {
         id: Uuid::parse_str(&id).map_err(|_| nonsense("id", &id))?,
         kind,
@@ -117,5 +120,5 @@ fn read(row: &Row, kind: EventType) -> Outcome<ClaimedEvent> {
         at: row.time("at")?,
         payload: row.json("payload")?,
     };
-    Ok(ClaimedEvent { event, after_sequence: row.number("after_sequence")? })
+    Ok(Some((position, ClaimedEvent { event, after_sequence: row.number("after_sequence")? })))
 }

@@ -1,6 +1,9 @@
 //! Certificates for tests.
 
-use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType, IsCa, Issuer,
+    KeyIdMethod, KeyPair, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
+};
 
 /// Somebody who issues certificates.
 pub struct Authority {
@@ -40,6 +43,26 @@ impl Authority {
         self.issue("server", |params| {
             params.subject_alt_names = vec![SanType::DnsName("localhost".try_into().unwrap())]
         })
+    }
+
+    /// The list of revoked certificates, valid until a year begins.
+    #[allow(dead_code, reason = "for tests/server; tests/system shares this file")]
+    pub fn revoke(&self, serial_numbers: &[u64], until: i32) -> String {
+        let revoked = |number: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*number),
+            revocation_time: date_time_ymd(2024, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2024, 1, 1),
+            next_update: date_time_ymd(until, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serial_numbers.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.issuer).unwrap().pem().unwrap()
     }
 
     /// A certificate with a SPIFFE id.

@@ -26,6 +26,7 @@ pub fn write_tls(folder: &Path, server: &Certificate, client_ca: Option<&Authori
         certificate: file("server.pem", &server.chain),
         key: file("server.key", &server.key),
         client_ca: client_ca.map(|authority| file("clients.pem", &authority.pem)),
+        client_crl: None,
     }
 }
 

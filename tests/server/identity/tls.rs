@@ -1,9 +1,11 @@
 //! Callers that show a certificate.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use lictor::api::proto::v1::EvaluateRequest;
 use lictor::api::proto::v1::decision_service_client::DecisionServiceClient;
+use lictor::config::Tls;
 use lictor::identity::{Identity, IdentityOptions, TlsFiles};
 use rcgen::date_time_ymd;
 use tonic::Code;
@@ -27,9 +29,15 @@ struct Guarded {
 
 impl Guarded {
     fn start(options: IdentityOptions) -> Self {
+        Self::start_with(options, |_, _, _| {})
+    }
+
+    /// The same with `change` applied to its files, knowing their folder and who issues clients' certificates.
+    fn start_with(options: IdentityOptions, change: impl FnOnce(&mut Tls, &Path, &Authority)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
-        let tls = write_tls(folder.path(), &servers.server(), Some(&clients));
+        let mut tls = write_tls(folder.path(), &servers.server(), Some(&clients));
+        change(&mut tls, folder.path(), &clients);
         let identity = Arc::new(Identity::new(options).unwrap());
         let files = Arc::new(TlsFiles::open(tls, identity.accepts_tokens()).unwrap());
         let running = Running::start_as(identity, |options| options.tls = Some(files.clone()));
@@ -146,6 +154,32 @@ async fn certificates_are_replaced_while_connections_go_on() {
     assert!(!guarded.serves(Some(&old)).await, "the roots of clients are others");
     assert!(guarded.serves(Some(&clients.issue("new", |_| {}))).await);
     before.evaluate(question("file.read")).await.unwrap();
+}
+
+#[tokio::test]
+async fn revoked_certificates_are_not_served() {
+    let guarded = Guarded::start_with(anybody(), |tls, folder, clients| {
+        std::fs::write(folder.join("clients.crl"), clients.revoke(&[7], 2090)).unwrap();
+        tls.client_crl = Some(folder.join("clients.crl"));
+    });
+    let numbered = |number: u64| guarded.clients.issue("somebody", |p| p.serial_number = Some(number.into()));
+    let (stolen, good) = (numbered(7), numbered(8));
+    assert!(guarded.serves(Some(&good)).await && !guarded.serves(Some(&stolen)).await);
+    let rewrite = |text: &str| {
+        std::fs::write(guarded.folder.path().join("clients.crl"), text).unwrap();
+        guarded.files.refresh()
+    };
+    assert!(rewrite(&guarded.clients.revoke(&[7, 8], 2090)).unwrap());
+    assert!(!guarded.serves(Some(&good)).await);
+    assert!(rewrite(&guarded.clients.revoke(&[], 2090)).unwrap());
+    assert!(guarded.serves(Some(&good)).await);
+    assert!(rewrite("nonsense").is_err());
+    assert!(guarded.serves(Some(&good)).await, "what was read before holds");
+    // A list that is out of date, or of another authority, says nothing that could be relied on.
+    for useless in [guarded.clients.revoke(&[], 2025), Authority::new("others").revoke(&[], 2090)] {
+        assert!(rewrite(&useless).unwrap());
+        assert!(!guarded.serves(Some(&good)).await);
+    }
 }
 
 #[tokio::test]
