@@ -31,8 +31,13 @@ fn to(recipient: &str) -> prost_types::Struct {
 /// Looks, and pays whom it has found.
 fn two_steps() -> v1::ValidateIrRequest {
     let mut both = plan("default", 12.0);
-    let look =
-        v1::Step { step_id: "look".into(), action: "bank.look".into(), provider: "bank".into(), ..v1::Step::default() };
+    let look = v1::Step {
+        step_id: "look".into(),
+        action: "bank.look".into(),
+        provider: "bank".into(),
+        idempotency_key: "l".into(),
+        ..v1::Step::default()
+    };
     both.steps.insert(0, look);
     let origin = v1::StepOrigin { step_id: "look".into(), output_path: "/iban".into() };
     both.steps[1].inputs =
