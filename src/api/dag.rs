@@ -1,5 +1,6 @@
 //! `VerifyDag`: what was made of a plan, compared with the plan. Always on the compute pool.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -15,6 +16,7 @@ use crate::event::{DagRecord, Pending, PlanEvent};
 use crate::identity::Caller;
 use crate::ir;
 use crate::model::{Attributes, Step, Timestamp};
+use crate::policy::MAX_CHECK_COST;
 
 impl PlanDesk {
     /// Answers the `VerifyDagRequest` in `message`, as a framed `VerifyDagResponse`.
@@ -68,7 +70,13 @@ impl PlanDesk {
         };
         let residents = self.holder.load();
         let governance = residents.live().map(|snapshot| snapshot.governance());
-        let check = |step: &Step, params: &Attributes| ir::wrong_params(governance?, step, params);
+        let work = Cell::new(MAX_CHECK_COST);
+        let check = |step: &Step, params: &Attributes| {
+            let mut left = work.get();
+            let wrong = ir::wrong_params(governance?, step, params, &mut left);
+            work.set(left);
+            wrong
+        };
         let verification = ir::verify_dag(&plan, &nodes, &executions, binding, Some(&check));
         let answer = DagAnswer {
             verification: &verification,

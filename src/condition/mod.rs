@@ -55,6 +55,7 @@ pub use error::{BadArgument, Budget, ConditionError, MissingKey, Overload};
 pub use explain::ConditionExplanation;
 pub use expression::{ExpressionError, ExpressionValue, eval_expression};
 pub use path::{AttributePath, AttributeRef, Bindings};
+pub use pattern::{PatternCost, pattern_cost};
 pub use plan::PlanBindings;
 pub use source::{ConditionSource, ListClause, MAX_TEXT_BYTES, Place, Problem};
 pub use step_context::StepContext;

@@ -36,11 +36,44 @@ impl Pattern {
     }
 }
 
+/// What a pattern costs that others compile: those of JSON Schemas, which are larger than those of conditions may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PatternCost {
+    /// Cost units for four bytes of text.
+    pub price: usize,
+    /// Bytes that its compiled form takes, about.
+    pub bytes: usize,
+}
+
+/// Most memory of a compiled pattern that others compile, in bytes.
+const MAX_FOREIGN_BYTES: usize = 10 * 1024 * 1024;
+
+/// Most states of an automaton that is worth trying whether it can be made deterministic.
+const MAX_TRIED_STATES: usize = 10_000;
+
+/// What matching against `pattern` costs, in which `\d`, `\w` and `\s` are about ASCII. One that is no pattern here, or too
+/// big, costs as much as the biggest.
+pub fn pattern_cost(pattern: &str) -> PatternCost {
+    let pattern = to_ascii_classes(pattern);
+    let of = |reverse| automaton(&pattern, reverse, MAX_FOREIGN_BYTES);
+    let (Some(forward), Some(reverse)) = (of(false), of(true)) else {
+        return PatternCost { price: MAX_COMPILED_BYTES, bytes: MAX_COMPILED_BYTES };
+    };
+    let states = forward.states().len().max(reverse.states().len());
+    let is_quick = states <= MAX_TRIED_STATES
+        && is_small(&forward, StartKind::Unanchored)
+        && is_small(&reverse, StartKind::Anchored);
+    // Of many states, few are followed together in patterns that are not made to explode.
+    let price = if is_quick { 1 } else { 1 + states / 4 };
+    PatternCost { price, bytes: forward.memory_usage().saturating_add(reverse.memory_usage()) }
+}
+
 /// The price of four bytes. Matching walks a deterministic automaton that it builds on the way, some nanoseconds a byte.
 /// Where that automaton would have too many states, it falls back to following all states of the nondeterministic one
 /// together, for each byte.
 fn price(pattern: &str) -> usize {
-    let (Some(forward), Some(reverse)) = (automaton(pattern, false), automaton(pattern, true)) else {
+    let of = |reverse| automaton(pattern, reverse, 2 * MAX_COMPILED_BYTES);
+    let (Some(forward), Some(reverse)) = (of(false), of(true)) else {
         return MAX_COMPILED_BYTES;
     };
     if is_small(&forward, StartKind::Unanchored) && is_small(&reverse, StartKind::Anchored) {
@@ -49,11 +82,9 @@ fn price(pattern: &str) -> usize {
     3 * forward.states().len().max(reverse.states().len())
 }
 
-fn automaton(pattern: &str, reverse: bool) -> Option<NFA> {
-    let config = thompson::Config::new()
-        .reverse(reverse)
-        .which_captures(WhichCaptures::None)
-        .nfa_size_limit(Some(2 * MAX_COMPILED_BYTES));
+fn automaton(pattern: &str, reverse: bool, bytes: usize) -> Option<NFA> {
+    let config =
+        thompson::Config::new().reverse(reverse).which_captures(WhichCaptures::None).nfa_size_limit(Some(bytes));
     thompson::Compiler::new()
         .syntax(syntax::Config::new().nest_limit(MAX_NESTING))
         .configure(config)

@@ -44,28 +44,41 @@ pub fn evaluate(snapshot: Option<&Snapshot>, request: &Request, now: Timestamp, 
 }
 
 fn decide(snapshot: &Snapshot, request: &Request, now: Timestamp, limits: &Limits) -> Decision {
+    if !snapshot.has_policies() {
+        return tally::no_policy(snapshot.label());
+    }
     let mut budget = Budget { remaining: evaluation_cost(snapshot, limits) };
     walk(snapshot, &Bindings::of_request(request, now), &mut budget, |tally| tally.answer(snapshot.label()))
 }
 
-/// What the rules say of the request of `bindings`, for those to whom the default says nothing: where no rule speaks, the reason is
-/// DEFAULT, and a rule that forbids or asks and whose condition fails counts, even where the default is stricter. It is one
-/// of several questions that share a `budget`; once it is used up, they are denied with EVALUATION_LIMIT.
+/// What the rules say of the request of `bindings`, for those to whom the default says nothing: a rule that forbids or asks
+/// and whose condition fails counts, even where the default is stricter. `None` where no rule speaks; see
+/// [`unspoken`]. It is one of several questions that share a `budget`; once it is used up, they are denied with
+/// EVALUATION_LIMIT.
 #[must_use]
-pub fn consult_rules(snapshot: &Snapshot, bindings: &Bindings<'_>, budget: &mut Budget) -> Decision {
-    walk(snapshot, bindings, budget, |tally| tally.rules_alone(snapshot.label()))
+pub fn consult_rules(snapshot: &Snapshot, bindings: &Bindings<'_>, budget: &mut Budget) -> Option<Decision> {
+    if !snapshot.has_policies() {
+        return None;
+    }
+    walk(snapshot, bindings, budget, |tally| (!tally.is_empty()).then(|| tally.rules_alone(snapshot.label())))
+}
+
+/// The decision where no rule speaks: the default's with the reason DEFAULT, or NO_POLICY where there are no policies.
+#[must_use]
+pub fn unspoken(snapshot: &Snapshot) -> Decision {
+    match snapshot.has_policies() {
+        true => Tally::default().rules_alone(snapshot.label()),
+        false => tally::no_policy(snapshot.label()),
+    }
 }
 
 #[inline]
-fn walk(
+fn walk<R: From<Decision>>(
     snapshot: &Snapshot,
     bindings: &Bindings<'_>,
     budget: &mut Budget,
-    conclude: impl FnOnce(Tally) -> Decision,
-) -> Decision {
-    if !snapshot.has_policies() {
-        return tally::no_policy(snapshot.label());
-    }
+    conclude: impl FnOnce(Tally) -> R,
+) -> R {
     let request = bindings.request;
     let mut tally = Tally::default();
     for number in snapshot.candidates(bindings) {
@@ -77,7 +90,7 @@ fn walk(
         let mut work = 0;
         let concerns = rule.concerns(request, &mut work);
         if budget.charge(work.div_ceil(PLACES_PER_UNIT)).is_err() {
-            return tally.out_of_budget(snapshot.label());
+            return tally.out_of_budget(snapshot.label()).into();
         }
         if !concerns {
             continue;
@@ -85,7 +98,7 @@ fn walk(
         match rule.condition.as_ref().map_or(Ok(true), |condition| condition.evaluate(bindings, budget)) {
             Ok(true) => tally.matched(number, rule),
             Ok(false) => {}
-            Err(ConditionError::Limit) => return tally.out_of_budget(snapshot.label()),
+            Err(ConditionError::Limit) => return tally.out_of_budget(snapshot.label()).into(),
             Err(error) => tally.failed(number, rule, &error),
         }
     }

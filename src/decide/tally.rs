@@ -69,6 +69,16 @@ impl Tally {
         self.deciders[layer as usize].is_some()
     }
 
+    /// Whether no rule matched and none failed.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.deciders.iter().all(Option::is_none)
+            && self.failed_deciders.is_empty()
+            && self.warned.is_empty()
+            && self.audited.is_empty()
+            && self.errors.is_empty()
+    }
+
     /// Patterns and condition of `rule` hold.
     #[inline]
     pub fn matched(&mut self, number: u32, rule: &CompiledRule) {

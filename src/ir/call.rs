@@ -5,18 +5,29 @@ use super::dag::changed_params;
 use super::hash::step_hash;
 use super::refusal::Refusal;
 use crate::model::{Attributes, Input, Origin, Step, Text, Value};
+use crate::policy::{MAX_CHECK_COST, ParamsSize, TooCostly};
 use crate::snapshot::Governance;
 
 /// Most paths that a message names.
 const NAMED_PATHS: usize = 8;
 
-/// What is wrong with `params` as the arguments of `step`, by the schemas of its action; `None` if nothing is.
+/// Most that checking the arguments of one call may cost: it is done while others wait for their approvals.
+const MAX_CALL_COST: u64 = MAX_CHECK_COST / 10;
+
+/// What is wrong with `params` as the arguments of `step`, by the schemas of its action; `None` if nothing is. What checking
+/// costs is taken from `work`, at most [`MAX_CHECK_COST`].
 #[must_use]
-pub fn wrong_params(governance: &Governance, step: &Step, params: &Attributes) -> Option<String> {
+pub fn wrong_params(governance: &Governance, step: &Step, params: &Attributes, work: &mut u64) -> Option<String> {
     let checks = governance.governed(&step.action)?.checks();
-    let params = if checks.is_empty() { return None } else { serde_json::to_value(params).ok()? };
-    let bad = checks.iter().flat_map(|schema| schema.check(&params, &|_, _| false)).next()?;
-    Some(format!("`params{}`: {}", bad.pointer, bad.message))
+    let (params, size) = match checks {
+        [] => return None,
+        _ => (serde_json::to_value(params).ok()?, ParamsSize::of(params)),
+    };
+    checks.iter().find_map(|schema| match schema.check(&params, size, &|_, _| false, work) {
+        Ok(bad) => bad.first().map(|bad| format!("`params{}`: {}", bad.pointer, bad.message)),
+        Err(TooCostly { is_wrong: true }) => Some("they are too large for it to be said where".to_owned()),
+        Err(TooCostly { is_wrong: false }) => Some("checking them costs more than it may".to_owned()),
+    })
 }
 
 /// The hash of the call of `step` with the resolved arguments `params`: the `step_hash` of the step with them in place of its
@@ -81,7 +92,7 @@ pub fn differing_call(governance: &Governance, step: &Step, params: &Attributes)
         return Some(format!("`params{path}` is filled from another step's output, and is not given"));
     }
     // What the plan says literally was validated with it; what it leaves open was not.
-    if bound_paths(step).is_empty() { None } else { wrong_params(governance, step, params) }
+    if bound_paths(step).is_empty() { None } else { wrong_params(governance, step, params, &mut { MAX_CALL_COST }) }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod load;
 mod params_schema;
 mod pattern;
 mod schema;
+mod schema_price;
 
 #[cfg(test)]
 mod tests;
@@ -37,9 +38,10 @@ pub use governance::{
 pub use import::{Imported, import, import_mcp};
 pub use kinds::{read_executions, read_nodes, read_plan, read_request};
 pub use load::{Loaded, SourceText, load};
-pub use params_schema::{BadParam, BadSchema, IsOpen, ParamsSchema};
+pub use params_schema::{BadParam, BadSchema, IsOpen, MAX_CHECK_COST, ParamsSchema, TooCostly};
 pub use pattern::{BadPattern, MAX_PATTERN_BYTES, MAX_WILDCARDS, Pattern};
 pub use schema::{json_schema, kind_names};
+pub use schema_price::{ParamsSize, SchemaPrice};
 
 /// The version of the document format.
 pub const API_VERSION: &str = "lictor.dev/v1";

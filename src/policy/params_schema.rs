@@ -1,7 +1,8 @@
 //! JSON Schemas of the parameters of an action, compiled at load.
 //!
 //! No schema is fetched from anywhere: references stay within the schema. Patterns run in linear time. `format` is a note
-//! for readers, as the standard has it.
+//! for readers, as the standard has it. What checking costs is known before it is done ([`SchemaPrice`]), and one that costs
+//! too much is not loaded.
 
 use std::fmt;
 
@@ -9,9 +10,12 @@ use jsonschema::error::{ValidationError, ValidationErrorKind};
 use jsonschema::{PatternOptions, Retrieve, Uri, Validator};
 use serde_json::Value;
 
+use super::schema_price::{ParamsSize, SchemaPrice};
+
 /// A compiled schema.
 pub struct ParamsSchema {
     validator: Validator,
+    price: SchemaPrice,
 }
 
 impl fmt::Debug for ParamsSchema {
@@ -39,7 +43,7 @@ pub struct BadParam {
 }
 
 /// The keywords that refer to another schema.
-const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
+pub(super) const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
 
 /// The keywords below which schemas stand by name.
 const NAMES: [&str; 3] = ["properties", "patternProperties", "dependentSchemas"];
@@ -56,6 +60,25 @@ const MAX_PARTS: usize = 10_000;
 /// Most problems that are reported of one set of parameters.
 const MAX_PROBLEMS: usize = 32;
 
+/// Most that checking all parameters of a plan may cost, in the units of [`SchemaPrice`]: at most some tenths of a second.
+pub const MAX_CHECK_COST: u64 = 10_000_000;
+
+/// Most that a schema may cost for parameters of a usual size.
+const MAX_USUAL_COST: u64 = MAX_CHECK_COST / 10;
+
+/// What finding out what is wrong costs, over finding out that something is: each level of branches is looked at anew.
+const PROBLEMS_COST: u64 = 16;
+
+/// Most pairs of a part of the schema and a value for which it is said what is wrong: a problem may hold a copy of either.
+const MAX_PAIRS: u64 = 1_000_000;
+
+/// Checking would cost more than it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooCostly {
+    /// Whether it is known that something does not fit, and only what it is would cost too much to find out.
+    pub is_wrong: bool,
+}
+
 impl ParamsSchema {
     /// Compiles `schema`. Without `$schema` it is one of draft 2020-12.
     ///
@@ -68,12 +91,16 @@ impl ParamsSchema {
             return Err(outside);
         }
         Expansion { root: schema, followed: Vec::new(), parts: 0 }.measure(schema, false, &mut String::new())?;
+        let price = SchemaPrice::of(schema).map_err(|problem| vec![problem])?;
         let options = jsonschema::options()
             .with_pattern_options(PatternOptions::regex())
             .should_validate_formats(false)
             .with_retriever(Nowhere);
         match options.build(schema) {
-            Ok(validator) => Ok(Self { validator }),
+            Ok(_) if price.cost(ParamsSize::USUAL) > MAX_USUAL_COST => {
+                Err(bad("", "checking parameters against the schema would cost too much; make it simpler".to_owned()))
+            }
+            Ok(validator) => Ok(Self { validator, price }),
             Err(error) => Err(vec![BadSchema {
                 pointer: error.instance_path().as_str().to_owned(),
                 message: excerpt(&error.to_string()),
@@ -81,15 +108,28 @@ impl ParamsSchema {
         }
     }
 
-    /// What of `params` does not fit. What is not known yet is taken to fit: that is asked by the JSON Pointer to the
-    /// value, and whether it is missing.
-    #[must_use]
-    pub fn check(&self, params: &Value, is_open: &IsOpen<'_>) -> Vec<BadParam> {
+    /// What of `params`, which are of `size`, does not fit. What is not known yet is taken to fit: that is asked by the JSON
+    /// Pointer to the value, and whether it is missing. What it costs is taken from `work`.
+    ///
+    /// # Errors
+    /// Where that is not enough.
+    pub fn check(
+        &self,
+        params: &Value,
+        size: ParamsSize,
+        is_open: &IsOpen<'_>,
+        work: &mut u64,
+    ) -> Result<Vec<BadParam>, TooCostly> {
+        let cost = self.price.cost(size);
+        *work = work.checked_sub(cost).ok_or(TooCostly { is_wrong: false })?;
         if self.validator.is_valid(params) {
-            return Vec::new();
+            return Ok(Vec::new());
         }
+        let pairs = self.price.parts().saturating_mul(size.values());
+        let left = work.checked_sub(cost.saturating_mul(PROBLEMS_COST)).filter(|_| pairs <= MAX_PAIRS);
+        *work = left.ok_or(TooCostly { is_wrong: true })?;
         let errors = self.validator.iter_errors(params).filter(|error| !is_excused(error, is_open));
-        errors.take(MAX_PROBLEMS).map(|error| bad_param(&error)).collect()
+        Ok(errors.take(MAX_PROBLEMS).map(|error| bad_param(&error)).collect())
     }
 }
 

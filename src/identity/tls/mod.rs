@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use sha2::{Digest, Sha256};
@@ -24,6 +24,10 @@ use crate::config::Tls;
 
 /// Largest file, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
+
+/// What files hold, in words.
+const CERTIFICATES: &str = "certificate";
+const REVOCATIONS: &str = "list of revoked certificates";
 
 /// What the listener proves itself with, and asks of clients.
 #[derive(Debug)]
@@ -123,7 +127,7 @@ impl Content {
     }
 
     fn load(&self, files: &Tls, certificate_optional: bool) -> Result<Loaded, TlsError> {
-        let chain = certificates(&files.certificate, &self.certificate)?;
+        let chain: Vec<CertificateDer<'static>> = all_of(&files.certificate, &self.certificate, CERTIFICATES)?;
         let expires = chain.first().and_then(|certificate| certificate::expires(certificate));
         let key = PrivateKeyDer::from_pem_slice(&self.key)
             .map_err(|error| TlsError::unusable(&files.key, format!("it holds no private key in PEM: {error}")))?;
@@ -133,14 +137,14 @@ impl Content {
         let builder = match (&files.client_ca, &self.client_ca) {
             (Some(path), Some(content)) => {
                 let mut roots = RootCertStore::empty();
-                for root in certificates(path, content)? {
+                for root in all_of::<CertificateDer<'static>>(path, content, CERTIFICATES)? {
                     roots.add(root).map_err(|error| TlsError::unusable(path, error.to_string()))?;
                 }
                 let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
                 let verifier = match (&files.client_crl, &self.client_crl) {
                     // What no list tells of, or only one that is out of date, counts as revoked.
                     (Some(path), Some(content)) => {
-                        verifier.with_crls(revocations(path, content)?).enforce_revocation_expiration()
+                        verifier.with_crls(all_of(path, content, REVOCATIONS)?).enforce_revocation_expiration()
                     }
                     _ => verifier,
                 };
@@ -169,20 +173,12 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     std::fs::read(path).map_err(unreadable)
 }
 
-fn revocations(path: &Path, pem: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
-    let lists: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(pem).collect();
-    match lists {
-        Ok(lists) if !lists.is_empty() => Ok(lists),
-        Ok(_) => Err(TlsError::unusable(path, "it holds no list of revoked certificates in PEM".to_owned())),
-        Err(error) => Err(TlsError::unusable(path, error.to_string())),
-    }
-}
-
-fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    match certificates {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => Err(TlsError::unusable(path, "it holds no certificate in PEM".to_owned())),
+/// Everything of one sort in a file, at least one.
+fn all_of<T: PemObject>(path: &Path, pem: &[u8], what: &str) -> Result<Vec<T>, TlsError> {
+    let all: Result<Vec<_>, _> = T::pem_slice_iter(pem).collect();
+    match all {
+        Ok(all) if !all.is_empty() => Ok(all),
+        Ok(_) => Err(TlsError::unusable(path, format!("it holds no {what} in PEM"))),
         Err(error) => Err(TlsError::unusable(path, error.to_string())),
     }
 }

@@ -20,6 +20,7 @@ pub(super) fn handles(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
     let mut parted = Parted::default();
+    let mut spelled = Spelled::default();
     for piece in text.split([' ', ',', ';']) {
         let start = at;
         at += piece.len() + 1;
@@ -28,6 +29,7 @@ pub(super) fn handles(text: &str) -> Vec<Range<usize>> {
         let range = start..start + word.len();
         // What ends a piece: a comma or semicolon parts what a blank does not.
         let joined = text.as_bytes().get(at - 1) == Some(&b' ');
+        found.extend(spelled.add(word, &range, joined));
         if is_handle(word) || is_encoded(piece) {
             found.push(if word.is_empty() { at - 1 - piece.len()..at - 1 } else { range });
             parted = Parted::default();
@@ -75,6 +77,45 @@ impl Parted {
     }
 }
 
+/// An address whose signs are words: `jim at mail dot example`.
+#[derive(Default)]
+struct Spelled {
+    /// How many words of one there are: its name, `at`, a name, `dot`.
+    words: usize,
+    start: usize,
+    /// Where the last word begins.
+    last: usize,
+}
+
+impl Spelled {
+    /// Goes on with a word; gives the address that ends with it.
+    fn add(&mut self, word: &str, range: &Range<usize>, joined: bool) -> Option<Range<usize>> {
+        let is_next = match self.words {
+            1 => word == "at",
+            3 => word == "dot",
+            _ => !word.is_empty(),
+        };
+        if is_next && self.words > 0 {
+            self.words += 1;
+        } else if self.words > 0 && word == "at" {
+            // The word before may be the name of one.
+            (self.words, self.start) = (2, self.last);
+        } else {
+            (self.words, self.start) = (usize::from(!word.is_empty()), range.start);
+        }
+        self.last = range.start;
+        let whole = self.words == 5;
+        let found = whole.then_some(self.start..range.end);
+        if whole || !joined {
+            self.words = 0;
+        }
+        found
+    }
+}
+
+/// Signs as people write them who do not want machines to read an address.
+const SPELLED_SIGNS: [&str; 6] = ["[at]", "(at)", "{at}", "[dot]", "(dot)", "{dot}"];
+
 /// Whether a word points at somebody or something: an address, a link, a name with dots, a number of many digits, a token.
 /// Characters of full width count as those that they stand for.
 fn is_handle(word: &str) -> bool {
@@ -90,7 +131,8 @@ fn is_handle(word: &str) -> bool {
         && chars.iter().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '_' | '='));
     let long_number = digits >= LONG_NUMBER && !(is_moment(&text) && digits <= 14);
     let long_word = chars.len() >= LONG_WORD && chars.iter().all(|c| c.is_ascii_alphanumeric());
-    text.contains('@') || text.contains("://") || dotted || token || long_number || long_word
+    let spelled = SPELLED_SIGNS.iter().any(|sign| text.contains(sign));
+    text.contains('@') || text.contains("://") || spelled || dotted || token || long_number || long_word
 }
 
 /// Whether a piece holds characters in an encoded form: percent, an entity of HTML, or the end of base64.
@@ -173,6 +215,12 @@ mod tests {
             "bob and gb29 nwbk 6016 1331 9268 19",
             "bob +49 176 1234 567",
             "bob 4111-1111-1111-1111",
+            "bob and collect at evil dot example",
+            "bob, collect (at) evil [dot] example",
+            "bob collect[at]evil[dot]example",
+            "bob at at collect at evil dot example",
+            "bob at home collect at evil dot example",
+            "bob at collect at evil dot example",
         ] {
             assert!(!handles(text).is_empty(), "{text}");
         }
@@ -185,6 +233,9 @@ mod tests {
             "a = b",
             "q1 2024 and q2 2024 and q3 2024",
             "2024 and 2025 and 2026",
+            "meet bob at noon",
+            "look at me, dot the i",
+            "at the dot",
         ] {
             assert!(handles(text).is_empty(), "{text}: {:?}", handles(text));
         }

@@ -87,7 +87,7 @@ impl<'a> Observed<'a> {
         for rank in ranks {
             let action = actions.get(order.position(rank)).copied().flatten();
             for output in outputs.get(&rank).into_iter().flatten() {
-                survey.walk(rank, action, output.value(), &mut String::new(), 0);
+                survey.walk(rank, action, output.value(), &mut Text::default(), 0);
             }
         }
         let Survey { fields, texts, sights } = survey;
@@ -163,7 +163,7 @@ struct Survey {
 }
 
 impl Survey {
-    fn walk(&mut self, from: usize, action: Option<&CatalogAction>, value: &Value, path: &mut String, depth: usize) {
+    fn walk(&mut self, from: usize, action: Option<&CatalogAction>, value: &Value, path: &mut Text, depth: usize) {
         if depth > MAX_DEPTH || path.len() > MAX_PATH {
             return;
         }
@@ -192,7 +192,7 @@ impl Survey {
         from: usize,
         action: Option<&CatalogAction>,
         map: &Attributes,
-        path: &mut String,
+        path: &mut Text,
         depth: usize,
     ) {
         let length = path.len();

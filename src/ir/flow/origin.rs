@@ -216,7 +216,7 @@ pub(super) fn origins<'a>(
         }
         leaves.push(claim::judge(leaf, &points, actions[position], rank, order, evidence));
     };
-    Walk { by_path: &by_path, found: &mut found, above: SmallVec::new(), path: String::new() }
+    Walk { by_path: &by_path, found: &mut found, above: SmallVec::new(), path: Text::default() }
         .map_members(&step.params, 0);
     for (point, covered) in points.iter().zip(covered) {
         let bound = !point.taken.is_empty() || matches!(point.doubt, Some(Doubt::NoSuchStep(_)));
@@ -330,7 +330,7 @@ struct Walk<'w, 'p, F> {
     /// Called with each leaf.
     found: F,
     above: SmallVec<[usize; 2]>,
-    path: String,
+    path: Text,
 }
 
 impl<F: FnMut(FoundLeaf<'_>)> Walk<'_, '_, F> {
@@ -364,7 +364,7 @@ impl<F: FnMut(FoundLeaf<'_>)> Walk<'_, '_, F> {
             scalar => {
                 let outer = self.enter();
                 let value = (!matches!(scalar, Value::Map(_) | Value::List(_))).then_some(scalar);
-                (self.found)(FoundLeaf { path: self.path.as_str().into(), points: self.above.clone(), value });
+                (self.found)(FoundLeaf { path: self.path.clone(), points: self.above.clone(), value });
                 self.above.truncate(outer);
             }
         }

@@ -39,7 +39,7 @@ fn unescape(token: &str) -> Option<Cow<'_, str>> {
 }
 
 /// Appends `key` to `pointer`.
-pub(super) fn push_key(pointer: &mut String, key: &str) {
+pub(super) fn push_key(pointer: &mut Text, key: &str) {
     pointer.push('/');
     if !key.bytes().any(|byte| matches!(byte, b'~' | b'/')) {
         pointer.push_str(key);
@@ -55,7 +55,7 @@ pub(super) fn push_key(pointer: &mut String, key: &str) {
 }
 
 /// Appends `index` to `pointer`.
-pub(super) fn push_index(pointer: &mut String, index: usize) {
+pub(super) fn push_index(pointer: &mut Text, index: usize) {
     pointer.push('/');
     pointer.push_str(itoa::Buffer::new().format(index));
 }

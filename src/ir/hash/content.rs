@@ -24,7 +24,7 @@ impl Name {
 /// Writes steps, one after the other, into one buffer, and collects what has no canonical form.
 #[derive(Debug, Default)]
 pub(super) struct StepWriter {
-    /// The canonical form of the last step.
+    /// What was written.
     pub(super) out: Vec<u8>,
     /// What was refused, of all steps.
     pub(super) refusals: Vec<Refusal>,
@@ -32,9 +32,9 @@ pub(super) struct StepWriter {
 }
 
 impl StepWriter {
-    /// Writes `step`, which stands at `index` of the plan, in place of the last one. Fields are in the order of their names.
+    /// Appends `step`, which stands at `index` of the plan. Fields are in the order of their names.
     pub(super) fn write(&mut self, index: usize, step: &Step) {
-        self.out.clear();
+        let start = self.out.len();
         self.index = index;
         self.id(Name(r#","action":"#), RefusedField::Action, &step.action);
         self.budget(step.budget_cents);
@@ -51,7 +51,7 @@ impl StepWriter {
         self.id(Name(r#","provider":"#), RefusedField::Provider, &step.provider);
         self.id(Name(r#","resource":"#), RefusedField::Resource, &step.resource);
         self.id(Name(r#","step_id":"#), RefusedField::StepId, &step.step_id);
-        close(&mut self.out, 0);
+        close(&mut self.out, start);
     }
 
     /// Writes what stands before the value of the field `name`.

@@ -4,14 +4,18 @@
 
 mod content;
 mod params;
+mod sha256;
 #[cfg(test)]
 mod tests;
+
+use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
 use self::content::StepWriter;
 pub(crate) use self::content::{InputKey, input_key};
 pub(crate) use self::params::canonical_params;
+use self::sha256::whole_and_parts;
 use super::canonical::write_string;
 use super::hex::hex;
 use super::refusal::{Refusal, RefusedField, refused_id};
@@ -36,23 +40,17 @@ pub struct PlanHashes {
 /// and constraints every value counts as it stands. What is bound to a step's output is left out of params.
 #[must_use]
 pub fn plan_hashes(plan: &Plan) -> PlanHashes {
-    let mut whole = Sha256::new();
+    let Canonical { text, steps, mut refusals } = write_plan(plan);
     let mut step_hashes = vec![Text::default(); plan.steps.len()];
-    let mut refusals = write_plan(plan, |part| match part {
-        Part::Between(bytes) => whole.update(bytes),
-        Part::Step { canonical, refused: true, .. } => whole.update(canonical),
-        Part::Step { index, canonical, refused: false } => {
-            let mut step = Sha256::new();
-            // Block by block in turn: a processor computes the two hashes side by side, as neither waits for the other.
-            for block in canonical.chunks(64) {
-                whole.update(block);
-                step.update(block);
-            }
-            step_hashes[index] = hash_text(&step.finalize().into());
+    let good = || steps.iter().filter(|step| !step.refused);
+    let mut hashed = good();
+    let whole = whole_and_parts(&text, good().map(|step| step.range.clone()), |hash| {
+        if let Some(place) = hashed.next().and_then(|step| step_hashes.get_mut(step.index)) {
+            *place = hash_text(&hash);
         }
     });
     refusals.sort_by_key(|refusal| refusal.step);
-    let ir_hash = if refusals.is_empty() { hash_text(&whole.finalize().into()) } else { Text::default() };
+    let ir_hash = if refusals.is_empty() { hash_text(&whole) } else { Text::default() };
     PlanHashes { ir_hash, step_hashes, refusals }
 }
 
@@ -70,11 +68,8 @@ pub fn plan_hash(plan: &Plan) -> Result<Text, Vec<Refusal>> {
 /// # Errors
 /// Everything in the plan that has no canonical form.
 pub fn plan_canonical(plan: &Plan) -> Result<String, Vec<Refusal>> {
-    let mut out = Vec::new();
-    let refusals = write_plan(plan, |part| match part {
-        Part::Between(bytes) | Part::Step { canonical: bytes, .. } => out.extend_from_slice(bytes),
-    });
-    if refusals.is_empty() { Ok(into_text(out)) } else { Err(refusals) }
+    let Canonical { text, refusals, .. } = write_plan(plan);
+    if refusals.is_empty() { Ok(into_text(text)) } else { Err(refusals) }
 }
 
 /// The hash of `step`, alone. It says nothing of the place of the step in a plan.
@@ -119,44 +114,59 @@ fn step_bytes(step: &Step) -> Result<Vec<u8>, Vec<Refusal>> {
     if writer.refusals.is_empty() { Ok(writer.out) } else { Err(writer.refusals) }
 }
 
-/// A piece of a plan's canonical form.
-enum Part<'a> {
-    /// What stands around the steps.
-    Between(&'a [u8]),
-    /// A step, with its position in the plan.
-    Step { index: usize, canonical: &'a [u8], refused: bool },
+/// The canonical form of a plan.
+struct Canonical {
+    text: Vec<u8>,
+    /// Where its steps stand in it, one after the other.
+    steps: Vec<StepPlace>,
+    /// What has none. It is written nonetheless, in some form.
+    refusals: Vec<Refusal>,
 }
 
-/// Gives the canonical form of `plan` to `sink` piece by piece. What is refused is written nonetheless, in some form.
-fn write_plan(plan: &Plan, mut sink: impl FnMut(Part<'_>)) -> Vec<Refusal> {
+/// Where a step stands in the canonical form of its plan.
+struct StepPlace {
+    /// Its position in the plan.
+    index: usize,
+    range: Range<usize>,
+    /// Whether anything of it was refused.
+    refused: bool,
+}
+
+/// About as many bytes as a step has in canonical form, to ask for memory once.
+const STEP_BYTES: usize = 256;
+
+fn write_plan(plan: &Plan) -> Canonical {
     let mut writer = StepWriter::default();
     if let Some(reason) = refused_id(plan.tenant()) {
         let path = "tenant_id".to_owned();
         writer.refusals.push(Refusal { step: None, field: RefusedField::Tenant, path, reason });
     }
-    sink(Part::Between(b"{\"ordering\":\""));
-    sink(Part::Between(plan.ordering.as_str().as_bytes()));
-    sink(Part::Between(b"\""));
-    for (i, index) in order_of(plan).into_iter().enumerate() {
-        sink(Part::Between(if i == 0 { b",\"steps\":[" } else { b"," }));
-        let before = writer.refusals.len();
+    writer.out.reserve(STEP_BYTES * plan.steps.len().saturating_add(1).min(1_000));
+    writer.out.extend_from_slice(b"{\"ordering\":\"");
+    writer.out.extend_from_slice(plan.ordering.as_str().as_bytes());
+    writer.out.push(b'"');
+    let mut steps = Vec::with_capacity(plan.steps.len());
+    let mut step = |index: usize| {
+        writer.out.extend_from_slice(if steps.is_empty() { b",\"steps\":[" } else { b"," });
+        let (start, before) = (writer.out.len(), writer.refusals.len());
         writer.write(index, &plan.steps[index]);
-        sink(Part::Step { index, canonical: &writer.out, refused: writer.refusals.len() > before });
+        let refused = writer.refusals.len() > before;
+        steps.push(StepPlace { index, range: start..writer.out.len(), refused });
+    };
+    match plan.ordering {
+        Ordering::Sequential => (0..plan.steps.len()).for_each(&mut step),
+        Ordering::Dag => by_id(plan).into_iter().for_each(&mut step),
     }
-    let mut end = Vec::with_capacity(64);
-    end.extend_from_slice(if plan.steps.is_empty() { b",\"tenant\":" } else { b"],\"tenant\":" });
-    write_string(&mut end, plan.tenant());
-    end.push(b'}');
-    sink(Part::Between(&end));
-    writer.refusals
+    writer.out.extend_from_slice(if plan.steps.is_empty() { b",\"tenant\":" } else { b"],\"tenant\":" });
+    write_string(&mut writer.out, plan.tenant());
+    writer.out.push(b'}');
+    Canonical { text: writer.out, steps, refusals: writer.refusals }
 }
 
-/// Positions of the steps in the order of canonical form.
-fn order_of(plan: &Plan) -> Vec<usize> {
+/// Positions of the steps in the order of their ids, which is that of canonical form in a DAG.
+fn by_id(plan: &Plan) -> Vec<usize> {
     let mut order: Vec<usize> = (0..plan.steps.len()).collect();
-    if plan.ordering == Ordering::Dag {
-        order.sort_by_key(|index| &plan.steps[*index].step_id);
-    }
+    order.sort_by_key(|index| &plan.steps[*index].step_id);
     order
 }
 

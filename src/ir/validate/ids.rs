@@ -4,6 +4,7 @@
 use hashbrown::HashMap;
 
 use foldhash::fast::FixedState;
+use smallvec::SmallVec;
 
 use crate::model::{Ordering, Plan, Step, Text, ViolationCode, same_text};
 
@@ -136,18 +137,21 @@ pub(super) fn shown(text: &str) -> String {
 
 fn duplicates(plan: &Plan, code: ViolationCode, field: &'static str, of: impl Fn(&Step) -> &Text, report: &mut Report) {
     let are_few = plan.steps.len() <= FEW;
+    let mut earlier = SmallVec::<[&str; FEW]>::new();
     let mut known: HashMap<&str, usize, FixedState> = HashMap::default();
     known.reserve(if are_few { 0 } else { plan.steps.len() });
     for (index, step) in plan.steps.iter().enumerate() {
-        let text = of(step);
-        if is_blank(text) {
-            continue;
-        }
-        let first = if are_few {
-            plan.steps.iter().position(|earlier| same_text(of(earlier), text)).unwrap_or(index)
+        let text = of(step).as_str();
+        let first = if is_blank(text) {
+            index
+        } else if are_few {
+            earlier.iter().position(|earlier| same_text(earlier, text)).unwrap_or(index)
         } else {
             *known.entry(text).or_insert(index)
         };
+        if are_few {
+            earlier.push(text);
+        }
         if first == index {
             continue;
         }

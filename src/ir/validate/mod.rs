@@ -28,7 +28,7 @@ use crate::model::{
     Limits, Plan, SnapshotLabel, StepValidation, Text, Timestamp, Validation, ValidationStatus, ViolationCode,
     ViolationSeverity,
 };
-use crate::policy::DocumentSet;
+use crate::policy::{DocumentSet, MAX_CHECK_COST};
 use crate::snapshot::{Governance, GovernedAction, Snapshot};
 
 use super::flow;
@@ -59,7 +59,8 @@ struct Subject<'a> {
 ///
 /// All violations are listed, by step and then those of the whole plan. The conditions of tier rules, plan rules and
 /// policies share one evaluation budget: that of one request, and a hundredth of it more for each step. A plan that
-/// exceeds it is rejected with PLAN_RULE. Of a plan with more steps than the limits allow nothing else is looked at.
+/// exceeds it is rejected with PLAN_RULE. Checking parameters against schemas has a budget of its own
+/// ([`MAX_CHECK_COST`]); what it does not suffice for is INVALID_PARAMS. Of a plan with more steps than the limits allow nothing else is looked at.
 #[must_use]
 pub fn validate(snapshot: Option<&Snapshot>, plan: &Plan, now: Timestamp, limits: &Limits) -> Validation {
     weigh(snapshot, plan, now, limits, Effort::FULL).0
@@ -84,12 +85,14 @@ struct Effort {
     conditions: u64,
     /// Work of comparing texts.
     comparing: u64,
+    /// Cost units of checking parameters against schemas.
+    schemas: u64,
 }
 
 impl Effort {
-    const FULL: Self = Self { conditions: u64::MAX, comparing: flow::FULL_WORK };
+    const FULL: Self = Self { conditions: u64::MAX, comparing: flow::FULL_WORK, schemas: MAX_CHECK_COST };
     /// Less than half a millisecond each. Ordinary plans take a tenth of it.
-    const BRIEF: Self = Self { conditions: 20_000, comparing: 50_000 };
+    const BRIEF: Self = Self { conditions: 20_000, comparing: 50_000, schemas: 20_000 };
 }
 
 /// The validation, and whether it would be another one with more effort.
@@ -121,7 +124,7 @@ fn weigh(
     ids::check(&subject, &mut report);
     names::check(plan, &mut report);
     catalog::check(&subject, &mut report);
-    params::check(&subject, &mut report);
+    let schemas_cut_short = params::check(&subject, effort.schemas, &mut report);
     let total_budget_cents = budget::check(&subject, &mut report);
     graph::check(plan, &mut report);
     let flow_cut_short = data_flow(&subject, effort.comparing, &mut report);
@@ -143,8 +146,9 @@ fn weigh(
     for (step, hash) in steps.iter_mut().zip(step_hashes) {
         step.step_hash = hash;
     }
-    let cut_short =
-        (out_of_budget && effort.conditions < cost) || (flow_cut_short && effort.comparing < flow::FULL_WORK);
+    let cut_short = (out_of_budget && effort.conditions < cost)
+        || (flow_cut_short && effort.comparing < flow::FULL_WORK)
+        || (schemas_cut_short && effort.schemas < MAX_CHECK_COST);
     (answer(report, label, steps, ir_hash, total_budget_cents, governance), cut_short)
 }
 

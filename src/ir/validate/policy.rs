@@ -23,6 +23,7 @@ pub(super) fn decide(
 ) {
     let plan = subject.plan;
     let has_rules = !snapshot.rules().is_empty();
+    let unspoken = decide::unspoken(snapshot);
     let mut request = Request::default();
     if has_rules {
         request.tenant_id = plan.tenant_id.clone();
@@ -37,13 +38,14 @@ pub(super) fn decide(
         }
         let context = StepContext::of(step);
         let bindings = Bindings::of_request_for(&request, &context, subject.now);
-        let decision = decide::consult_rules(snapshot, &bindings, spent);
+        let spoken = decide::consult_rules(snapshot, &bindings, spent);
+        let decision = spoken.as_ref().unwrap_or(&unspoken);
         validation.decision = decision.outcome;
         validation.reason_code = decision.reason_code;
         validation.requires_audit = decision.requires_audit();
         validation.matched = decision.matched;
         if is_explicit(decision.reason_code) {
-            count(subject, index, &decision, report);
+            count(subject, index, decision, report);
         }
     }
 }

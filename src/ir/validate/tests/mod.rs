@@ -1,3 +1,4 @@
+mod costly;
 mod properties;
 
 use super::*;
