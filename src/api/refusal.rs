@@ -65,6 +65,13 @@ impl Refusal {
         Self::new(Code::Unauthenticated, bad.reason(), format!("the token in `authorization` is not accepted: {bad}"))
     }
 
+    /// The call shows several tokens: which of them counts would be a guess.
+    pub fn several_tokens() -> Self {
+        let message =
+            "the call has more than one `authorization`; send one, and look at what stands between client and server";
+        Self::new(Code::Unauthenticated, "TOKEN_AMBIGUOUS", message)
+    }
+
     /// The call shows a token, and none is accepted.
     pub fn tokens_not_accepted() -> Self {
         let message = "this server accepts no tokens; leave `authorization` out, or have an operator configure \

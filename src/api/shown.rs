@@ -62,7 +62,11 @@ pub fn shown(headers: &HeaderMap, identity: &Identity, last: &LastToken, cache: 
     {
         return Ok(Shown::Known(caller));
     }
-    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(Shown::Nobody) };
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(Shown::Nobody) };
+    if values.next().is_some() {
+        return Err(Refusal::several_tokens());
+    }
     if !identity.accepts_tokens() {
         return Err(Refusal::tokens_not_accepted());
     }

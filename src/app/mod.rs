@@ -11,6 +11,8 @@ mod observe;
 mod open_files;
 mod options;
 mod relay;
+mod reserve;
+mod seen;
 mod store;
 
 use std::io;
@@ -35,7 +37,7 @@ use crate::telemetry::Telemetry;
 use crate::webhook::{Courier, CourierOptions, Sender};
 pub use options::{AppOptions, OptionsError, store as store_options};
 pub use relay::Relay;
-pub use store::{save_epoch, saved_epoch};
+pub use seen::{SeenError, note, seen};
 
 /// Why the server does not run, or did not stop in order.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +54,9 @@ pub enum AppError {
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It is not known what the store should be.
+    #[error(transparent)]
+    Seen(#[from] SeenError),
     /// The keys of receipts cannot be used.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -143,6 +148,7 @@ impl App {
         let dev = options.identity.dev;
         let (identity, tls) = identity::open(options.identity, options.tls, options.server.tcp)?;
         options.server.tls.clone_from(&tls);
+        reserve::release(&options.state);
         let state_dir = StateDir::open(&options.state)?;
         // What most often keeps a server from starting comes before anything that leaves a trace.
         let listeners = Listeners::bind(&options.server, control.handle())?;
@@ -151,8 +157,9 @@ impl App {
         let producer = format!("{}/{}", options.events.producer, state_dir.instance_id());
         let events = Arc::new(EventLog::open(EventOptions { producer, dev, ..options.events })?);
         telemetry.collect_from(observe::event_metrics(events.stats()));
+        let known = store::expect(&mut options.store, &state_dir)?;
         let store = control.block_on(Store::open(options.store))?;
-        let epoch = store::epoch(&store, state_dir.path());
+        let epoch = store.epoch().unwrap_or(known);
         let seen = store::Seen::default();
         telemetry.collect_from(store::metrics(&store, seen.clone()));
         telemetry.render_from(store::durations(&store));
@@ -212,6 +219,8 @@ impl App {
             identity,
             approvals: Some(desk),
         };
+        // Before anything is recorded, which would take the room.
+        reserve::keep(state_dir.path());
         let server = Server::start(listeners, &options.server, state, control.handle())?;
         let http = http.map(|listener| {
             let keys = Some(issuer.clone());
@@ -244,6 +253,9 @@ impl App {
         self.store_watch.abort();
         control.block_on(self.courier.stop(rest()));
         control.block_on(self.relay.stop(rest()));
+        if let Ok(mark) = control.block_on(self.store.read_mark()) {
+            store::note(self.state_dir.path(), &mark);
+        }
         control.block_on(self.store.close());
         let rest = rest();
         self.events.close(rest).map_err(AppError::Flush)?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use metrics::{counter, gauge};
 
+use crate::config::SecretError;
 use crate::event::{
     ControlBody, ControlRecord, DropReason, EventLog, ReloadFailed, ReloadFinding, SnapshotName, SnapshotPublished,
     Stats,
@@ -13,6 +14,7 @@ use crate::event::{
 use crate::reload::{DocumentEntry, Publication, Refusal, ReloadEvents, SnapshotId, StatusReader};
 use crate::snapshot::Holder;
 use crate::telemetry::{Collector, Telemetry, names};
+use crate::webhook::Keys;
 
 /// How long a reload waits until its record is durable. It has happened by then, so that longer waiting helps nobody.
 const RECORDING: Duration = Duration::from_secs(5);
@@ -43,6 +45,12 @@ impl ReloadEvents for ReloadRecorder {
         let rules = self.holder.load().live().map_or(0, |snapshot| snapshot.rules().len());
         if rules == 0 {
             tracing::warn!("the live snapshot has no enabled rule; check `policies.sources`");
+        }
+        for endpoint in self.holder.load().live().into_iter().flat_map(|snapshot| snapshot.endpoints().iter()) {
+            // Others may be put right without a reload, and are told when they are used.
+            if let Err(error @ SecretError::Malformed { .. }) = Keys::read(endpoint) {
+                tracing::error!(endpoint = %endpoint.name, %error, "nothing can be delivered to this endpoint");
+            }
         }
         self.telemetry.snapshot_published(publication.snapshot.revision, rules);
         let names = |entries: &[DocumentEntry]| entries.iter().map(|entry| entry.name.to_string()).collect();

@@ -6,15 +6,16 @@ use std::time::{Duration, Instant};
 
 use metrics::{counter, gauge};
 
+use super::seen::{self, SeenError};
 use crate::receipt::Issuer;
-use crate::state_dir::write_durably;
-use crate::store::{Figures, Store, StoreError};
+use crate::state_dir::StateDir;
+use crate::store::{Expected, Figures, Mark, Place, Store, StoreError, StoreOptions};
 use crate::telemetry::{Collector, Renderer, names, render_labelled};
 
 /// Time between two looks at the store.
 const INTERVAL: Duration = Duration::from_secs(5);
-/// File of the state directory that holds the epoch as last seen, for starts at which the store cannot be reached.
-const EPOCH_FILE: &str = "store-epoch";
+/// From how far behind the store's time the machine's clock is worth a warning.
+const BEHIND: Duration = Duration::from_secs(2);
 
 /// What the last look at the store showed.
 #[derive(Debug, Clone, Default)]
@@ -28,47 +29,69 @@ struct Look {
     oldest: Option<(Duration, Instant)>,
 }
 
-/// The epoch that receipts carry: the store's, or as it was last seen.
-pub fn epoch(store: &Store, state_dir: &Path) -> u64 {
-    store.epoch().unwrap_or_else(|| saved_epoch(state_dir))
+/// Lets the store be no other than the one that was seen last. Gives the epoch that was seen, 0 if none ever was.
+pub fn expect(options: &mut StoreOptions, state_dir: &StateDir) -> Result<u64, SeenError> {
+    let Some(mark) = seen::seen(state_dir.path())? else {
+        if let Place::Sqlite(path) = &options.place
+            && path.metadata().is_ok_and(|file| file.len() > 0)
+        {
+            tracing::warn!(
+                "there is no `store-epoch` in `{}`, and there is `{}`: if that is an old copy, stop the server and run `lictor \
+                 restore --epoch-only`, or what was used since could run again",
+                state_dir.path().display(),
+                path.display()
+            );
+        }
+        return Ok(0);
+    };
+    options.expected = Some(Expected { mark, owner: state_dir.instance_id().to_string().into() });
+    Ok(mark.epoch)
 }
 
-/// The epoch as it was last seen, 0 if it never was.
-pub fn saved_epoch(state_dir: &Path) -> u64 {
-    let text = std::fs::read_to_string(state_dir.join(EPOCH_FILE)).unwrap_or_default();
-    text.trim().parse().unwrap_or(0)
-}
-
-/// Notes the epoch. That it cannot be noted is no reason not to serve: it is known as long as the store answers.
-pub fn save_epoch(state_dir: &Path, epoch: u64) {
-    if saved_epoch(state_dir) < epoch
-        && let Err(error) = write_durably(&state_dir.join(EPOCH_FILE), format!("{epoch}\n").as_bytes())
-    {
-        tracing::warn!(%error, "cannot note the epoch of the store");
-    }
-}
-
-/// Looks at the store now and then: for the metrics, and for an epoch that a restore has raised. Never ends.
+/// Looks at the store now and then: for the metrics, for an epoch that a restore has raised, for the machine's clock, and to
+/// note how far the store has come. Never ends.
 pub async fn watch(store: Store, seen: Seen, issuer: Weak<Issuer>, state_dir: std::path::PathBuf) {
-    let mut epoch = 0;
+    let (mut noted, mut is_behind) = (Mark::default(), false);
     loop {
+        is_behind = tell_behind(store.clock_behind(), is_behind);
         let look = look(&store).await;
         if let Err(error) = &look {
             tracing::debug!(%error, "the store does not answer");
         }
         *seen.0.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(look.unwrap_or(Look { figures: None, oldest: None }));
-        if let Ok(now) = store.read_epoch().await
-            && now > epoch
+        if let Ok(mark) = store.read_mark().await
+            && mark != noted
         {
-            epoch = now;
-            save_epoch(&state_dir, epoch);
             if let Some(issuer) = issuer.upgrade() {
-                issuer.raise_epoch(epoch);
+                issuer.raise_epoch(mark.epoch);
             }
+            note(&state_dir, &mark);
+            noted = mark;
         }
         tokio::time::sleep(INTERVAL).await;
     }
+}
+
+/// Notes how far the store has come. That it cannot be noted is no reason not to serve.
+pub fn note(state_dir: &Path, mark: &Mark) {
+    if let Err(error) = seen::note(state_dir, mark) {
+        tracing::warn!(%error, "cannot note how far the store has come");
+    }
+}
+
+/// Says once that the clock is behind; gives whether it is.
+fn tell_behind(behind: Duration, was: bool) -> bool {
+    let is_behind = behind >= BEHIND;
+    if is_behind && !was {
+        tracing::warn!(
+            "the clock is {} s behind the store, in which there are changes of a later time: the clock was ahead, or is wrong \
+             now. The store's time goes on from its last change, so that approvals expire as they should; what it writes and \
+             grants say is ahead by that much. See `docs/store.md`",
+            behind.as_secs()
+        );
+    }
+    is_behind
 }
 
 async fn look(store: &Store) -> Result<Look, StoreError> {
@@ -94,7 +117,7 @@ pub fn durations(store: &Store) -> Renderer {
 
 /// Shows the store's figures.
 pub fn metrics(store: &Store, seen: Seen) -> Collector {
-    let own = store.metrics();
+    let (own, behind) = (store.metrics(), store.clone());
     Box::new(move || {
         for (operation, outcome, count) in own.operations() {
             counter!(names::STORE_OPERATIONS, "operation" => operation, "outcome" => outcome).absolute(count);
@@ -103,6 +126,7 @@ pub fn metrics(store: &Store, seen: Seen) -> Collector {
         counter!(names::STORE_COMMITS).absolute(groups);
         counter!(names::STORE_COMMITTED_WRITES).absolute(grouped);
         gauge!(names::STORE_LARGEST_COMMIT).set(own.largest_group() as f64);
+        gauge!(names::STORE_CLOCK_BEHIND).set(behind.clock_behind().as_secs_f64());
         let Some(look) = *seen.0.lock().unwrap_or_else(PoisonError::into_inner) else { return };
         gauge!(names::STORE_UP).set(if look.figures.is_some() { 1.0 } else { 0.0 });
         let Some(figures) = look.figures else { return };

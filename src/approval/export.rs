@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::{Approval, Timestamp};
+use crate::model::{Approval, Timestamp, without_control_characters};
 
 /// The columns.
 const COLUMNS: [&str; 24] = [
@@ -102,13 +102,15 @@ fn writer() -> csv::Writer<Vec<u8>> {
     csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new())
 }
 
-/// A cell that no spreadsheet runs: an apostrophe before whatever would begin a formula, also behind blanks.
+/// A cell that no spreadsheet runs: an apostrophe before whatever would begin a formula, also behind blanks. Nor does it
+/// steer a terminal: control characters are replaced.
 fn neutral(cell: &str) -> Cow<'_, str> {
+    let cell = without_control_characters(cell);
     let begins = |c: char| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
     if cell.starts_with(begins) || cell.trim_start().starts_with(begins) {
         Cow::Owned(format!("'{cell}"))
     } else {
-        Cow::Borrowed(cell)
+        cell
     }
 }
 
@@ -128,6 +130,9 @@ mod tests {
             ("＝1", "'＝1"),
             ("plain = text", "plain = text"),
             ("", ""),
+            ("a\u{1b}[2Jb\0", "a\u{fffd}[2Jb\u{fffd}"),
+            ("\u{1b}=1", "\u{fffd}=1"),
+            ("two\nlines", "two\nlines"),
             ("a,b\"c", "a,b\"c"),
         ] {
             assert_eq!(neutral(cell), expected);

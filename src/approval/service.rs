@@ -103,7 +103,7 @@ impl Approvals {
         let now = self.store().now().await?;
         let epoch = match self.store().epoch() {
             Some(epoch) => epoch,
-            None => self.store().read_epoch().await?,
+            None => self.store().read_mark().await?.epoch,
         };
         Ok((now, epoch))
     }
@@ -166,7 +166,7 @@ impl Approvals {
             Changed::Conflict => Ok(None),
             Changed::Expired => {
                 // The epoch may have been raised by another server.
-                self.store().read_epoch().await?;
+                self.store().read_mark().await?;
                 Err(Refused::Over { verb: machine::Verb::Consume }.into())
             }
             Changed::TooEarly => Err(Refused::TooEarly { verb: machine::Verb::Expire }.into()),

@@ -1,15 +1,15 @@
 //! `lictor backup` and `lictor restore`: copies of the store, and putting one back.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::documents::CommandError;
 use super::runtime::block_on;
 use super::{exit, output};
-use crate::app::{save_epoch, saved_epoch, store_options};
+use crate::app::{SeenError, note, seen, store_options};
 use crate::config::Config;
 use crate::state_dir::StateDir;
-use crate::store::{self, Place, Store, StoreError, StoreOptions};
+use crate::store::{self, Mark, Place, Store, StoreError, StoreOptions};
 
 /// Which store.
 #[derive(Debug, clap::Args)]
@@ -86,7 +86,7 @@ fn put_back(args: &RestoreArgs) -> Result<ExitCode, CommandError> {
     let (state, options) = args.which.load()?;
     // Held until the end: a server must not start meanwhile, and must not run.
     let state_dir = StateDir::open(&state).map_err(|error| CommandError::environment(error.to_string()))?;
-    let (floor, owner) = (saved_epoch(state_dir.path()), state_dir.instance_id().to_string());
+    let (floor, owner) = (floor(state_dir.path())?, state_dir.instance_id().to_string());
     let epoch = match (&args.from, &options.place) {
         #[cfg(feature = "sqlite")]
         (Some(from), Place::Sqlite(path)) => {
@@ -106,11 +106,29 @@ fn put_back(args: &RestoreArgs) -> Result<ExitCode, CommandError> {
         }
         (None, _) => block_on(end_epoch(options, floor, owner))??,
     };
-    save_epoch(state_dir.path(), epoch);
+    note(state_dir.path(), &Mark { epoch, ..Mark::default() }).map_err(|error| {
+        CommandError::environment(format!(
+            "the store is restored, and its epoch {epoch} cannot be noted in `{}`: {error}; mend that and run `lictor restore \
+             --epoch-only`",
+            state_dir.path().display()
+        ))
+    })?;
     output::print(format_args!(
         "epoch {epoch} begins: approvals and receipts of earlier epochs are expired, and webhooks that waited are dead letters\n"
     ));
     Ok(ExitCode::from(exit::OK))
+}
+
+/// The epoch that the one to come must be above: what this state directory has seen, as far as that is known.
+fn floor(state_dir: &Path) -> Result<u64, CommandError> {
+    match seen(state_dir) {
+        Ok(mark) => Ok(mark.map_or(0, |mark| mark.epoch)),
+        Err(SeenError::Garbage(path)) => {
+            anstream::eprintln!("`{}` does not hold an epoch and is written anew", path.display());
+            Ok(0)
+        }
+        Err(error) => Err(CommandError::environment(error.to_string())),
+    }
 }
 
 async fn end_epoch(options: StoreOptions, floor: u64, owner: String) -> Result<u64, StoreError> {

@@ -53,6 +53,10 @@ struct VerifyArgs {
     /// The step of the plan that it must be good for; the whole if not given.
     #[arg(long, value_name = "STEP")]
     step: Option<String>,
+    /// The least epoch that it must be of: the server's, which `lictor restore` prints when it begins. Receipts of earlier
+    /// epochs have ended with a restore.
+    #[arg(long, value_name = "N")]
+    epoch: Option<u64>,
     /// How far clocks may differ, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_LEEWAY_SECONDS)]
     leeway: u32,
@@ -104,6 +108,9 @@ fn verify(args: &VerifyArgs) -> Result<ExitCode, CommandError> {
     }
     if let Some(issuer) = &args.issuer {
         verifier = verifier.issuer(issuer);
+    }
+    if let Some(epoch) = args.epoch {
+        verifier = verifier.epoch(epoch);
     }
     let verified = verifier.verify(token.trim(), now);
     let named =
@@ -173,6 +180,7 @@ fn text(args: &VerifyArgs, verified: &Result<Receipt, ReceiptError>, named: bool
     line(if granted { "grant" } else { "validation" }, &receipt.jti);
     line("issuer", &format!("{}{}", receipt.iss, unchecked(&args.issuer)));
     line("audience", &format!("{}{}", receipt.aud, unchecked(&args.audience)));
+    line("epoch", &format!("{}{}", receipt.epoch, if args.epoch.is_some() { "" } else { " (not checked)" }));
     line("issued", &moment(receipt.iat));
     line("expires", &moment(receipt.exp));
     text
@@ -232,4 +240,54 @@ fn keys_directory(state: &Path) -> Result<PathBuf, CommandError> {
     }
     let state = state.display();
     Err(CommandError::environment(format!("`{state}` is no state directory; name the server's with --state")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::model::ValidationStatus;
+    use crate::receipt::{Issuer, IssuerOptions, ReceiptContent};
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: VerifyArgs,
+    }
+
+    #[test]
+    fn the_least_epoch_is_held_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = IssuerOptions {
+            issuer: "lictor:test".into(),
+            audience: "executor".into(),
+            ttl_seconds: 300,
+            grace_seconds: 3_600,
+            epoch: 2,
+            key: None,
+            previous_keys: Vec::new(),
+            directory: folder.path().to_owned(),
+            noted: None,
+        };
+        let issuer = Issuer::new(options, now()).unwrap();
+        let content = ReceiptContent {
+            id: "v",
+            audience: "",
+            tenant: "acme",
+            run_id: "",
+            status: ValidationStatus::Pass,
+            tier: 1,
+            ir_hash: "sha256:aa",
+            snapshot: "sha256:bb",
+        };
+        let (token, jwks) = (issuer.sign(&content, now()), folder.path().join("jwks.json"));
+        std::fs::write(&jwks, issuer.jwks().to_string()).unwrap();
+        for (epoch, expected) in [(None, exit::OK), (Some("2"), exit::OK), (Some("3"), exit::FAILED)] {
+            let mut words = vec!["x", "--jwks", jwks.to_str().unwrap(), &token];
+            words.extend(epoch.iter().flat_map(|epoch| ["--epoch", epoch]));
+            let code = verify(&Command::try_parse_from(words).unwrap().args);
+            assert_eq!(format!("{code:?}"), format!("{:?}", Ok::<_, ()>(ExitCode::from(expected))), "{epoch:?}");
+        }
+    }
 }

@@ -36,6 +36,14 @@ pub enum SecretError {
     /// The variable is not set.
     #[error("the environment variable `{0}`, which should hold a secret, is not set")]
     Env(String),
+    /// What is in it has not the form that it says it has.
+    #[error("the secret in `{place}` {problem}")]
+    Malformed {
+        /// File or variable.
+        place: String,
+        /// What is wrong, and what to write instead.
+        problem: &'static str,
+    },
     /// There is nothing in it.
     #[error("the secret in `{0}` is empty")]
     Empty(String),
@@ -47,7 +55,7 @@ impl Secret {
     /// # Errors
     /// Where the file or variable cannot be read or is empty, or users other than its owner may write to the file.
     pub fn read(&self) -> Result<Vec<u8>, SecretError> {
-        let (mut bytes, name) = match self {
+        let mut bytes = match self {
             Self::File(path) => {
                 let failed = |error| SecretError::File { path: path.clone(), error };
                 let mut file = File::open(path).map_err(failed)?;
@@ -58,20 +66,29 @@ impl Secret {
                 }
                 let mut bytes = Vec::new();
                 file.read_to_end(&mut bytes).map_err(failed)?;
-                (bytes, path.display().to_string())
+                bytes
             }
             Self::Env(name) => {
                 let value = std::env::var_os(name).ok_or_else(|| SecretError::Env(name.clone()))?;
-                (value.into_encoded_bytes(), name.clone())
+                value.into_encoded_bytes()
             }
         };
         while matches!(bytes.last(), Some(b'\n' | b'\r')) {
             bytes.pop();
         }
         if bytes.is_empty() {
-            return Err(SecretError::Empty(name));
+            return Err(SecretError::Empty(self.place()));
         }
         Ok(bytes)
+    }
+
+    /// The path, or the variable's name.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Env(name) => name.clone(),
+        }
     }
 
     /// A sentence for a file that users other than its owner and group may read.

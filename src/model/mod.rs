@@ -38,7 +38,10 @@ pub use plan::{DagNode, Execution, ExecutionOutcome, Input, Observation, Orderin
 pub use reach::Reach;
 pub use request::{Action, Request, Resource, Subject, default_tenant};
 pub use rule_label::{DefaultLabel, Layer, Obligation, RuleLabel, SnapshotLabel};
-pub use text::{Text, has_forbidden_character, is_plain_json, not_plain_json, same_bytes, same_text, sanitise_reason};
+pub use text::{
+    Text, has_control_character, has_forbidden_character, is_plain_json, not_plain_json, same_bytes, same_text,
+    sanitise_reason, without_control_characters,
+};
 pub use ticket::{BootId, Ticket};
 pub use timestamp::Timestamp;
 pub use validation::{

@@ -107,6 +107,32 @@ fn is_forbidden(c: char) -> bool {
         )
 }
 
+/// Whether `text`, which people write for people, holds a control character other than a line break or a tab.
+///
+/// ```
+/// use lictor::model::has_control_character;
+/// assert!(has_control_character("a\0b") && has_control_character("\u{1b}[2J"));
+/// assert!(!has_control_character("two lines\r\n\tgröße"));
+/// ```
+#[must_use]
+pub fn has_control_character(text: &str) -> bool {
+    text.chars().any(is_control)
+}
+
+/// `text` with U+FFFD instead of each character that [`has_control_character`] means.
+#[must_use]
+pub fn without_control_characters(text: &str) -> std::borrow::Cow<'_, str> {
+    if has_control_character(text) {
+        std::borrow::Cow::Owned(text.replace(is_control, "\u{fffd}"))
+    } else {
+        std::borrow::Cow::Borrowed(text)
+    }
+}
+
+fn is_control(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\r' | '\t')
+}
+
 /// A reason fit to be shown to people and models: control and bidirectional characters become blanks and the length is
 /// capped at 512 characters.
 #[must_use]

@@ -145,16 +145,20 @@ impl Issuer {
         self.ring.load().signing().public().id().to_owned()
     }
 
-    /// What one of this issuer's receipts says, whoever it was for and however long ago: for an audit, which comes after
-    /// the run. Not for authorising anything; see [`verify`](Self::verify).
+    /// What one of this issuer's receipts says, whoever it was for and however long ago in this epoch: for an audit, which
+    /// comes after the run. Not for authorising anything; see [`verify`](Self::verify).
     ///
     /// # Errors
-    /// Where it is not one of this issuer's.
+    /// Where it is not one of this issuer's, or of an earlier epoch.
     pub fn recognise(&self, token: &str) -> Result<Receipt, ReceiptError> {
         let ring = self.ring.load();
         let receipt = check_signature(token, ring.verifying())?;
         if receipt.iss != self.options.issuer {
             return Err(ReceiptError::Issuer { expected: self.options.issuer.clone(), found: receipt.iss });
+        }
+        let current = self.epoch.load(Acquire);
+        if receipt.epoch < current {
+            return Err(ReceiptError::Epoch { found: receipt.epoch, current });
         }
         Ok(receipt)
     }

@@ -128,6 +128,13 @@ fn issuer_audience_and_epoch_are_pinned() {
     assert!(matches!(verify(offline(&issuer).audience("deployer")), ReceiptError::Audience { .. }));
     assert_eq!(verify(offline(&issuer).epoch(2)), ReceiptError::Epoch { found: 1, current: 2 });
     assert!(matches!(issuer.verify(&token, "deployer", at(NOW)), Err(ReceiptError::Audience { .. })));
+    assert!(issuer.recognise(&token).is_ok());
+    issuer.raise_epoch(2);
+    let over = ReceiptError::Epoch { found: 1, current: 2 };
+    assert_eq!(issuer.recognise(&token), Err(over.clone()), "also for an audit");
+    assert_eq!(issuer.verify(&token, "executor", at(NOW)), Err(over));
+    let fresh = issuer.sign(&content(ValidationStatus::Pass), at(NOW));
+    assert!(issuer.recognise(&fresh).is_ok());
 }
 
 #[test]

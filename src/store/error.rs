@@ -42,6 +42,26 @@ pub enum StoreError {
         /// The newest schema that is known.
         known: i64,
     },
+    /// Other users may write to the database file, or it is theirs.
+    #[error("`{}` {why}", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// How, and what to do.
+        why: String,
+    },
+    /// An older copy of the database, or another one, is where the store was.
+    #[error(
+        "the store in {place} is not the one that was there before: {why}. What was used or cancelled in that one could run \
+         again in this one. Put the right one back; or, to go on with this one, stop the server and run `lictor restore \
+         --epoch-only` (with the server's `--config` and `--state`): approvals in it that are open or unused then expire"
+    )]
+    Replaced {
+        /// File, or server and database.
+        place: String,
+        /// How that is known.
+        why: String,
+    },
     /// The database file is damaged, or is no database.
     #[error(
         "the store in {} is damaged: {reason}; stop the server and put a backup in its place with `lictor restore --from FILE`",
@@ -77,6 +97,8 @@ impl StoreError {
             Self::Full { .. } => "full",
             Self::Uncertain { .. } => "uncertain",
             Self::NewerSchema { .. } => "newer_schema",
+            Self::Exposed { .. } => "exposed",
+            Self::Replaced { .. } => "replaced",
             Self::Corrupt { .. } => "corrupt",
             Self::Url { .. } => "url",
             Self::Invalid { .. } => "invalid",

@@ -10,6 +10,7 @@
 mod change;
 mod delivery;
 mod error;
+mod mark;
 mod migrate;
 mod options;
 mod outbox;
@@ -33,13 +34,14 @@ use uuid::Uuid;
 pub use change::{ApprovalChange, Changed, Created, Due, NewApproval};
 pub use delivery::{AttemptOutcome, Delivery, DeliveryClaim, DeliveryQuery, DeliveryState, NewDelivery};
 pub use error::StoreError;
-pub use options::{Clock, Place, StoreOptions};
+pub use mark::{Expected, Mark};
+pub use options::{Clock, Elapsed, Place, StoreOptions};
 pub use outbox::{ClaimedEvent, OutboxEvent};
 pub use telemetry::StoreMetrics;
 
 use crate::model::{Approval, ApprovalQuery, HistoryQuery, HistoryRow, Page, Sha256Digest, Text, Timestamp};
 use sql::Conn;
-use verbs::{approvals, deliveries, due, figures, lists, meta, outbox as outbox_verbs};
+use verbs::{approvals, deliveries, due, figures, lists, mark as mark_verbs, outbox as outbox_verbs};
 use write::{Write, Written};
 
 /// What waits in the store.
@@ -158,15 +160,15 @@ impl Store {
     /// [`StoreError::Unavailable`] until it can.
     ///
     /// # Errors
-    /// [`StoreError::Corrupt`], [`StoreError::NewerSchema`], [`StoreError::Url`], or whatever keeps the embedded database
+    /// [`StoreError::Corrupt`], [`StoreError::Replaced`], [`StoreError::Exposed`], [`StoreError::NewerSchema`], [`StoreError::Url`], or whatever keeps the embedded database
     /// from being opened.
     pub async fn open(options: StoreOptions) -> Result<Self, StoreError> {
         let metrics = Arc::new(StoreMetrics::default());
         let (backend, epoch) = match &options.place {
             #[cfg(feature = "sqlite")]
             Place::Sqlite(path) => {
-                let (database, epoch) = sqlite::Database::open(path, &options, metrics.clone()).await?;
-                (Backend::Sqlite(database), epoch)
+                let (database, found) = sqlite::Database::open(path, &options, metrics.clone()).await?;
+                (Backend::Sqlite(database), found.epoch)
             }
             #[cfg(feature = "postgres")]
             Place::Postgres { url, password } => {
@@ -200,7 +202,7 @@ impl Store {
     }
 
     /// The store's time: what is due, what has expired and every time that is written goes by it. PostgreSQL's clock, or the
-    /// injected one, which never goes below what is committed.
+    /// injected one; as long as that is behind what is committed, time goes on from there by the monotonic clock.
     ///
     /// # Errors
     /// The store cannot be reached.
@@ -230,14 +232,33 @@ impl Store {
         Some(self.0.epoch.load(Acquire)).filter(|epoch| *epoch > 0)
     }
 
-    /// Reads the epoch.
+    /// Reads how far the store has come. Where a PostgreSQL server suddenly shows an older database or another one, the store
+    /// can no longer be used until that one is there again or its epoch has been raised.
     ///
     /// # Errors
-    /// The store cannot be reached.
-    pub async fn read_epoch(&self) -> Result<u64, StoreError> {
-        let epoch = read!(self, "epoch", |conn| meta::epoch(conn))?;
-        self.note_epoch(epoch);
-        Ok(epoch)
+    /// The store cannot be reached, or is no longer the one that it was.
+    pub async fn read_mark(&self) -> Result<Mark, StoreError> {
+        let mut mark = read!(self, "mark", |conn| mark_verbs::mark(conn))?;
+        match &self.0.backend {
+            #[cfg(feature = "sqlite")]
+            Backend::Sqlite(database) => mark.committed = Some(database.time().committed()),
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(database) => database.still_is(&mark)?,
+        }
+        self.note_epoch(mark.epoch);
+        Ok(mark)
+    }
+
+    /// How far the machine's clock is behind the time of the embedded store; nothing where it is not, or the clock is
+    /// PostgreSQL's.
+    #[must_use]
+    pub fn clock_behind(&self) -> std::time::Duration {
+        match &self.0.backend {
+            #[cfg(feature = "sqlite")]
+            Backend::Sqlite(database) => database.time().clock_behind(),
+            #[cfg(feature = "postgres")]
+            Backend::Postgres(_) => std::time::Duration::ZERO,
+        }
     }
 
     /// Ends the epoch, because the store was restored from a backup: raises it above what it is and above `floor`, so that

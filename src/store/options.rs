@@ -2,14 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::error::StoreError;
+use super::mark::Expected;
 use crate::config::Secret;
 use crate::model::Timestamp;
 
 /// A clock. PostgreSQL has its own; the embedded store uses this one, never below what is committed.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// A monotonic clock: the time that has passed since some moment of this process.
+pub type Elapsed = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 /// How the store is set up.
 #[derive(Clone)]
@@ -25,6 +29,10 @@ pub struct StoreOptions {
     pub max_bytes: Option<u64>,
     /// The clock of the embedded store.
     pub clock: Clock,
+    /// By which the embedded store's time goes on as long as its clock is behind what is committed.
+    pub elapsed: Elapsed,
+    /// What the store should be; anything is accepted if not given.
+    pub expected: Option<Expected>,
 }
 
 /// Where a store is.
@@ -94,12 +102,15 @@ impl StoreOptions {
     /// The defaults for a store at `place`: 5 s of patience, 16 connections, the machine's clock.
     #[must_use]
     pub fn new(place: Place) -> Self {
+        let start = Instant::now();
         Self {
             place,
             wait: Duration::from_secs(5),
             connections: 16,
             max_bytes: None,
             clock: Arc::new(|| Timestamp::from_system(SystemTime::now())),
+            elapsed: Arc::new(move || start.elapsed()),
+            expected: None,
         }
     }
 }

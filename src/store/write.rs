@@ -76,13 +76,14 @@ impl Write {
         }
     }
 
-    /// The latest time that it writes, which the clock must not go below afterwards.
-    pub(super) fn latest_time(&self) -> Option<Timestamp> {
-        match self {
-            Self::Create(new) => Some(new.history.at),
-            Self::Change(change) => change.history.as_ref().map(|row| row.at),
-            _ => None,
-        }
+    /// The latest time that it writes in the epoch `epoch`, which the clock must not go below afterwards.
+    pub(super) fn latest_time(&self, epoch: u64) -> Option<Timestamp> {
+        let approval = match self {
+            Self::Create(new) => &new.approval,
+            Self::Change(change) => &change.approval,
+            _ => return None,
+        };
+        (approval.epoch >= epoch).then_some(approval.updated_at)
     }
 
     /// Whether it needs the store's time.

@@ -100,6 +100,8 @@ pub const STORE_COMMITS: &str = "lictor_store_commits_total";
 pub const STORE_COMMITTED_WRITES: &str = "lictor_store_committed_writes_total";
 /// Most writes that one of those transactions has held.
 pub const STORE_LARGEST_COMMIT: &str = "lictor_store_largest_commit_writes";
+/// How far the machine's clock is behind the embedded store's time.
+pub const STORE_CLOCK_BEHIND: &str = "lictor_store_clock_behind_seconds";
 /// Approvals that wait for people.
 pub const APPROVALS_OPEN: &str = "lictor_approvals_open";
 /// Committed events that wait for the journal.
@@ -121,7 +123,7 @@ pub enum Kind {
 }
 
 /// Every metric that goes through the `metrics` facade, with its help text. The histograms are our own.
-pub const DESCRIBED: [(&str, Kind, &str); 50] = [
+pub const DESCRIBED: [(&str, Kind, &str); 51] = [
     (DECISIONS, Kind::Counter, "Decisions by outcome, effect and reason"),
     (TENANT_DECISIONS, Kind::Counter, "Decisions by tenant, as 8 hexadecimal digits of the SHA-256 of its id"),
     (VALIDATIONS, Kind::Counter, "Validated plans by status and tier"),
@@ -166,6 +168,7 @@ pub const DESCRIBED: [(&str, Kind, &str); 50] = [
     (STORE_COMMITS, Kind::Counter, "Transactions that the embedded store has committed"),
     (STORE_COMMITTED_WRITES, Kind::Counter, "Writes that the embedded store's transactions held"),
     (STORE_LARGEST_COMMIT, Kind::Gauge, "Most writes that one transaction of the embedded store has held"),
+    (STORE_CLOCK_BEHIND, Kind::Gauge, "Seconds that the machine's clock is behind the time of the embedded store"),
     (APPROVALS_OPEN, Kind::Gauge, "Approvals that wait for people"),
     (OUTBOX_EVENTS, Kind::Gauge, "Committed events that wait for the journal"),
     (OUTBOX_AGE, Kind::Gauge, "Seconds since the oldest event that waits for the journal happened"),

@@ -12,6 +12,10 @@ use crate::policy::{SecretPlace, SecretReference, WebhookEndpoint};
 
 /// What marks a key of the Standard Webhooks specification, whose bytes follow in base64.
 const STANDARD_PREFIX: &[u8] = b"whsec_";
+/// What is said of a key that only begins like one.
+const NOT_BASE64: &str = "begins with `whsec_`, and what follows is no base64 with its padding (A-Z a-z 0-9 + / =), so that receivers \
+                          would check with another key; write `whsec_` and the output of `openssl rand -base64 32`, or a text that \
+                          begins otherwise";
 
 /// The keys of an endpoint.
 #[derive(Debug)]
@@ -39,13 +43,24 @@ impl Key {
     /// The key that a reference leads to.
     ///
     /// # Errors
-    /// It is not there, or empty.
+    /// It is not there or empty, or begins with `whsec_` and goes on with something other than base64.
     pub fn read(reference: &SecretReference) -> Result<Self, SecretError> {
         let place = match &reference.place {
             SecretPlace::File(path) => Secret::File(PathBuf::from(path.as_str())),
             SecretPlace::Env(name) => Secret::Env(name.to_string()),
         };
-        Ok(Self { version: reference.version.clone(), secret: place.read()? })
+        Self::at(reference.version.clone(), &place)
+    }
+
+    fn at(version: Text, place: &Secret) -> Result<Self, SecretError> {
+        let key = Self::new(version, place.read()?);
+        match key.encoded().map(|encoded| STANDARD.decode(encoded)) {
+            Some(Err(_)) => Err(SecretError::Malformed { place: place.place(), problem: NOT_BASE64 }),
+            Some(Ok(bytes)) if bytes.is_empty() => {
+                Err(SecretError::Malformed { place: place.place(), problem: NOT_BASE64 })
+            }
+            _ => Ok(key),
+        }
     }
 
     /// Its length.
@@ -62,8 +77,12 @@ impl Key {
     /// The key of `webhook-signature`: of `whsec_…` what the base64 after it stands for, as the libraries of Standard
     /// Webhooks take it; else the bytes as they stand.
     pub(super) fn standard(&self) -> Vec<u8> {
-        let encoded = self.secret.strip_prefix(STANDARD_PREFIX);
-        encoded.and_then(|encoded| STANDARD.decode(encoded).ok()).unwrap_or_else(|| self.secret.clone())
+        self.encoded().and_then(|encoded| STANDARD.decode(encoded).ok()).unwrap_or_else(|| self.secret.clone())
+    }
+
+    /// What stands behind `whsec_`, if it begins so.
+    fn encoded(&self) -> Option<&[u8]> {
+        self.secret.strip_prefix(STANDARD_PREFIX)
     }
 }
 
@@ -89,5 +108,29 @@ impl Keys {
             }
         });
         Ok(Self { current, grace: grace.collect() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(secret: &str) -> Result<Key, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, secret).unwrap();
+        Key::at("v1".into(), &Secret::File(path.clone()))
+            .map_err(|error| error.to_string().replace(&path.display().to_string(), "FILE"))
+    }
+
+    #[test]
+    fn a_standard_key_is_base64() {
+        assert_eq!(read("whsec_bmV3\n").unwrap().standard(), b"new");
+        assert_eq!(read("plain, with _ and !\n").unwrap().standard(), b"plain, with _ and !");
+        for bad in ["whsec_not base64!", "whsec_bmV", "whsec_", "whsec_b-_3"] {
+            let said = read(bad).unwrap_err();
+            assert!(said.contains("`FILE`") && said.contains("openssl rand"), "{said}");
+            assert!(bad == "whsec_" || !said.contains(bad), "{said}");
+        }
     }
 }

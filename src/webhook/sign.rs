@@ -91,10 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_only_looks_like_base64_is_taken_as_it_stands() {
-        for secret in ["whsec_not base64!", "plain"] {
-            assert_eq!(Key::new("v", secret).standard(), secret.as_bytes());
-        }
+    fn a_key_is_not_shown() {
         assert_eq!(format!("{:?}", Key::new("v", "hunter2")), "Key { version: \"v\", .. }");
     }
 }

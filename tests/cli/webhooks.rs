@@ -100,4 +100,12 @@ fn a_check_warns_of_secrets_that_are_not_here_and_passes() {
     let (code, _, error) = lictor(folder.path(), &["check", "short.yaml"]);
     assert!(code == 0 && error.contains("warning[short-secret]: the secret has only 7 bytes"), "{error}");
     assert!(!error.contains("hunter2"), "{error}");
+    let broken = folder.path().join("broken");
+    std::fs::write(&broken, "whsec_not base64 at all, and long enough").unwrap();
+    let text = endpoint(8080).replace("env: FINANCE_HOOK_SECRET", &format!("file: {}", broken.display()));
+    std::fs::write(folder.path().join("broken.yaml"), text).unwrap();
+    let (code, _, error) = lictor(folder.path(), &["check", "broken.yaml"]);
+    let said = format!("error[malformed-secret]: the secret in `{}` begins with `whsec_`", broken.display());
+    assert!(code == 1 && error.contains(&said) && error.contains("openssl rand -base64 32"), "{error}");
+    assert!(!error.contains("not base64 at all"), "{error}");
 }

@@ -133,6 +133,17 @@ async fn lists_and_their_tenants() {
     }
     ids.reverse();
     assert_eq!(listed, ids);
+    // A place in one list is none in another.
+    let all = v1::ListApprovalsRequest { tenant_id: "acme".into(), page_size: Some(2), ..Default::default() };
+    let page_token = client.list_approvals(by("a", None, all.clone())).await.unwrap().into_inner().next_page_token;
+    let larger = v1::ListApprovalsRequest { page_token: page_token.clone(), page_size: Some(9), ..all.clone() };
+    assert_eq!(client.list_approvals(by("a", None, larger)).await.unwrap().into_inner().approvals.len(), 3);
+    let filtered = v1::ListApprovalsRequest { page_token: page_token.clone(), created_by: "a".into(), ..all.clone() };
+    let elsewhere = v1::ListApprovalsRequest { page_token, tenant_id: "default".into(), ..all };
+    for request in [filtered, elsewhere] {
+        let refused = client.list_approvals(by("a", None, request)).await.unwrap_err();
+        assert_eq!((refused.code(), refused.message().contains("for the same filters")), (Code::InvalidArgument, true));
+    }
     for (size, token) in [(0, ""), (501, ""), (-1, ""), (1, "nonsense")] {
         let request = v1::ListApprovalsRequest {
             page_size: Some(size),

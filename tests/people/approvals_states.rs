@@ -14,7 +14,39 @@ use crate::served::{
 use crate::system::wait_for;
 use ApprovalStatus::{Approved, AutoApproved, Cancelled, Consumed, Escalated, Expired, Pending, Rejected};
 
-served_by_both!(every_verb_in_every_state, creations_are_bounded_and_repeatable,);
+served_by_both!(every_verb_in_every_state, creations_are_bounded_and_repeatable, texts_hold_no_control_characters);
+
+async fn texts_hold_no_control_characters(backend: Backend) {
+    let lictor = backend.server();
+    let mut client = client(&lictor).await;
+    let made = created(&mut client, "default", "k").await;
+    let approval = approval_of(&made).clone();
+    for bad in ["a\0b", "\u{1b}[2J", "\u{85}", "\u{7f}"] {
+        let creation = creation("default", "other");
+        let mut shown = plan("default", 12.0);
+        shown.intent_summary = bad.into();
+        let intent = v1::CreateApprovalRequest { target: Some(Target::Plan(shown)), ..creation.clone() };
+        let creation = v1::CreateApprovalRequest { justification: bad.into(), ..creation };
+        let approving = v1::ApproveRequest { notes: bad.into(), ..approving("default", &approval) };
+        let rejecting = v1::RejectRequest { notes: bad.into(), ..rejecting("default", &approval) };
+        let (tenant_id, approval_id) = ("default".to_owned(), approval.id.clone());
+        let cancelling = v1::CancelRequest { tenant_id, approval_id, reason: bad.into() };
+        let refusals = [
+            (client.create_approval(by("runtime", None, creation)).await.map(drop), "justification"),
+            (client.create_approval(by("runtime", None, intent)).await.map(drop), "plan.intent_summary"),
+            (client.approve(by("ann", Some("4"), approving)).await.map(drop), "notes"),
+            (client.reject(by("ann", Some("4"), rejecting)).await.map(drop), "notes"),
+            (client.cancel(by("runtime", None, cancelling)).await.map(drop), "reason"),
+        ];
+        for (refused, field) in refusals {
+            let refused = refused.expect_err(field);
+            assert_eq!((refused.code(), refused.message().contains(field)), (Code::InvalidArgument, true), "{refused}");
+        }
+    }
+    assert_eq!(status_of(&mut client, "default", &approval.id).await, Pending);
+    let lines = v1::ApproveRequest { notes: "größe\r\n\ttwo".into(), ..approving("default", &approval) };
+    client.approve(by("ann", Some("4"), lines)).await.unwrap();
+}
 
 const STATES: [ApprovalStatus; 8] =
     [Pending, Approved, Rejected, Escalated, Expired, Cancelled, AutoApproved, Consumed];

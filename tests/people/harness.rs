@@ -37,6 +37,8 @@ pub struct Fixture {
     pub options: StoreOptions,
     /// Added to the embedded store's clock, in microseconds. PostgreSQL has its own.
     pub skew: Arc<AtomicI64>,
+    /// The embedded store's monotonic clock, in microseconds.
+    pub passed: Arc<AtomicI64>,
     /// Folder of the embedded store.
     pub folder: tempfile::TempDir,
 }
@@ -66,8 +68,13 @@ impl Fixture {
             let now = Timestamp::from_system(SystemTime::now()).as_micros();
             Timestamp::from_micros(now + theirs.load(Ordering::Relaxed))
         });
+        // Time stands still where a test sets the clock back, unless it says how much has passed.
+        let passed = Arc::<AtomicI64>::default();
+        let theirs = passed.clone();
+        options.elapsed =
+            Arc::new(move || Duration::from_micros(theirs.load(Ordering::Relaxed).try_into().unwrap_or(0)));
         let store = Store::open(options.clone()).await.expect("the store opens");
-        Self { store, options, skew, folder }
+        Self { store, options, skew, passed, folder }
     }
 
     /// Closes the store and opens it again.

@@ -25,6 +25,7 @@ mod store_faults;
 mod store_full;
 mod store_lists;
 mod store_queues;
+mod store_replaced;
 mod store_served;
 #[allow(dead_code, reason = "shared with tests/system, which uses all of it")]
 #[path = "../system/harness.rs"]

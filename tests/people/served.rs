@@ -111,6 +111,13 @@ impl Backend {
         let micros = hours * 3_600_000_000;
         let set: Vec<String> = columns.iter().map(|column| format!("{column} = {column} - {micros}")).collect();
         self.sql(lictor, &format!("UPDATE approval SET {}", set.join(", ")));
+        // A store whose last change is earlier than it was would be taken for an old copy.
+        if matches!(self, Self::Sqlite) {
+            let seen = lictor.path("state/store-epoch");
+            let text = std::fs::read_to_string(&seen).expect("what was noted of the store");
+            let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with("committed ")).collect();
+            std::fs::write(&seen, kept.join("\n")).expect("what was noted of the store");
+        }
     }
 }
 

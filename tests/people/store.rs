@@ -279,7 +279,7 @@ async fn a_restore_ends_what_was_before(fixture: Fixture) {
     let old = fixture.created(|_| {}).await;
     let stale = fixture.approval().await;
     let epoch = store.raise_epoch(0, "me").await.unwrap();
-    assert_eq!((epoch, store.epoch(), store.read_epoch().await.unwrap()), (old.epoch + 1, Some(epoch), epoch));
+    assert_eq!((epoch, store.epoch(), store.read_mark().await.unwrap().epoch), (old.epoch + 1, Some(epoch), epoch));
     let now = store.now().await.unwrap();
     let approve = to(&old, ApprovalStatus::Approved, "jwt:iss#ann", now);
     assert_eq!(store.change_approval(approve).await.unwrap(), Changed::Expired);
@@ -304,16 +304,42 @@ async fn all_survives_closing(mut fixture: Fixture) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_clock_never_goes_below_what_is_committed() {
+async fn a_clock_that_is_set_back_does_not_stop_the_time() {
     use std::sync::atomic::Ordering::Relaxed;
+    const HOUR: i64 = 3_600_000_000;
     let mut fixture = Fixture::sqlite().await;
-    let created = fixture.created(|_| {}).await;
-    fixture.skew.store(-3_600_000_000, Relaxed);
-    assert_eq!(fixture.store.now().await.unwrap(), created.created_at);
+    fixture.skew.store(HOUR, Relaxed);
+    let created = fixture.created(|approval| approval.expires_at = later(approval.created_at, 60)).await;
+    assert_eq!(fixture.store.clock_behind(), std::time::Duration::ZERO);
+    fixture.skew.store(0, Relaxed);
+    assert_eq!(fixture.store.now().await.unwrap(), created.created_at, "never below what is committed");
+    assert!(fixture.store.clock_behind() > std::time::Duration::from_secs(3_000));
+    for restarted in [false, true] {
+        let before = fixture.store.now().await.unwrap();
+        fixture.passed.fetch_add(20_000_000, Relaxed);
+        assert_eq!(fixture.store.now().await.unwrap(), later(before, 20), "restarted: {restarted}");
+        // What is committed meanwhile does not make it jump.
+        fixture.created(|_| {}).await;
+        assert_eq!(fixture.store.now().await.unwrap(), later(before, 20));
+        assert_eq!(fixture.store.due_approvals(lictor::store::Due::Expiry, 9).await.unwrap(), []);
+        if !restarted {
+            fixture.reopen().await;
+            assert_eq!(fixture.store.now().await.unwrap(), later(before, 20), "it goes on from what is committed");
+        }
+    }
+    fixture.passed.fetch_add(21_000_000, Relaxed);
+    let due = fixture.store.due_approvals(lictor::store::Due::Expiry, 9).await.unwrap();
+    assert_eq!(due.iter().map(|approval| &approval.id).collect::<Vec<_>>(), [&created.id], "its minute is over");
+    // The clock is right again, or so it seems.
+    fixture.skew.store(2 * HOUR, Relaxed);
+    assert!(fixture.store.now().await.unwrap() > later(created.created_at, 3_000));
+    assert_eq!(fixture.store.clock_behind(), std::time::Duration::ZERO);
+    // With an epoch the clock begins anew.
+    fixture.created(|_| {}).await;
+    fixture.skew.store(0, Relaxed);
+    fixture.store.raise_epoch(0, "me").await.unwrap();
     fixture.reopen().await;
-    assert_eq!(fixture.store.now().await.unwrap(), created.created_at, "also after a restart");
-    fixture.skew.store(3_600_000_000, Relaxed);
-    assert!(fixture.store.now().await.unwrap() > created.created_at);
+    assert_eq!(fixture.store.clock_behind(), std::time::Duration::ZERO);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -90,6 +90,12 @@ async fn a_full_store_says_so_and_recovers() {
         assert!(created.len() < 10_000, "it never gets full");
     };
     assert!(matches!(refused, StoreError::Full { .. }), "{refused}");
+    let said = refused.to_string();
+    assert!(said.contains("lictor.db` may not grow") && said.contains("store.maxBytes"), "{said}");
+    // File and log together; of the log, what one commit may add.
+    let bytes = |name: &str| std::fs::metadata(fixture.folder.path().join(name)).map_or(0, |file| file.len());
+    let used = bytes("lictor.db") + bytes("lictor.db-wal");
+    assert!(used <= (400 << 10) + (200 << 10), "{used} bytes");
     // Several at once: a group that does not fit is tried one by one, and what needs no room still goes through.
     let mut tasks = JoinSet::new();
     for _ in 0..8 {
@@ -255,4 +261,20 @@ async fn check(store: &Store, told: &[Told]) {
     let expected = told.iter().filter(|entry| entry.sure.is_some()).count();
     let possible = told.iter().filter(|entry| entry.sure.is_some() || entry.maybe.is_some()).count();
     assert!((expected..=possible).contains(&listed), "{listed} approvals, {expected} to {possible} told");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_others_may_write_to_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let fixture = Fixture::sqlite().await;
+    fixture.store.close().await;
+    for mode in [0o666, 0o620] {
+        std::fs::set_permissions(fixture.file(), std::fs::Permissions::from_mode(mode)).unwrap();
+        let refused = Store::open(fixture.options.clone()).await.expect_err("others may write to it");
+        let message = refused.to_string();
+        assert!(matches!(refused, StoreError::Exposed { .. }) && !refused.is_transient(), "{message}");
+        assert!(message.contains(&format!("has mode 0{mode:o}")) && message.contains("chmod 0600"), "{message}");
+    }
+    std::fs::set_permissions(fixture.file(), std::fs::Permissions::from_mode(0o640)).unwrap();
+    Store::open(fixture.options.clone()).await.expect("its group may read it").close().await;
 }

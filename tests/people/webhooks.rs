@@ -195,7 +195,7 @@ async fn a_killed_server_sends_after_its_restart_what_was_committed_and_nothing_
     let mut lictor = Lictor::prepare(&documents(&receiver, folder.path()));
     lictor.config = format!("store: {{url: '{url}'}}\n");
     let store = Store::open(StoreOptions::new(Place::Postgres { url, password: None })).await.unwrap();
-    eventually("an epoch", async || store.read_epoch().await.is_ok()).await;
+    eventually("an epoch", async || store.read_mark().await.is_ok()).await;
     let mut committed = BTreeSet::new();
     for round in 1..=3 {
         receiver.answer(Answer::Hang);

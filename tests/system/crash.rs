@@ -119,3 +119,56 @@ async fn tampering_is_found_with_its_place() {
     std::fs::write(&segment, whole).expect("restore segment");
     assert_eq!(lictor.audit_verify().0, 0);
 }
+
+/// A small file system below a state directory; needs root. Unmounted when dropped.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(at: std::path::PathBuf) -> Option<Self> {
+        std::fs::create_dir_all(&at).expect("a directory");
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=16m,mode=0700", "tmpfs"]).arg(&at);
+        mount.output().is_ok_and(|run| run.status.success()).then_some(Self(at))
+    }
+
+    fn fill(&self) {
+        let path = self.0.join("ballast");
+        let mut ballast = std::fs::OpenOptions::new().append(true).create(true).open(path).expect("ballast");
+        for size in [64 << 10, 4 << 10, 1] {
+            while ballast.write_all(&vec![7; size]).is_ok() {}
+        }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_and_started_again_on_a_full_disk() {
+    let mut lictor = Lictor::prepare(POLICY);
+    let Some(disk) = SmallDisk::mount(lictor.path("state")) else {
+        assert!(std::env::var_os("CI").is_none(), "a small file system must be mountable in CI: run it as root");
+        eprintln!("not tried: mounting a small file system needs root");
+        return;
+    };
+    lictor.run();
+    // Again and again: what a start needs is kept for the next one.
+    for _ in 0..3 {
+        disk.fill();
+        lictor.signal("-KILL");
+        lictor.wait();
+        lictor.spawn();
+        wait_for("an answer", || lictor.http_get("/healthz").is_some());
+        let answer = lictor.client().await.evaluate(question("a")).await.expect("an answer").into_inner();
+        assert!(answer.allowed, "{answer:?}");
+    }
+    assert!(lictor.log().contains("its reserve was given up"), "{}", lictor.log());
+    std::fs::remove_file(lictor.path("state/ballast")).expect("room");
+    wait_for("readiness", || lictor.http_get("/readyz").is_some_and(|answer| answer.starts_with("HTTP/1.1 200")));
+    lictor.signal("-TERM");
+    assert!(lictor.wait().success(), "{}", lictor.log());
+    assert_eq!(lictor.audit_verify().0, 0);
+}

@@ -1,6 +1,6 @@
 //! Webhook deliveries: what became of them, and sending one again.
 
-use super::lists::{cursor, page_size, page_token};
+use super::lists::{cursor, filters, page_size, page_token};
 use super::wire::time;
 use super::{ApprovalDesk, read, refuse_invalid, tenant, wrong};
 use crate::api::decode::{Fault, flat_violations};
@@ -43,7 +43,12 @@ impl ApprovalDesk {
         let tenant = tenant(&request.tenant_id);
         // Who may send them again may see them.
         self.authorise(caller, "redeliver", "", tenant)?;
-        let after = cursor(&request.page_token, |parts| match parts {
+        let filters = filters(&v1::ListWebhookDeliveriesRequest {
+            page_token: String::new(),
+            page_size: None,
+            ..request.clone()
+        });
+        let after = cursor(&request.page_token, &filters, |parts| match parts {
             [id] => Some(Text::from(*id)),
             _ => None,
         });
@@ -59,7 +64,7 @@ impl ApprovalDesk {
         let last = page.items.last().filter(|_| page.more);
         Ok(v1::ListWebhookDeliveriesResponse {
             deliveries: page.items.iter().map(delivery).collect(),
-            next_page_token: last.map(|last| page_token(&[&last.message.id])).unwrap_or_default(),
+            next_page_token: last.map(|last| page_token(&filters, &[&last.message.id])).unwrap_or_default(),
         })
     }
 }

@@ -100,7 +100,12 @@ fn of_store(error: &StoreError) -> Refusal {
         StoreError::Busy { .. } => {
             (Code::ResourceExhausted, "STORE_BUSY", "the store has too much to do; try again with back-off")
         }
-        StoreError::Full { .. } => (Code::Unavailable, "STORE_FULL", "the store is full; nothing has changed"),
+        StoreError::Full { .. } => (
+            Code::Unavailable,
+            "STORE_FULL",
+            "the store is full, and nothing has changed; an operator must make room on its disk or raise `store.maxBytes` (the \
+             server's log names the file)",
+        ),
         StoreError::Uncertain { .. } => (
             Code::Unavailable,
             "STORE_UNCERTAIN",

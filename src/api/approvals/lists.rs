@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
 
 use super::wire::{self, View};
 use super::{ApprovalDesk, read, refuse_invalid, tenant, wrong};
@@ -27,7 +28,9 @@ impl ApprovalDesk {
         refuse_invalid(flat_violations(&ids, &[], &[], &self.limits))?;
         let tenant = tenant(&request.tenant_id);
         self.authorise(caller, "list", "", tenant)?;
-        let after = cursor(&request.page_token, |parts| match parts {
+        let filters =
+            filters(&v1::ListApprovalsRequest { page_token: String::new(), page_size: None, ..request.clone() });
+        let after = cursor(&request.page_token, &filters, |parts| match parts {
             [created_at, id] => {
                 Some(ApprovalCursor { created_at: Timestamp::from_micros(created_at.parse().ok()?), id: (*id).into() })
             }
@@ -47,7 +50,7 @@ impl ApprovalDesk {
         };
         let page = self.approvals.list(&query).await.map_err(Refusal::approval)?;
         let last = page.items.last().filter(|_| page.more);
-        let next = last.map(|last| page_token(&[&last.created_at.as_micros().to_string(), &last.id]));
+        let next = last.map(|last| page_token(&filters, &[&last.created_at.as_micros().to_string(), &last.id]));
         Ok(v1::ListApprovalsResponse {
             approvals: page.items.iter().map(|approval| wire::approval(approval, View::Hidden)).collect(),
             next_page_token: next.unwrap_or_default(),
@@ -68,7 +71,9 @@ impl ApprovalDesk {
         refuse_invalid(flat_violations(&ids, &[], &[], &self.limits))?;
         let tenant = tenant(&request.tenant_id);
         self.authorise(caller, "history", &request.approval_id, tenant)?;
-        let after = cursor(&request.page_token, |parts| match parts {
+        let filters =
+            filters(&v1::ListApprovalHistoryRequest { page_token: String::new(), page_size: None, ..request.clone() });
+        let after = cursor(&request.page_token, &filters, |parts| match parts {
             [at, version, id] => Some(HistoryCursor {
                 at: Timestamp::from_micros(at.parse().ok()?),
                 approval_id: (*id).into(),
@@ -87,8 +92,9 @@ impl ApprovalDesk {
         };
         let page = self.approvals.history(&query).await.map_err(Refusal::approval)?;
         let last = page.items.last().filter(|_| page.more);
-        let next =
-            last.map(|row| page_token(&[&row.at.as_micros().to_string(), &row.version.to_string(), &row.approval_id]));
+        let next = last.map(|row| {
+            page_token(&filters, &[&row.at.as_micros().to_string(), &row.version.to_string(), &row.approval_id])
+        });
         Ok(v1::ListApprovalHistoryResponse {
             entries: page.items.iter().map(wire::history_entry).collect(),
             next_page_token: next.unwrap_or_default(),
@@ -130,19 +136,27 @@ pub(super) fn page_size(given: Option<i32>) -> Result<u32, Refusal> {
     })
 }
 
-/// A place in a list, as a token that clients need not understand.
-pub(super) fn page_token(parts: &[&str]) -> String {
-    URL_SAFE_NO_PAD.encode(parts.join("\n"))
+/// What names the filters of a list: `request` without its token and size.
+pub(super) fn filters(request: &impl prost::Message) -> String {
+    let digest: [u8; 32] = Sha256::digest(request.encode_to_vec()).into();
+    URL_SAFE_NO_PAD.encode(digest.split_at(9).0)
 }
 
-pub(super) fn cursor<T>(token: &str, read: impl Fn(&[&str]) -> Option<T>) -> Result<Option<T>, Refusal> {
+/// A place in the list of these filters, as a token that clients need not understand.
+pub(super) fn page_token(filters: &str, parts: &[&str]) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{filters}\n{}", parts.join("\n")))
+}
+
+/// The place that a token means, in the list of these filters.
+pub(super) fn cursor<T>(token: &str, filters: &str, read: impl Fn(&[&str]) -> Option<T>) -> Result<Option<T>, Refusal> {
     if token.is_empty() {
         return Ok(None);
     }
     let place = URL_SAFE_NO_PAD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok()).and_then(|text| {
         let parts: Vec<&str> = text.split('\n').collect();
+        let (of, parts) = parts.split_first()?;
         let fine = parts.iter().all(|part| part.len() <= 256 && !crate::model::has_forbidden_character(part));
-        if fine { read(&parts) } else { None }
+        if fine && *of == filters { read(parts) } else { None }
     });
     let what = "a page token is the `next_page_token` of the page before, for the same filters";
     place.map(Some).ok_or_else(|| wrong("page_token", Fault::OutOfRange, what))

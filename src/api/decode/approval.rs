@@ -2,7 +2,7 @@
 
 use super::Malformed;
 use super::attributes::attributes;
-use super::checks::Checks;
+use super::checks::{Checks, no_control_character};
 use super::plan::validate_ir_request;
 use super::reader::{Merged, Reader};
 use super::request::evaluate_request;
@@ -98,6 +98,10 @@ pub fn create_approval_request(message: &[u8], limits: &Limits) -> Result<Decode
         3 => {
             let decoded = validate_ir_request(plan.get().unwrap_or_default(), limits)?;
             inside(decoded.violations, "plan");
+            // For the validation it is a text like any; here people read it.
+            let mut violations = Violations::default();
+            no_control_character(&Path::root("intent_summary"), &decoded.plan.intent_summary, &mut violations);
+            inside(violations.into_vec(), "plan");
             creation.target = Some(DecodedTarget::Plan(Box::new(decoded.plan)));
         }
         4 => {
@@ -184,10 +188,12 @@ fn consume_step(message: &[u8], limits: &Limits, violations: &mut Violations) ->
 
 /// Checks a text for people.
 fn text(field: &'static str, text: &str, violations: &mut Violations) {
+    let at = Path::root(field);
     if text.len() > TEXT_BYTES {
         let what = format_args!("{} bytes, at most {TEXT_BYTES} are allowed", text.len());
-        violations.add(&Path::root(field), Fault::TooLong, what);
+        violations.add(&at, Fault::TooLong, what);
     }
+    no_control_character(&at, text, violations);
 }
 
 /// Checks fields that are read by the generated types: ids that may be empty, ids that may not, texts for people.

@@ -4,7 +4,7 @@ use super::Malformed;
 use super::attributes::attributes;
 use super::reader::{Merged, Reader};
 use super::violation::{Fault, Path, Violations};
-use crate::model::{Attributes, Limits, Subject, Text, has_forbidden_character};
+use crate::model::{Attributes, Limits, Subject, Text, has_control_character, has_forbidden_character};
 
 /// Checks the fields of one message, and reads the parts that messages share.
 pub(super) struct Checks<'a> {
@@ -96,5 +96,13 @@ impl Checks<'_> {
                 "control characters, hidden characters and characters that change the direction of text are not allowed in ids",
             );
         }
+    }
+}
+
+/// Checks a text for people, which may have lines.
+pub(super) fn no_control_character(at: &Path<'_>, text: &str, violations: &mut Violations) {
+    if has_control_character(text) {
+        let what = "control characters other than line breaks and tabs are not allowed in texts";
+        violations.add(at, Fault::ForbiddenCharacter, what);
     }
 }

@@ -243,8 +243,38 @@ fn summary(event: &Value) -> String {
             number("execution_count"),
             shown(event, "/payload/bound_to"),
         ),
+        kind if kind.starts_with("ir.approval_") => approval(event),
         _ => clean(&payload.to_string()),
     }
+}
+
+/// What became of an approval: which, of what, by whom, and why.
+fn approval(event: &Value) -> String {
+    let of = |name: &str| match event["payload"].get(name) {
+        Some(Value::String(text)) if !text.is_empty() => clean(text),
+        Some(Value::Array(items)) if !items.is_empty() => {
+            clean(&items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "))
+        }
+        Some(number @ Value::Number(_)) => number.to_string(),
+        _ => "-".to_owned(),
+    };
+    let change = match (of("from_status").as_str(), of("status").as_str()) {
+        (_, "-") => String::new(),
+        ("-", status) => format!(" {status}"),
+        (from, status) if from == status => format!(" {status}"),
+        (from, status) => format!(" {from} -> {status}"),
+    };
+    let step = match of("step_id").as_str() {
+        "-" => String::new(),
+        step => format!(" step {step}"),
+    };
+    let hash = of("ir_hash");
+    format!(
+        "{}{change}{step} by {} {hash} {DIM}{}{RESET}",
+        of("approval_id"),
+        shown(event, "/meta/actor"),
+        of("reason")
+    )
 }
 
 fn shown(event: &Value, pointer: &str) -> String {
@@ -301,6 +331,16 @@ mod tests {
         let event: Value =
             serde_json::from_str(include_str!("../../../tests/cases/events/ir.validated_escalate.json")).unwrap();
         let line = anstream::adapter::strip_str(&human(&event)).to_string();
+        for (event, expected) in [
+            (
+                include_str!("../../../tests/cases/events/ir.approval_created.json"),
+                "acme ir.approval_created a1 PENDING by cn:runtime sha256:aa tier 2 needs approval",
+            ),
+            (include_str!("../../../tests/cases/events/ir.approval_invalid.json"), "ir.approval_invalid"),
+        ] {
+            let line = anstream::adapter::strip_str(&human(&serde_json::from_str(event).unwrap())).to_string();
+            assert!(line.contains(expected) && !line.contains('{') && !line.contains('\n'), "{line}");
+        }
         let expected = "acme ir.validated_escalate 2 steps, tier 2, sha256:aaaa";
         assert!(line.contains(expected) && line.ends_with("who is paid"), "{line}");
         let event: Value =

@@ -42,8 +42,9 @@ pub fn run(args: &CheckArgs) -> ExitCode {
     };
     let mut loaded = files.check();
     let digest = (!loaded.findings.has_errors()).then(|| Snapshot::digest_of(&loaded.documents));
-    let failed = loaded.findings.has_errors() || (args.deny_warnings && !loaded.findings.is_empty());
+    let denied = args.deny_warnings && !loaded.findings.is_empty();
     loaded.findings.extend(surroundings::missing(&loaded.documents));
+    let failed = denied || loaded.findings.has_errors();
     loaded.findings.sort();
     match args.output {
         Output::Text => print_text(&loaded, files.count(), digest.as_deref(), failed),

@@ -1,8 +1,10 @@
 //! What documents refer to and is not to be found here. They may be right all the same: the server runs elsewhere, with
-//! other files and variables. That is why none of it makes a check fail, whatever is asked of warnings.
+//! other files and variables. That is why none of it makes a check fail, whatever is asked of warnings. What is here and can
+//! never work does.
 
 use std::path::Path;
 
+use crate::config::SecretError;
 use crate::diag::{Finding, Findings};
 use crate::policy::{DocumentSet, SecretReference};
 use crate::webhook::Key;
@@ -10,7 +12,7 @@ use crate::webhook::Key;
 /// Fewest bytes of a key that signs webhooks; Standard Webhooks asks for 24 to 64.
 const MIN_KEY_BYTES: usize = 24;
 
-/// Warnings of what the documents refer to and is not here.
+/// Warnings of what the documents refer to and is not here; errors of what is here and cannot work.
 pub fn missing(documents: &DocumentSet) -> Findings {
     let mut out = Findings::default();
     for endpoint in &documents.webhook_endpoints {
@@ -38,6 +40,10 @@ fn key(reference: &SecretReference) -> Option<Finding> {
             format!("the secret has only {} bytes, which can be guessed", key.bytes()),
             "make one with `openssl rand -base64 32`",
         ),
+        Err(error @ SecretError::Malformed { .. }) => {
+            let finding = Finding::error("malformed-secret", error.to_string()).at(reference.span);
+            return Some(finding.help("every delivery to this endpoint would fail"));
+        }
         Err(error) => ("unusable-secret", error.to_string(), "make sure that it is in order where the server runs"),
     };
     Some(Finding::warning(code, message).at(reference.span).help(help))

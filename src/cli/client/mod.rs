@@ -6,6 +6,7 @@
 mod credentials;
 mod tls;
 
+use std::error::Error as _;
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -133,6 +134,9 @@ impl ClientArgs {
             }
         };
         connected.map_err(|error| {
+            if let Some(why) = tls::distrust(&error) {
+                return CommandError::environment(format!("no secure connection to {}: {why}", server.name()));
+            }
             CommandError::environment(format!(
                 "no server answers at {}: {}\nstart one with `lictor serve`, or name another with `--socket` or \
                  `--server`{otherwise}",
@@ -213,7 +217,20 @@ pub fn describe(server: Option<&Server>, status: &tonic::Status) -> String {
         }
     }
     // Whoever answers has no say over the terminal.
-    printable(&text)
+    let mut text = printable(&text);
+    if let Some(server) = server.filter(|_| status.source().is_some()) {
+        // The connection broke, rather than that the server said something.
+        text.push_str(&match server {
+            Server::Socket(_) => String::new(),
+            Server::Tcp(address) => format!("\nif the server speaks TLS, name it as `https://{address}`"),
+            Server::Tls(_) => {
+                "\nif the server asks for client certificates (`listen.tls.clientCa`), show one of an authority that \
+                               it trusts with `--tls-certificate` and `--tls-key`"
+                    .to_owned()
+            }
+        });
+    }
+    text
 }
 
 #[cfg(test)]

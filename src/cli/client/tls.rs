@@ -77,6 +77,38 @@ impl Connector {
     }
 }
 
+/// Why the two do not trust each other and what to do about it, where that is what a connection failed for.
+pub fn distrust(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let found = inner.and_then(|inner| inner.downcast_ref()).or_else(|| error.downcast_ref::<rustls::Error>());
+        if let Some(found) = found {
+            return Some(advice(found));
+        }
+        cause = error.source();
+    }
+    None
+}
+
+fn advice(error: &rustls::Error) -> String {
+    use rustls::{CertificateError, Error};
+    match error {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "its certificate is of an authority that is not trusted; name that authority's certificate with `--tls-ca FILE`".into()
+        }
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => format!("{error}; name the server as its certificate does"),
+        Error::AlertReceived(_) => format!(
+            "{error}; if it asks for client certificates (`listen.tls.clientCa`), show one of an authority that it trusts with \
+             `--tls-certificate` and `--tls-key`"
+        ),
+        Error::InvalidMessage(_) => format!("{error}; if it speaks no TLS, name it as `http://HOST:PORT`"),
+        other => other.to_string(),
+    }
+}
+
 /// The host of a host and a port.
 pub fn host_of(address: &str) -> &str {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);

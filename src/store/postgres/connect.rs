@@ -1,8 +1,8 @@
 //! Reaching the server, and bringing the schema up to date.
 
 use std::str::FromStr as _;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Release;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -12,8 +12,8 @@ use super::{Shared, errors, schema};
 use crate::config::Secret;
 use crate::store::StoreOptions;
 use crate::store::error::StoreError;
-use crate::store::sql::Conn;
-use crate::store::verbs::meta;
+use crate::store::sql::{Conn, SqlError};
+use crate::store::verbs::mark;
 
 /// Waits between attempts to reach the server: the first, and the longest.
 const RETRY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
@@ -38,6 +38,8 @@ pub(super) fn settings(
             ("statement_timeout", millis.as_str()),
             ("lock_timeout", millis.as_str()),
             ("idle_in_transaction_session_timeout", "30000"),
+            // What is there already is nothing to tell.
+            ("client_min_messages", "warning"),
             ("default_transaction_isolation", "read committed"),
             // A commit is durable when it is answered, whatever the server's default.
             ("synchronous_commit", "on"),
@@ -69,9 +71,19 @@ pub(super) async fn prepare(shared: &Shared, settings: &PgConnectOptions) -> Res
         Err(_) => return Err(StoreError::unavailable(format!("{} does not answer", shared.place))),
     };
     schema::update(&mut conn, &shared.place).await?;
-    let epoch = meta::epoch(&mut Conn::Postgres(&mut conn)).await;
-    let epoch = epoch.map_err(|error| errors::classify(&shared.place, &error))?;
-    shared.epoch.store(epoch, Release);
+    let failed = |error: SqlError| errors::classify(&shared.place, &error);
+    let mut of = Conn::Postgres(&mut conn);
+    mark::begin_lineage(&mut of).await;
+    let mut found = mark::mark(&mut of).await.map_err(failed)?;
+    let expected = shared.expected.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(expected) = expected {
+        let refused = mark::refused(&mut of, &expected, &mut found, &shared.place).await.map_err(failed)?;
+        if let Some(why) = refused {
+            return Err(StoreError::Replaced { place: shared.place.clone(), why });
+        }
+    }
+    shared.expect(found);
+    shared.epoch.store(found.epoch, Release);
     let _ = conn.close().await;
     Ok(())
 }
@@ -87,7 +99,12 @@ pub(super) async fn keep_trying(shared: Arc<Shared>, settings: PgConnectOptions)
                 return;
             }
             Err(error) => {
-                tracing::debug!(%error, "the store cannot be used yet");
+                if error.is_transient() || shared.has_trouble(&error) {
+                    tracing::debug!(%error, "the store cannot be used yet");
+                } else {
+                    // Nothing but somebody's doing changes it: said once.
+                    tracing::error!(%error, "the store cannot be used; approvals are refused until it can");
+                }
                 shared.note(&error);
             }
         }

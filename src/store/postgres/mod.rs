@@ -5,16 +5,18 @@ mod errors;
 mod schema;
 
 use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::Acquire;
+use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::PgPool;
 use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::postgres::Postgres;
 use tokio::task::JoinHandle;
 
 use super::error::StoreError;
+use super::mark::{Expected, Mark};
 use super::sql::{Conn, SqlError};
 use super::verbs::{Moment, meta};
 use super::write::{Write, Written};
@@ -24,6 +26,7 @@ use crate::model::Timestamp;
 #[derive(Debug)]
 pub(super) struct Database {
     shared: Arc<Shared>,
+    settings: Box<PgConnectOptions>,
     /// Tries until the database can be used; `None` where the first attempt succeeded.
     connecting: Mutex<Option<JoinHandle<()>>>,
 }
@@ -35,6 +38,8 @@ pub(super) struct Shared {
     pub(super) wait: Duration,
     /// The epoch, 0 until the database can be used.
     pub(super) epoch: AtomicU64,
+    /// What the database should be: as noted at the start, then as it was last seen.
+    pub(super) expected: Mutex<Option<Expected>>,
     /// Why it cannot be used yet.
     pub(super) trouble: Mutex<String>,
 }
@@ -52,6 +57,7 @@ impl Database {
             place: connect::place(&settings),
             wait: options.wait,
             epoch: AtomicU64::new(0),
+            expected: Mutex::new(options.expected.clone()),
             trouble: Mutex::default(),
         });
         let connecting = match connect::prepare(&shared, &settings).await {
@@ -59,16 +65,31 @@ impl Database {
             Err(error) if error.is_transient() => {
                 tracing::error!(%error, "the store cannot be used yet; approvals are refused until it can");
                 shared.note(&error);
-                Some(tokio::spawn(connect::keep_trying(shared.clone(), settings)))
+                Some(tokio::spawn(connect::keep_trying(shared.clone(), settings.clone())))
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { shared, connecting: Mutex::new(connecting) })
+        Ok(Self { shared, settings: Box::new(settings), connecting: Mutex::new(connecting) })
     }
 
     /// The epoch, `None` until the database can be used.
     pub(super) fn epoch(&self) -> Option<u64> {
         Some(self.shared.epoch.load(Acquire)).filter(|epoch| *epoch > 0)
+    }
+
+    /// Whether a database with this mark is the one that was used until now. Where it is not, it is not used until it is
+    /// again, or its epoch has been raised.
+    pub(super) fn still_is(&self, found: &Mark) -> Result<(), StoreError> {
+        let Some(why) = self.shared.gainsaid(found) else { return Ok(()) };
+        let error = StoreError::Replaced { place: self.shared.place.clone(), why };
+        tracing::error!(%error, "the database was exchanged while it was in use; approvals are refused");
+        self.shared.note(&error);
+        self.shared.epoch.store(0, Release);
+        let again = tokio::spawn(connect::keep_trying(self.shared.clone(), (*self.settings).clone()));
+        if let Some(before) = self.connecting.lock().unwrap_or_else(PoisonError::into_inner).replace(again) {
+            before.abort();
+        }
+        Err(error)
     }
 
     fn usable(&self) -> Result<(), StoreError> {
@@ -148,14 +169,40 @@ impl Database {
 
 impl Shared {
     pub(super) fn note(&self, error: &StoreError) {
-        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        *trouble = match error {
-            StoreError::Unavailable { reason } => reason.clone(),
-            other => other.to_string(),
-        };
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = said(error);
+    }
+
+    /// Whether this error has been noted last.
+    pub(super) fn has_trouble(&self, error: &StoreError) -> bool {
+        self.trouble() == said(error)
+    }
+
+    /// Expects the database to be the one with the mark `found`, or a later state of it.
+    pub(super) fn expect(&self, found: Mark) {
+        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        let owner = expected.take().map_or_else(|| "".into(), |expected| expected.owner);
+        *expected = Some(Expected { mark: found, owner });
+    }
+
+    /// Why the database with the mark `found` is not the expected one; `found` is expected from now on where it is.
+    fn gainsaid(&self, found: &Mark) -> Option<String> {
+        let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let why = expected.and_then(|expected| expected.mark.gainsays(found));
+        if why.is_none() {
+            self.expect(*found);
+        }
+        why
     }
 
     fn trouble(&self) -> String {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What a caller is told of it.
+fn said(error: &StoreError) -> String {
+    match error {
+        StoreError::Unavailable { reason } => reason.clone(),
+        other => other.to_string(),
     }
 }

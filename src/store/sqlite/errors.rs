@@ -13,7 +13,13 @@ pub(super) fn classify(path: &Path, error: &SqlError) -> StoreError {
     let reason = message.clone().unwrap_or_else(|| code.to_string());
     // The low byte is the primary code.
     match code.extended_code & 0xff {
-        13 => StoreError::Full { reason },
+        13 => StoreError::Full {
+            reason: format!(
+                "{reason}: `{}` may not grow. Make room on its disk, or raise `store.maxBytes` where that is reached and start \
+                 again",
+                path.display()
+            ),
+        },
         5 | 6 => StoreError::Busy { reason },
         11 | 26 => StoreError::Corrupt { path: path.to_owned(), reason },
         // Constraint, mismatch, too big, range and plain errors of a statement.

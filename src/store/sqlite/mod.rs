@@ -6,24 +6,25 @@ mod open;
 mod queue;
 mod readers;
 mod schema;
+mod time;
 mod writer;
 
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
-use std::sync::atomic::Ordering::Acquire;
 use std::task::{Context, Poll, Waker};
 
 use rusqlite::Connection;
 
 use super::error::StoreError;
-use super::options::{Clock, StoreOptions};
+use super::mark::Mark;
+use super::options::StoreOptions;
 use super::sql::{Conn, SqlError};
 use super::telemetry::StoreMetrics;
-use super::verbs::meta;
+use super::verbs::{mark, meta};
 use super::write::{Write, Written};
 use crate::model::Timestamp;
+pub(super) use time::Time;
 
 /// An open database file.
 pub(super) struct Database {
@@ -32,21 +33,9 @@ pub(super) struct Database {
     time: Arc<Time>,
 }
 
-/// The store's time: the injected clock, but never below what is committed.
-pub(super) struct Time {
-    clock: Clock,
-    committed: AtomicI64,
-}
-
 impl std::fmt::Debug for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Database").field("committed", &self.time.committed).finish_non_exhaustive()
-    }
-}
-
-impl Time {
-    fn now(&self) -> Timestamp {
-        (self.clock)().max(Timestamp::from_micros(self.committed.load(Acquire)))
+        f.debug_struct("Database").field("time", &self.time).finish_non_exhaustive()
     }
 }
 
@@ -74,23 +63,27 @@ impl Database {
         path: &Path,
         options: &StoreOptions,
         metrics: Arc<StoreMetrics>,
-    ) -> Result<(Self, u64), StoreError> {
+    ) -> Result<(Self, Mark), StoreError> {
         let (path, options) = (path.to_owned(), options.clone());
         blocking(move || {
             let mut conn = open::prepare(&path, &options)?;
-            let begun = ready(begin(&mut conn)).map_err(|error| errors::classify(&path, &error));
-            let (epoch, committed) = begun?;
-            let time =
-                Arc::new(Time { clock: options.clock.clone(), committed: AtomicI64::new(committed.as_micros()) });
+            let place = path.display().to_string();
+            let begun = ready(begin(&mut conn, &options, &place)).map_err(|error| errors::classify(&path, &error));
+            let found = begun?.map_err(|why| StoreError::Replaced { place, why })?;
+            let time = Arc::new(Time::new(&options, found.epoch, found.committed.unwrap_or_default()));
             let readers = readers::Readers::start(&path, options.wait)?;
             let writer = writer::Writer::start(&path, conn, &options, time.clone(), metrics)?;
-            Ok((Self { readers, writer, time }, epoch))
+            Ok((Self { readers, writer, time }, found))
         })
         .await
     }
 
     pub(super) fn now(&self) -> Timestamp {
         self.time.now()
+    }
+
+    pub(super) fn time(&self) -> &Time {
+        &self.time
     }
 
     pub(super) async fn write(&self, write: Write) -> Result<Written, StoreError> {
@@ -112,15 +105,23 @@ impl Database {
     }
 }
 
-/// The epoch, and the latest time that is committed. Nobody else has the file: claims are those of an instance that has
-/// ended, and are taken back.
-async fn begin(conn: &mut Connection) -> Result<(u64, Timestamp), SqlError> {
+/// The mark of the database, or why it is not the one that is expected. Nobody else has the file: claims are those of an
+/// instance that has ended, and are taken back.
+async fn begin(conn: &mut Connection, options: &StoreOptions, place: &str) -> Result<Result<Mark, String>, SqlError> {
     let mut conn = Conn::Sqlite(conn);
+    mark::begin_lineage(&mut conn).await;
+    let committed = Some(meta::last_time(&mut conn).await?);
+    let mut found = Mark { committed, ..mark::mark(&mut conn).await? };
+    if let Some(expected) = &options.expected
+        && let Some(why) = mark::refused(&mut conn, expected, &mut found, place).await?
+    {
+        return Ok(Err(why));
+    }
     for sql in [
         "UPDATE approval SET claimed_until = 0 WHERE claimed_until > 0",
         "UPDATE delivery SET claimed_until = 0 WHERE claimed_until > 0",
     ] {
         conn.run(sql, &[]).await?;
     }
-    Ok((meta::epoch(&mut conn).await?, meta::last_time(&mut conn).await?))
+    Ok(Ok(found))
 }

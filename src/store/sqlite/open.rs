@@ -1,7 +1,7 @@
 //! Opening the file: its settings, a look at its health, its schema.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{Metadata, OpenOptions};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +13,10 @@ use crate::store::options::StoreOptions;
 
 /// Pages of the write-ahead log before they are copied to the database: fewer pauses than SQLite's 1000, 16 MiB of log.
 const CHECKPOINT_PAGES: i64 = 4_000;
+/// The same at least, where the room is small.
+const LEAST_CHECKPOINT_PAGES: i64 = 16;
+/// Bytes of a page.
+const PAGE: i64 = 4_096;
 /// Largest file that is looked through at start; larger ones would make starting slow.
 const CHECKED_BYTES: u64 = 256 << 20;
 /// Most statements that a connection keeps ready: more than there are, but for lists, whose text depends on the question.
@@ -27,22 +31,30 @@ fn connect(path: &Path, set: impl FnOnce(&Connection) -> rusqlite::Result<()>) -
         // The schema has no foreign keys.
         conn.pragma_update(None, "foreign_keys", false)?;
         conn.pragma_update(None, "synchronous", "FULL")?;
-        conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         set(&conn)?;
         Ok(conn)
     };
     open().map_err(|error: rusqlite::Error| errors::classify(path, &error.into()))
 }
 
+/// Pages of the log before they are copied, and most pages of the database: together no more than `max_bytes`.
+fn room(max_bytes: Option<u64>) -> (i64, Option<i64>) {
+    let Some(bytes) = max_bytes else { return (CHECKPOINT_PAGES, None) };
+    let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / PAGE;
+    let log = (pages / 4).clamp(LEAST_CHECKPOINT_PAGES, CHECKPOINT_PAGES);
+    (log, Some(pages.saturating_sub(log).max(1)))
+}
+
 /// The connection that writes.
 pub(super) fn writer(path: &Path, options: &StoreOptions) -> Result<Connection, StoreError> {
+    let (log, pages) = room(options.max_bytes);
     connect(path, |conn| {
         conn.pragma_update(None, "journal_mode", "WAL")?;
-        match options.max_bytes {
-            Some(bytes) => {
-                let pages = i64::try_from(bytes / 4_096).unwrap_or(i64::MAX).max(1);
-                conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
-            }
+        conn.pragma_update(None, "wal_autocheckpoint", log)?;
+        // A log that a long read or a large commit has made longer is cut when it is begun anew.
+        conn.pragma_update_and_check(None, "journal_size_limit", log.saturating_mul(PAGE), |_| Ok(()))?;
+        match pages {
+            Some(pages) => conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())),
             None => Ok(()),
         }
     })
@@ -82,7 +94,31 @@ pub(super) fn check(path: &Path, conn: &Connection) -> Result<(), StoreError> {
 /// Makes the file where there is none, for its owner only. Gives its size.
 fn create_private(path: &Path) -> Result<u64, StoreError> {
     let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
-    open.and_then(|file| file.metadata())
-        .map(|metadata| metadata.len())
-        .map_err(|error| StoreError::unavailable(format!("cannot open `{}`: {error}", path.display())))
+    let metadata = open
+        .and_then(|file| file.metadata())
+        .map_err(|error| StoreError::unavailable(format!("cannot open `{}`: {error}", path.display())))?;
+    check_private(path, &metadata)?;
+    let log = path.with_file_name(format!("{}-wal", path.file_name().unwrap_or_default().to_string_lossy()));
+    if let Ok(metadata) = log.metadata() {
+        check_private(&log, &metadata)?;
+    }
+    Ok(metadata.len())
+}
+
+/// Refuses a file that other users may write to.
+fn check_private(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
+    let (owner, own, mode) = (metadata.uid(), rustix::process::geteuid().as_raw(), metadata.mode() & 0o7777);
+    let exposed = |why| Err(StoreError::Exposed { path: path.to_owned(), why });
+    let shown = path.display();
+    if owner != own {
+        return exposed(format!(
+            "belongs to user {owner} and not to user {own}, which lictor runs as; see who wrote it, and run `chown {own} {shown}`"
+        ));
+    }
+    if mode & 0o022 != 0 {
+        return exposed(format!(
+            "has mode {mode:04o}, so that other users may write to it; see that nobody did, and run `chmod 0600 {shown}`"
+        ));
+    }
+    Ok(())
 }

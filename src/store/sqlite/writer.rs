@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::AcqRel;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -150,8 +149,9 @@ impl Task {
         let moment = Moment { now: self.time.now() };
         match execute(conn, group, moment, &mut self.known) {
             Ok(written) => {
-                if let Some(latest) = group.iter().filter_map(|job| job.write.latest_time()).max() {
-                    self.time.committed.fetch_max(latest.as_micros(), AcqRel);
+                let epoch = self.time.epoch();
+                if let Some(latest) = group.iter().filter_map(|job| job.write.latest_time(epoch)).max() {
+                    self.time.commit(latest);
                 }
                 self.metrics.group(group.len());
                 Ok(written)

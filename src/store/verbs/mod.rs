@@ -6,6 +6,7 @@ pub(super) mod due;
 pub(super) mod figures;
 pub(super) mod known;
 pub(super) mod lists;
+pub(super) mod mark;
 pub(super) mod meta;
 pub(super) mod outbox;
 

@@ -92,6 +92,11 @@ async fn a_token_that_is_not_accepted_is_refused_and_nobody_else_is_taken_for_it
     basic.metadata_mut().insert("authorization", "Basic YTpi".parse().unwrap());
     assert_eq!(client.evaluate(basic).await.unwrap_err().code(), Code::Unauthenticated);
     assert!(client.evaluate(with_token(question("file.read"), &good)).await.unwrap().into_inner().allowed);
+    let mut twice = with_token(question("file.read"), &good);
+    twice.metadata_mut().append("authorization", format!("Bearer {good}").parse().unwrap());
+    let refused = client.evaluate(twice).await.unwrap_err();
+    assert_eq!((refused.code(), &*reason(refused.details()).0), (Code::Unauthenticated, "TOKEN_AMBIGUOUS"));
+    assert!(refused.message().contains("more than one `authorization`"), "{refused}");
 }
 
 #[tokio::test]
