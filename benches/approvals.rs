@@ -78,6 +78,7 @@ async fn measure(place: Place, callers: usize, rounds: usize) {
         limits: Arc::default(),
         issuer: None,
         codec: Box::new(WireCodec),
+        people: Box::new(()),
         metrics: Arc::default(),
         courier: None,
     });

@@ -59,7 +59,8 @@ impl PlanDesk {
             Binding::Approval(id) => {
                 let approvals = self.approvals.as_ref().ok_or_else(Refusal::no_approvals)?;
                 approved = approvals.binding(caller, plan.tenant(), id)?;
-                ir::Binding::Approval { ir_hash: &approved.target_hash }
+                let redemption = approved.progress.redemption.as_ref();
+                ir::Binding::Approval { ir_hash: &approved.target_hash, redemption }
             }
             Binding::Receipt(token) => {
                 let Some(issuer) = &self.issuer else { return Err(Refusal::bad_receipt("this server signs none")) };

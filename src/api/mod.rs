@@ -45,10 +45,11 @@ mod unconfirmed;
 mod unsent;
 mod untaken;
 mod wire;
+mod wire_dag;
 mod wire_plan;
 mod worker;
 
-pub use approvals::{ApprovalDesk, WireCodec};
+pub use approvals::{ApprovalDesk, KnownPeople, WireCodec};
 pub use health::Readiness;
 pub use http::HttpServer;
 pub use in_process::evaluate_message;
@@ -56,4 +57,5 @@ pub use listeners::{HttpListener, Listeners};
 pub use options::{ConnectionLimits, ServerOptions};
 pub use server::{Server, ServerError, State};
 pub use wire::{check_request, read_request, to_request, to_response};
+pub use wire_dag::{read_dag_response, to_dag_request};
 pub use wire_plan::{check_plan, to_plan_request, to_plan_response};

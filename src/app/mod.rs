@@ -22,7 +22,9 @@ use std::time::Instant;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::api::{ApprovalDesk, HttpListener, HttpServer, Listeners, Server, ServerError, State, WireCodec};
+use crate::api::{
+    ApprovalDesk, HttpListener, HttpServer, KnownPeople, Listeners, Server, ServerError, State, WireCodec,
+};
 use crate::approval::{Approvals, Parts};
 use crate::event::{EventError, EventLog, EventOptions};
 use crate::identity::{IdentityError, TlsError};
@@ -193,6 +195,7 @@ impl App {
             limits: Arc::new(options.server.limits.clone()),
             issuer: Some(issuer.clone()),
             codec: Box::new(WireCodec),
+            people: Box::new(KnownPeople(identity.clone())),
             metrics: telemetry.approvals(),
             courier: Some(courier.handle()),
         });

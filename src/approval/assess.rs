@@ -62,6 +62,8 @@ pub enum Assessed<'t> {
 /// Why a target cannot wait for approval.
 #[derive(Debug, Clone)]
 pub enum NotApprovable {
+    /// No policies are live to judge it by.
+    NoPolicies,
     /// The plan must not run.
     Rejected(Box<Validation>),
     /// The action must not happen.
@@ -73,17 +75,18 @@ pub enum NotApprovable {
 /// What `plan` is and needs at `now`; `None` stands for a server without documents.
 ///
 /// # Errors
-/// It must not run.
+/// It must not run, or there are no documents.
 pub fn assess_plan<'t>(
     snapshot: Option<&Snapshot>,
     plan: &'t Plan,
     now: Timestamp,
     limits: &Limits,
 ) -> Result<(Assessment, Assessed<'t>), NotApprovable> {
-    let validation = ir::validate(snapshot, plan, now, limits);
-    let (Some(snapshot), false) = (snapshot, validation.status == ValidationStatus::Reject) else {
+    let snapshot = snapshot.ok_or(NotApprovable::NoPolicies)?;
+    let validation = ir::validate(Some(snapshot), plan, now, limits);
+    if validation.status == ValidationStatus::Reject {
         return Err(NotApprovable::Rejected(Box::new(validation)));
-    };
+    }
     let cost_cents = plan.steps.iter().all(|step| step.budget_cents.is_some()).then_some(validation.total_budget_cents);
     let rule = snapshot.governance().approvals().rule(
         plan.tenant(),
@@ -121,19 +124,20 @@ pub fn assess_plan<'t>(
 /// What the action of `request` is and needs at `now`.
 ///
 /// # Errors
-/// It must not happen, or may happen as it is.
+/// It must not happen, or may happen as it is, or there are no documents.
 pub fn assess_action<'t>(
     snapshot: Option<&Snapshot>,
     request: &'t Request,
     now: Timestamp,
     limits: &Limits,
 ) -> Result<(Assessment, Assessed<'t>), NotApprovable> {
-    let decision = decide::evaluate(snapshot, request, now, limits);
-    let snapshot = match (decision.outcome, snapshot) {
-        (Outcome::RequireApproval, Some(snapshot)) => snapshot,
-        (Outcome::Allow, _) => return Err(NotApprovable::NotNeeded),
-        _ => return Err(NotApprovable::Denied(Box::new(decision))),
-    };
+    let snapshot = snapshot.ok_or(NotApprovable::NoPolicies)?;
+    let decision = decide::evaluate(Some(snapshot), request, now, limits);
+    match decision.outcome {
+        Outcome::RequireApproval => {}
+        Outcome::Allow => return Err(NotApprovable::NotNeeded),
+        Outcome::Deny => return Err(NotApprovable::Denied(Box::new(decision))),
+    }
     let action = request.action.name.as_str();
     let tier = snapshot.governance().action(action).map_or(LEAST_TIER, |entry| entry.tier.max(LEAST_TIER));
     let cost_cents = cost_of(request);
@@ -250,4 +254,23 @@ fn stages(rule: &ApprovalRule, cost_cents: Option<i64>, level: Option<u8>) -> Ve
         last.level = level;
     }
     stages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::approval::ApprovalError;
+
+    #[test]
+    fn without_policies_nothing_is_judged() {
+        let limits = Limits::default();
+        let plan = assess_plan(None, &Plan::default(), Timestamp::default(), &limits).map(drop);
+        let action = assess_action(None, &Request::default(), Timestamp::default(), &limits).map(drop);
+        for refused in [plan, action] {
+            let why = refused.expect_err("nothing to judge by");
+            assert!(matches!(why, NotApprovable::NoPolicies), "{why:?}");
+            let message = ApprovalError::NotApprovable(why).to_string();
+            assert!(message.contains("no policies are live") && message.contains("log"), "{message}");
+        }
+    }
 }

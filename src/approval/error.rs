@@ -56,7 +56,10 @@ pub enum ApprovalError {
     #[error("the idempotency key was used for an approval that is final or being redeemed; use a new one")]
     KeyUsedUp,
     /// Too many of the creator's approvals wait.
-    #[error("{open} approvals of this {whose} wait for approvers already, and {most} may; let some be decided first")]
+    #[error(
+        "{open} approvals of this {whose} wait for approvers already, and {most} may; let some be decided first, or let an \
+         ApprovalPolicy say more (`pending.{}`)", if *.whose == "tenant" { "perTenant" } else { "perCreator" }
+    )]
     TooManyOpen {
         /// How many wait.
         open: u64,
@@ -81,6 +84,11 @@ pub enum ApprovalError {
 
 fn describe(why: &NotApprovable) -> String {
     match why {
+        NotApprovable::NoPolicies => {
+            "no policies are live, so that nothing can be approved or redeemed; the server's log \
+                                      says why, and `lictor check` on the documents finds the place"
+                .to_owned()
+        }
         NotApprovable::Rejected(validation) => {
             let first = validation.violations.first();
             let first =

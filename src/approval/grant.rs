@@ -9,6 +9,7 @@ pub(super) fn grant(issuer: &Issuer, approval: &Approval, redeemed: &Redeemed) -
         id: &redeemed.grant_id,
         approval_id: &approval.id,
         step_id: &redeemed.step_id,
+        step_hash: &redeemed.step_hash,
         tenant: &approval.tenant_id,
         run_id: &approval.progress.settled.run_id,
         tier: approval.tier,

@@ -114,6 +114,7 @@ fn consumed(approval: &Approval, put: &mut impl FnMut(&str, Value)) {
     put("mode", mode(redemption.mode).into());
     if redemption.mode == RedemptionMode::Stepwise {
         put("step_id", last.step_id.as_str().into());
+        put("step_hash", last.step_hash.as_str().into());
         put("remaining", u64::from(approval.progress.settled.steps).saturating_sub(redeemed(approval)).into());
     }
 }

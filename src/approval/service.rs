@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::error::ApprovalError;
 use super::machine::{self, Refused, Transition};
 use super::payload;
+use super::people::People;
 use super::target::Codec;
 use super::watch::Watchers;
 use crate::model::{Approval, Limits, Text, Timestamp};
@@ -47,6 +48,8 @@ pub struct Parts {
     pub issuer: Option<Arc<Issuer>>,
     /// Translates targets.
     pub codec: Box<dyn Codec>,
+    /// Knows who goes by several names.
+    pub people: Box<dyn People>,
     /// Counters.
     pub metrics: Arc<ApprovalMetrics>,
     /// Sends webhooks; `None` where nobody does.

@@ -36,6 +36,7 @@ fn escalate(args: &EscalateArgs) -> Result<ExitCode, CommandError> {
             limits: Arc::default(),
             issuer: None,
             codec: Box::new(WireCodec),
+            people: Box::new(()),
             metrics: Arc::default(),
             courier: None,
         });

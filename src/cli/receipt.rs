@@ -172,6 +172,7 @@ fn text(args: &VerifyArgs, verified: &Result<Receipt, ReceiptError>, named: bool
     line(if granted { "hash" } else { "plan hash" }, &receipt.ir_hash);
     line("approval", &receipt.approval_id);
     line("step", &receipt.step_id);
+    line("step hash", &receipt.step_hash);
     line("tier", &receipt.tier.to_string());
     line("tenant", &receipt.tenant);
     line("run", &receipt.run_id);

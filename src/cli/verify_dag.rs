@@ -1,4 +1,5 @@
-//! `lictor verify-dag`: compares the DAG that an executor compiled, and the calls that it made, with the plan. Asks nobody.
+//! `lictor verify-dag`: compares the DAG that an executor compiled, and the calls that it made, with the plan. Asks nobody,
+//! unless an approval is named, which a server keeps.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -6,11 +7,16 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use super::client::{ClientArgs, MAX_ANSWER_BYTES, describe};
 use super::documents::CommandError;
 use super::output::{self, printable};
+use super::runtime::block_on;
 use super::style::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
 use super::target::Format;
 use super::{exit, input};
+use crate::api::proto::v1;
+use crate::api::proto::v1::decision_service_client::DecisionServiceClient;
+use crate::api::{read_dag_response, to_dag_request};
 use crate::ir::{self, Binding};
 use crate::model::{BoundTo, Compared, DagVerification, Text};
 use crate::policy;
@@ -37,6 +43,11 @@ pub struct VerifyDagArgs {
     /// The keys that are trusted to sign receipts: a JWKS, a JWK, or a public key in PEM.
     #[arg(long, value_name = "FILE", requires = "receipt")]
     jwks: Option<PathBuf>,
+    /// The approval that let the plan run: a server compares with what was approved and redeemed.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["receipt", "jwks"])]
+    approval: Option<String>,
+    #[command(flatten)]
+    client: ClientArgs,
     /// How to show the answer.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     output: Format,
@@ -68,11 +79,25 @@ fn verify(args: &VerifyDagArgs) -> Result<DagVerification, CommandError> {
     }
     let nodes = args.nodes.as_deref().map(|path| input::read(path, policy::read_nodes)).transpose()?;
     let executions = args.executions.as_deref().map(|path| input::read(path, policy::read_executions)).transpose()?;
+    if let Some(id) = &args.approval {
+        let question = to_dag_request(&plan, &nodes.unwrap_or_default(), &executions.unwrap_or_default(), id);
+        return block_on(ask(&args.client, question)).flatten();
+    }
     let receipt = receipt(args)?;
     let binding = receipt
         .as_ref()
         .map_or(Binding::None, |receipt| Binding::Receipt { ir_hash: &receipt.ir_hash, status: receipt.status() });
     Ok(ir::verify_dag(&plan, &nodes.unwrap_or_default(), &executions.unwrap_or_default(), binding, None))
+}
+
+async fn ask(client: &ClientArgs, question: v1::VerifyDagRequest) -> Result<DagVerification, CommandError> {
+    let connection = client.connect("").await?;
+    let mut service = DecisionServiceClient::new(connection).max_decoding_message_size(MAX_ANSWER_BYTES);
+    let mut request = tonic::Request::new(question);
+    request.set_timeout(client.timeout());
+    let answer = service.verify_dag(request).await;
+    let answer = answer.map_err(|status| CommandError::environment(describe(Some(&client.server()), &status)))?;
+    Ok(read_dag_response(answer.get_ref()))
 }
 
 fn receipt(args: &VerifyDagArgs) -> Result<Option<Receipt>, CommandError> {

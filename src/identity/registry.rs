@@ -154,6 +154,21 @@ impl Identity {
         self.tokens.as_ref().map_or(Ok(false), Tokens::refresh)
     }
 
+    /// The one name of whoever is known as `name`: that of the first entry that it matches, as it is written or, failing
+    /// that, whatever the case of its ASCII letters; `name` without blanks around it where no entry names it.
+    #[must_use]
+    pub fn one_name(&self, name: &str) -> Text {
+        let name = name.trim();
+        let small = name.to_ascii_lowercase();
+        let alike = |pattern: &Pattern| {
+            pattern.matches(&small) || (pattern.is_exact() && pattern.as_str().eq_ignore_ascii_case(name))
+        };
+        let entries = || self.principals.iter();
+        let entry = entries().find(|entry| entry.matches.matches(name));
+        let entry = entry.or_else(|| entries().find(|entry| alike(&entry.matches)));
+        entry.and_then(|entry| entry.name.clone()).unwrap_or_else(|| name.into())
+    }
+
     /// Whether `caller`, who may ask in `tenant`, may choose the snapshot that decides.
     ///
     /// # Errors
@@ -217,7 +232,10 @@ fn caller(principals: &[Principal], kind: CallerKind, channel: Text, local: bool
         None if local => Assertable::Any,
         None => Assertable::Only(itself()),
     };
-    let itself = || Names::exactly([principal.clone(), channel.clone()]);
+    let itself = || {
+        let also = (principal != channel).then(|| channel.clone());
+        Names::exactly([principal.clone()].into_iter().chain(also))
+    };
     let may_assert = MayAssert {
         tenants: may.and_then(|may| may.tenants.as_deref()).map_or_else(|| tenants.clone(), Names::matching),
         subjects: list(may.and_then(|may| may.subjects.as_deref()), &itself),
@@ -304,6 +322,32 @@ mod tests {
         assert_eq!((bob.principal.as_str(), bob.level), ("cn:bob", Some(2)));
         assert_eq!(bob.roles, ["late"]);
         assert!(bob.may_act_in("default") && !bob.may_act_in("acme"));
+    }
+
+    #[test]
+    fn a_person_has_one_name_by_whatever_they_are_known() {
+        let named = |matches: &str, name: &str| Principal { name: Some(name.into()), ..principal(matches) };
+        let identity = identity(vec![
+            named("cn:alice@example.org", "alice"),
+            named("jwt:https://idp.example#00u1*", "alice"),
+            principal("cn:bob"),
+            named("cn:*", "staff"),
+            named("CN:Carol", "carol"),
+        ]);
+        for (name, one) in [
+            ("cn:alice@example.org", "alice"),
+            (" CN:Alice@Example.org ", "alice"),
+            ("jwt:https://idp.example#00u1a2b3", "alice"),
+            ("JWT:https://idp.example#00U1a2b3", "alice"),
+            ("jwt:https://other.example#00u1a2b3", "jwt:https://other.example#00u1a2b3"),
+            ("alice", "alice"),
+            ("cn:bob", "cn:bob"),
+            ("cn:eve", "staff"),
+            ("CN:Carol", "carol"),
+            ("", ""),
+        ] {
+            assert_eq!(identity.one_name(name), one, "{name}");
+        }
     }
 
     #[test]

@@ -45,6 +45,14 @@ impl<'a> BoundPaths<'a> {
         self.0.first().is_some_and(|pointer| pointer.is_empty())
     }
 
+    /// The first tokens of the paths, escaped as they are, each once.
+    #[must_use]
+    pub(super) fn heads(&self) -> Vec<&'a str> {
+        let mut heads: Vec<&str> = self.0.iter().filter_map(|pointer| tokens(pointer).next()).collect();
+        heads.dedup();
+        heads
+    }
+
     /// The bound paths relative to the value at `key` of a map.
     #[must_use]
     pub fn at_key(&self, key: &str) -> BoundPaths<'a> {

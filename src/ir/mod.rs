@@ -14,7 +14,7 @@ mod refusal;
 mod validate;
 
 pub use bound::{BoundPaths, bound_paths};
-pub use call::{differing_call, wrong_params};
+pub use call::{call_hash, differing_call, wrong_params};
 pub use dag::{Binding, CheckParams, verify_dag};
 pub use hash::{PlanHashes, dag_hash, plan_canonical, plan_hash, plan_hashes, step_canonical, step_hash};
 pub use refusal::{Refusal, Refused, RefusedField};

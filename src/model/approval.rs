@@ -182,6 +182,10 @@ pub struct Settled {
     /// Subject of the target.
     #[serde(default)]
     pub subject_id: Text,
+    /// Names in the approval (of whoever asks, acts, or is acted for) that stood for others at its creation, each with the
+    /// one that it stood for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known_as: Vec<(Text, Text)>,
     /// Run that the target belongs to, empty if none.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub run_id: Text,
@@ -298,6 +302,10 @@ pub struct Redeemed {
     /// `jti` of the grant that was given.
     #[serde(default, skip_serializing_if = "str::is_empty")]
     pub grant_id: Text,
+    /// Hash of the step with the resolved arguments that it was redeemed with, every one of which counts; empty where all
+    /// was redeemed at once.
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub step_hash: Text,
     /// Who redeemed it.
     pub principal: Text,
     /// When.

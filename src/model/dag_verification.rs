@@ -80,7 +80,8 @@ pub enum DeviationKind {
     PlanChanged = 1,
     /// The steps have no canonical form, or several have one id, so that nothing can be proved of them.
     PlanInvalid = 2,
-    /// The receipt says ESCALATE or REJECT, which authorises nothing; with a call, that one was made all the same.
+    /// The receipt says ESCALATE or REJECT, or the approval or step was not redeemed, which authorises nothing; with a
+    /// call, that one was made all the same.
     NotAuthorised = 3,
     /// A call was made that no step of the plan accounts for.
     UnplannedCall = 4,
@@ -90,7 +91,7 @@ pub enum DeviationKind {
     ChangedAction = 6,
     /// A step was done to something else.
     ChangedResource = 7,
-    /// A step was called with other arguments, where they were not open.
+    /// A step was called with other arguments, where they were not open, or with other open ones than it was redeemed with.
     ChangedParams = 8,
     /// An open argument holds what the action's schema does not allow.
     InvalidParams = 9,

@@ -34,6 +34,8 @@ pub struct GrantContent<'a> {
     pub approval_id: &'a str,
     /// The step that was redeemed; empty for the whole.
     pub step_id: &'a str,
+    /// Hash of the step with the resolved arguments that it was redeemed with; empty for the whole.
+    pub step_hash: &'a str,
     /// Tenant.
     pub tenant: &'a str,
     /// Run that the target belongs to, empty if none.
@@ -85,6 +87,9 @@ pub struct Receipt {
     /// The step that was redeemed, for a grant over one; empty otherwise.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub step_id: String,
+    /// Hash of that step with the resolved arguments that it may be called with, and with no others; empty otherwise.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub step_hash: String,
     /// Epoch of the issuer's state, raised when it is restored from a backup.
     pub epoch: u64,
 }
@@ -134,6 +139,8 @@ pub(super) struct Claims<'a> {
     pub(super) approval_id: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     pub(super) step_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) step_hash: &'a str,
     pub(super) epoch: u64,
 }
 

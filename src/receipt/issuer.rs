@@ -95,6 +95,7 @@ impl Issuer {
             snapshot: content.snapshot,
             approval_id: "",
             step_id: "",
+            step_hash: "",
             epoch: self.epoch.load(Acquire),
         };
         self.sign_claims(&claims)
@@ -120,6 +121,7 @@ impl Issuer {
             snapshot: content.snapshot,
             approval_id: content.approval_id,
             step_id: content.step_id,
+            step_hash: content.step_hash,
             epoch: self.epoch.load(Acquire),
         };
         self.sign_claims(&claims)

@@ -114,6 +114,7 @@ impl House {
             limits: Arc::default(),
             issuer: Some(Arc::new(issuer)),
             codec: Box::new(WireCodec),
+            people: Box::new(()),
             metrics: Arc::default(),
             courier: None,
         });
@@ -402,6 +403,12 @@ async fn steps_are_redeemed_with_the_arguments_that_were_approved(fixture: Fixtu
     assert_eq!((paid.approval.status, paid.mode), (ApprovalStatus::Consumed, RedemptionMode::Stepwise));
     let again = house.consume(&step("pay", pay)).await.unwrap();
     assert_eq!((again.replayed, again.grant), (true, paid.grant));
+    assert_eq!(again.redeemed.step_hash, paid.redeemed.step_hash);
+    // The plan takes `to` from another step: whoever was paid once cannot become another.
+    for other in [r#"{"amount": 12, "to": "DE2"}"#, r#"{"amount": 12}"#] {
+        let refused = house.consume(&step("pay", other)).await;
+        assert!(matches!(refused, Err(ApprovalError::Refused(Refused::KeyUsed))), "{other}: {refused:?}");
+    }
     let keyless = Redemption { redemption_key: Text::default(), ..step("pay", pay) };
     not_redeemable(house.consume(&keyless).await);
 }

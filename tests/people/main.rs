@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod approvals;
+mod approvals_bound;
 mod approvals_downtime;
 mod approvals_killed;
 mod approvals_model;

@@ -41,6 +41,7 @@ async fn what_is_created_can_be_loaded(fixture: Fixture) {
                 step_id: "a".into(),
                 key_hash: "00ff".into(),
                 grant_id: "g".into(),
+                step_hash: "sha256:1".into(),
                 principal: "uid:1000".into(),
                 at,
             };

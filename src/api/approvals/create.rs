@@ -72,6 +72,7 @@ impl ApprovalDesk {
             grant: consumed.grant,
             replayed: consumed.replayed,
             consumed_at: Some(wire::time(consumed.redeemed.at)),
+            step_hash: consumed.redeemed.step_hash.to_string(),
         })
     }
 }

@@ -61,6 +61,7 @@ impl Refusal {
                 });
                 ("PLAN_REJECTED", listed.collect())
             }
+            NotApprovable::NoPolicies => ("NO_POLICY", Vec::new()),
             NotApprovable::Denied(_) => ("ACTION_DENIED", Vec::new()),
             NotApprovable::NotNeeded => ("APPROVAL_NOT_NEEDED", Vec::new()),
         };
@@ -81,7 +82,9 @@ fn of_refused(refused: &Refused, message: String) -> Refusal {
         Refused::OwnRequest { .. } => (Code::PermissionDenied, "SEPARATION_OF_DUTIES"),
         Refused::ApprovedAlready => (Code::FailedPrecondition, "APPROVED_ALREADY"),
         Refused::OtherTenant | Refused::UsedUp => (Code::NotFound, "NOT_REDEEMABLE"),
-        Refused::NotApproved { .. } => (Code::FailedPrecondition, "NOT_APPROVED"),
+        Refused::NotApproved { .. } | Refused::Void { .. } | Refused::NoPlan => {
+            (Code::FailedPrecondition, "NOT_APPROVED")
+        }
         Refused::OtherMode { .. } => (Code::FailedPrecondition, "REDEMPTION_MODE_MISMATCH"),
         Refused::NoSteps | Refused::UnknownStep { .. } => (Code::InvalidArgument, "UNKNOWN_STEP"),
         Refused::StepUsedUp { .. } => (Code::FailedPrecondition, "STEP_USED_UP"),

@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 use super::decode::{Fault, Violation};
 use super::frame::write_frame;
 use super::refusal::Refusal;
-use crate::approval::{Actor, Approvals};
+use crate::approval::{Actor, Approvals, People};
 use crate::identity::{Caller, Identity};
 use crate::model::{Approval, Attributes, Limits, Resource, Text, Value, default_tenant};
 use crate::webhook::CourierHandle;
@@ -127,6 +127,16 @@ impl ApprovalDesk {
         let resource = Resource { kind: Text::const_new("approval"), id: Text::default(), properties };
         let decided = self.identity.may_administer(caller, "lictor.approval.create", &resource, tenant);
         decided.map_err(Refusal::denied)
+    }
+}
+
+/// Who goes by several names, as identity knows it.
+#[derive(Debug, Clone)]
+pub struct KnownPeople(pub Arc<Identity>);
+
+impl People for KnownPeople {
+    fn one_name(&self, name: &str) -> Text {
+        self.0.one_name(name)
     }
 }
 

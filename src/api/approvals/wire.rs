@@ -54,6 +54,8 @@ pub(super) fn approval(approval: &Approval, view: View) -> v1::Approval {
             .map_or_else(String::new, |r| r.principal.to_string()),
         run_id: settled.run_id.to_string(),
         webhook_endpoints: texts(&settled.webhooks),
+        resolved_by: progress.resolved_by.to_string(),
+        resolution: progress.resolution.clone(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::refused::{Refused, Verb};
 use super::{Happening, Transition, history, is_over, next, resolve};
+use crate::approval::people::askers;
 use crate::model::{self, Approval, ApprovalStatus, Stage, Text, Timestamp};
 
 /// Who approves or rejects, as known from the channel.
@@ -11,6 +12,8 @@ pub struct Voter {
     pub principal: Text,
     /// The level that it holds, 1–5; `None` for callers that can hold none.
     pub level: Option<u8>,
+    /// Other names of the same person among those in the approval.
+    pub also: Vec<Text>,
 }
 
 /// What an approver says.
@@ -126,14 +129,8 @@ fn entitled(
     if level > own {
         return Err(Refused::LevelTooHigh { own, asked: level });
     }
-    let is_own = |name: &Text| !name.is_empty() && *name == voter.principal;
-    let roles = [
-        (&approval.created_by, "creator"),
-        (&approval.requested_by, "requested_by"),
-        (&approval.on_behalf_of, "on_behalf_of"),
-        (&approval.progress.settled.subject_id, "subject"),
-    ];
-    if let Some((_, role)) = roles.into_iter().find(|(name, _)| is_own(name)) {
+    let is_own = |name: &Text| !name.is_empty() && (*name == voter.principal || voter.also.contains(name));
+    if let Some((_, role)) = askers(approval).into_iter().find(|(name, _)| is_own(name)) {
         return Err(Refused::OwnRequest { role });
     }
     if !approval.status.is_open() {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::refused::Refused;
 use super::{Happening, Transition, history, is_over, next};
+use crate::ir::call_hash;
 use crate::model::{
     Approval, ApprovalStatus, Attributes, Ordering, Plan, Redeemed, Redemption, RedemptionMode, Step, TargetKind, Text,
     Timestamp,
@@ -69,7 +70,7 @@ pub fn redeem(
     let consume = super::Verb::Consume;
     let before = approval.progress.redemption.as_ref();
     if let Some(earlier) = before.and_then(|redemption| same_key(redemption, ask)).filter(|_| !over) {
-        return replay(approval, earlier, ask, plan, check);
+        return replay(approval, earlier, ask, plan);
     }
     match approval.status {
         ApprovalStatus::Consumed => return Err(Refused::UsedUp),
@@ -89,6 +90,7 @@ pub fn redeem(
         step_id: step.as_ref().map(|step| step.id.clone()).unwrap_or_default(),
         key_hash: ask.key_hash.clone(),
         grant_id: grant_id(approval, step.as_ref().map(|step| step.id.as_str())),
+        step_hash: step.as_ref().map(|step| step.hash.clone()).unwrap_or_default(),
         principal: ask.principal.clone(),
         at: now,
     };
@@ -143,14 +145,8 @@ fn same_key<'r>(redemption: &'r Redemption, ask: &Ask<'_>) -> Option<&'r Redeeme
     redemption.redeemed.iter().find(|entry| !entry.key_hash.is_empty() && entry.key_hash == ask.key_hash)
 }
 
-/// The same answer again, if the same was asked.
-fn replay(
-    approval: &Approval,
-    earlier: &Redeemed,
-    ask: &Ask<'_>,
-    plan: Option<&Plan>,
-    check: CallCheck<'_>,
-) -> Result<Redeeming, Refused> {
+/// The same answer again, if the same was asked: the same step with the same arguments, to the last open one.
+fn replay(approval: &Approval, earlier: &Redeemed, ask: &Ask<'_>, plan: Option<&Plan>) -> Result<Redeeming, Refused> {
     let redeemable =
         matches!(approval.status, ApprovalStatus::Consumed | ApprovalStatus::Approved | ApprovalStatus::AutoApproved);
     if !redeemable {
@@ -160,9 +156,9 @@ fn replay(
         None if earlier.step_id.is_empty() => Ok(Redeeming::Replayed(earlier.clone())),
         Some(call) if call.step_id == earlier.step_id => {
             let (_, step) = find(plan, call.step_id)?;
-            match check(step, call.params) {
-                None => Ok(Redeeming::Replayed(earlier.clone())),
-                Some(_) => Err(Refused::KeyUsed),
+            match call_hash(step, call.params) {
+                Ok(hash) if hash == earlier.step_hash => Ok(Redeeming::Replayed(earlier.clone())),
+                _ => Err(Refused::KeyUsed),
             }
         }
         _ => Err(Refused::KeyUsed),
@@ -172,6 +168,8 @@ fn replay(
 /// A step that may be redeemed next.
 struct NextStep {
     id: Text,
+    /// Hash of it with its resolved arguments.
+    hash: Text,
     /// Number of steps of the plan.
     of: usize,
 }
@@ -209,5 +207,14 @@ fn next_step(
     if let Some(what) = check(step, call.params) {
         return Err(Refused::OtherArguments { step_id: id, what });
     }
-    Ok(NextStep { id, of: plan.steps.len() })
+    match call_hash(step, call.params) {
+        Ok(hash) => Ok(NextStep { id, hash, of: plan.steps.len() }),
+        Err(refusals) => {
+            let what = refusals.first().map_or_else(String::new, |refusal| {
+                let path = refusal.path.strip_prefix("steps[0].").unwrap_or(&refusal.path);
+                format!("`{path}`: {}", refusal.reason)
+            });
+            Err(Refused::OtherArguments { step_id: id, what })
+        }
+    }
 }

@@ -115,6 +115,15 @@ pub enum Refused {
         /// The state.
         status: ApprovalStatus,
     },
+    /// It ended before anything of it was redeemed.
+    #[error("the approval is {}, and nothing of it was redeemed: it authorises nothing", .status.as_str())]
+    Void {
+        /// The state.
+        status: ApprovalStatus,
+    },
+    /// It is for a single action.
+    #[error("the approval is for a single action, and there is no plan to compare with")]
+    NoPlan,
     /// It is redeemed in the other way.
     #[error("the approval is being redeemed {begun}; it cannot be redeemed {asked}")]
     OtherMode {

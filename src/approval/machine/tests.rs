@@ -64,7 +64,7 @@ pub(in crate::approval) fn approval(status: ApprovalStatus) -> Approval {
 }
 
 pub(in crate::approval) fn voter(principal: &str, level: u8) -> Voter {
-    Voter { principal: principal.into(), level: Some(level) }
+    Voter { principal: principal.into(), level: Some(level), also: Vec::new() }
 }
 
 pub(in crate::approval) fn vote() -> Vote {
@@ -179,7 +179,11 @@ fn an_approver_is_another_person_with_a_level() {
         let rejected = reject(&approval, &voter(principal, 5), &vote(), at(1), EPOCH);
         assert_eq!(rejected, Err(Refused::OwnRequest { role }));
     }
-    let nobody = Voter { principal: "uid:0".into(), level: None };
+    for (name, role) in [("cn:asker", "requested_by"), ("agent-7", "subject")] {
+        let alias = Voter { also: vec![name.into()], ..voter("alice", 5) };
+        assert_eq!(approve(&alias, &vote()), Err(Refused::OwnRequest { role }));
+    }
+    let nobody = Voter { principal: "uid:0".into(), level: None, also: Vec::new() };
     assert_eq!(approve(&nobody, &vote()), Err(Refused::NoLevel));
     let high = Vote { level: Some(4), ..vote() };
     assert_eq!(approve(&voter("l", 3), &high), Err(Refused::LevelTooHigh { own: 3, asked: 4 }));
@@ -312,6 +316,7 @@ fn the_same_key_gives_the_same_answer_until_the_end() {
             step_id: "x".into(),
             key_hash: "k1".into(),
             grant_id: "a1/x".into(),
+            step_hash: crate::ir::call_hash(&list.steps[0], &params).expect("a hash"),
             principal: "cn:runtime".into(),
             at: at(5),
         }],
@@ -320,6 +325,15 @@ fn the_same_key_gives_the_same_answer_until_the_end() {
     let again = redeem(&begun, Some(&list), &of_step("x"), &fits, at(10), EPOCH);
     assert!(matches!(again, Ok(Redeeming::Replayed(_))), "{again:?}");
     assert_eq!(redeem(&begun, Some(&list), &of_step("y"), &fits, at(10), EPOCH), Err(Refused::KeyUsed));
+    let other = Attributes::from_entries(vec![("to".into(), crate::model::Value::String("mallory".into()))])
+        .expect("attributes");
+    let with_others = ask(Some(StepCall { step_id: "x", params: &other }), "k1");
+    assert_eq!(redeem(&begun, Some(&list), &with_others, &fits, at(10), EPOCH), Err(Refused::KeyUsed));
+    let whole = ask(None, "k1");
+    assert_eq!(redeem(&begun, Some(&list), &whole, &fits, at(10), EPOCH), Err(Refused::KeyUsed));
+    // What nothing is known of is not the same.
+    begun.progress.redemption.as_mut().expect("begun").redeemed[0].step_hash = Text::default();
+    assert_eq!(redeem(&begun, Some(&list), &of_step("x"), &fits, at(10), EPOCH), Err(Refused::KeyUsed));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::approval::assess::{Assessed, Assessment};
 use crate::approval::body::Around;
 use crate::approval::error::ApprovalError;
 use crate::approval::machine::{self, Happening, first_row};
+use crate::approval::people::known_as;
 use crate::approval::target::Target;
 use crate::approval::token::{Token, sha256};
 use crate::model::{
@@ -162,7 +163,7 @@ impl Approvals {
             snapshot: assessment.snapshot,
             policy: assessment.rule.documents.join(",").into(),
             requested_by: creation.requested_by.clone(),
-            on_behalf_of: assessment.on_behalf_of,
+            on_behalf_of: assessment.on_behalf_of.clone(),
             created_by: actor.principal.clone(),
             justification: creation.justification.clone(),
             cost_cents: assessment.cost_cents,
@@ -180,6 +181,10 @@ impl Approvals {
             webhook_endpoints: creation.webhook_endpoints.clone(),
             progress: Progress {
                 settled: Settled {
+                    known_as: known_as(
+                        &*self.0.parts.people,
+                        [&creation.requested_by, &assessment.on_behalf_of, &assessment.subject_id],
+                    ),
                     subject_id: assessment.subject_id,
                     run_id: assessment.run_id,
                     actions: assessment.actions,

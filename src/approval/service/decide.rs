@@ -3,6 +3,7 @@
 use super::{Actor, Approvals, Vote, Voter};
 use crate::approval::error::ApprovalError;
 use crate::approval::machine;
+use crate::approval::people::own_names;
 use crate::model::Approval;
 
 /// What somebody decides.
@@ -33,11 +34,16 @@ impl Approvals {
         id: &str,
         decided: Decided,
     ) -> Result<Approval, ApprovalError> {
-        let voter = Voter { principal: actor.principal.clone(), level: actor.level };
+        let people = &*self.0.parts.people;
+        let voter = |approval: &Approval| Voter {
+            principal: actor.principal.clone(),
+            level: actor.level,
+            also: own_names(people, approval, &actor.principal),
+        };
         let decision = self.change(tenant, id, |approval, now, epoch| {
             Ok(match &decided {
-                Decided::Approve(vote) => machine::approve(approval, &voter, vote, now, epoch)?,
-                Decided::Reject(vote) => machine::reject(approval, &voter, vote, now, epoch)?,
+                Decided::Approve(vote) => machine::approve(approval, &voter(approval), vote, now, epoch)?,
+                Decided::Reject(vote) => machine::reject(approval, &voter(approval), vote, now, epoch)?,
                 Decided::Cancel { reason, of_others } => {
                     if approval.created_by != actor.principal && !of_others {
                         return Err(ApprovalError::NotTheCreator);

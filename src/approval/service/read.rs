@@ -2,6 +2,7 @@
 
 use super::Approvals;
 use crate::approval::error::ApprovalError;
+use crate::approval::machine::Refused;
 use crate::approval::target::Target;
 use crate::model::{Approval, ApprovalQuery, ApprovalStatus, HistoryQuery, HistoryRow, Page, TargetKind};
 
@@ -30,23 +31,24 @@ impl Approvals {
         Ok(self.store().list_history(query).await?)
     }
 
-    /// The hash of the plan that an approval lets run, for the audit of what was made of it: one that was approved, whether
-    /// it has been redeemed or has expired since.
+    /// The approval that lets a plan run, for the audit of what was made of it: one that is approved, or of which something
+    /// was redeemed before it ended.
     ///
     /// # Errors
     /// There is none, it is not of a plan, it was not approved, or the store cannot be used.
     pub async fn binding(&self, tenant: &str, id: &str) -> Result<Approval, ApprovalError> {
         let approval = self.get(tenant, id).await?;
-        let approved = match approval.status {
-            ApprovalStatus::Approved | ApprovalStatus::AutoApproved | ApprovalStatus::Consumed => true,
-            // What was being redeemed when it expired or was cancelled had been approved.
-            _ => approval.progress.redemption.is_some(),
+        let status = approval.status;
+        // What was being redeemed when it expired or was cancelled had been approved.
+        let begun = approval.progress.redemption.is_some();
+        let refused = match status {
+            _ if approval.target_kind != TargetKind::Plan => Refused::NoPlan,
+            ApprovalStatus::Approved | ApprovalStatus::AutoApproved | ApprovalStatus::Consumed => return Ok(approval),
+            _ if begun => return Ok(approval),
+            ApprovalStatus::Pending | ApprovalStatus::Escalated => Refused::NotApproved { status },
+            ApprovalStatus::Rejected | ApprovalStatus::Expired | ApprovalStatus::Cancelled => Refused::Void { status },
         };
-        if approval.target_kind != TargetKind::Plan || !approved {
-            let status = approval.status;
-            return Err(crate::approval::machine::Refused::NotApproved { status }.into());
-        }
-        Ok(approval)
+        Err(refused.into())
     }
 
     /// The target of a stored approval.

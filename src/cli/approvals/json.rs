@@ -49,6 +49,8 @@ pub fn approval(approval: &v1::Approval) -> Value {
         "consumed_by": approval.consumed_by,
         "redemption_mode": word(approval.redemption_mode().as_str_name(), "REDEMPTION_MODE_"),
         "redeemed_steps": approval.redeemed_steps,
+        "resolved_by": approval.resolved_by,
+        "resolution": approval.resolution,
         "etag": approval.etag,
     });
     if let (Some(view), Some(members)) = (&approval.view, object.as_object_mut()) {
@@ -107,6 +109,22 @@ fn step(step: &v1::ApprovalStep) -> Value {
     })
 }
 
+/// One change of an approval.
+pub fn change(entry: &v1::ApprovalHistoryEntry) -> Value {
+    let from = match entry.from_status() {
+        v1::ApprovalStatus::Unspecified => None,
+        from => Some(status_word(from)),
+    };
+    json!({
+        "approval_id": entry.approval_id,
+        "from_status": from,
+        "to_status": status_word(entry.to_status()),
+        "actor": entry.actor,
+        "reason": entry.reason,
+        "at": time(&entry.at),
+    })
+}
+
 /// What was redeemed.
 pub fn redeemed(answer: &v1::ConsumeResponse) -> Value {
     json!({
@@ -117,6 +135,7 @@ pub fn redeemed(answer: &v1::ConsumeResponse) -> Value {
         "grant": answer.grant,
         "replayed": answer.replayed,
         "consumed_at": time(&answer.consumed_at),
+        "step_hash": answer.step_hash,
     })
 }
 

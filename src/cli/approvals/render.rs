@@ -1,10 +1,13 @@
 //! Approvals for people: what would run, why it needs approval, what is open, and what nobody has checked.
+//!
+//! Whoever asks wrote most of what is shown. The genuine record is the first thing and the last; texts of others stand in
+//! quotes or behind a bar.
 
 use std::fmt::{Result, Write};
 
 use super::json;
+use super::quoted::{Length, block, sentence, value, values};
 use crate::api::proto::v1::{self, ApprovalStatus, approval_view::What};
-use crate::cli::output::printable;
 use crate::cli::style::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
 use crate::cli::validate_ir::code_word;
 
@@ -17,14 +20,17 @@ pub fn row(approval: &v1::Approval) -> String {
         0 => String::new(),
         level => format!("level {level}  "),
     };
-    let until = json::time(&approval.expires_at).unwrap_or_default();
-    let actions = printable(&approval.actions.join(", "));
-    let who = printable(&approval.subject_id);
+    let who = match approval.subject_id.as_str() {
+        "" => String::new(),
+        id => format!("{}: ", value(id)),
+    };
     format!(
-        "{}  {}  tier {}  {level}{who}: {actions}  {DIM}until {until}{RESET}\n",
-        printable(&approval.id),
+        "{}  {}  tier {}  {level}{who}{}  {DIM}until {}{RESET}\n",
+        value(&approval.id),
         status(approval.status()),
-        approval.tier
+        approval.tier,
+        values(&approval.actions),
+        json::time(&approval.expires_at).unwrap_or_default()
     )
 }
 
@@ -37,53 +43,65 @@ fn status(status: ApprovalStatus) -> String {
     format!("{BOLD}{color}{}{RESET}", json::status_word(status))
 }
 
-/// Everything that an approver needs.
-pub fn approval(approval: &v1::Approval) -> String {
+/// Everything that an approver needs. `history` is oldest first; none where it was not asked for.
+pub fn approval(approval: &v1::Approval, history: &[v1::ApprovalHistoryEntry], length: Length) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
-    let _ = head(&mut out, approval);
-    if let Some(view) = &approval.view {
-        let _ = match &view.what {
-            Some(What::Plan(plan)) => self::plan(&mut out, plan),
-            Some(What::Action(action)) => self::action(&mut out, action),
-            None => Ok(()),
-        };
-        let _ = unverified(&mut out, approval, view.unverified.as_ref());
-    }
-    if matches!(approval.status(), ApprovalStatus::Pending | ApprovalStatus::Escalated) && approval.view.is_some() {
-        let _ = writeln!(
-            out,
-            "\n{DIM}lictor approvals approve {} --hash {}{RESET}",
-            printable(&approval.id),
-            printable(&approval.target_hash)
-        );
-    }
+    let _ = whole(&mut out, approval, history, length);
     out
 }
 
+fn whole(out: &mut String, approval: &v1::Approval, history: &[v1::ApprovalHistoryEntry], length: Length) -> Result {
+    head(out, approval)?;
+    if let Some(view) = &approval.view {
+        unverified(out, approval, view.unverified.as_ref(), length)?;
+        match &view.what {
+            Some(What::Plan(plan)) => self::plan(out, plan, length)?,
+            Some(What::Action(action)) => self::action(out, action)?,
+            None => {}
+        }
+    }
+    if !history.is_empty() {
+        writeln!(out, "\n{BOLD}what became of it{RESET}")?;
+        history.iter().try_for_each(|entry| change(out, entry, false, length))?;
+    } else if !approval.resolved_by.is_empty() {
+        writeln!(out, "\n{BOLD}resolved by{RESET} {}", value(&approval.resolved_by))?;
+        if !approval.resolution.is_empty() {
+            block(out, 2, &approval.resolution, length)?;
+        }
+    }
+    let (id, hash) = (value(&approval.id), value(&approval.target_hash));
+    if is_open(approval) && approval.view.is_some() {
+        writeln!(out, "\n{DIM}lictor approvals approve {id} --hash {hash}{RESET}")?;
+    }
+    writeln!(out, "\n{}  {id}  {hash}", status(approval.status()))
+}
+
+/// Whether it waits for approvers.
+pub fn is_open(approval: &v1::Approval) -> bool {
+    matches!(approval.status(), ApprovalStatus::Pending | ApprovalStatus::Escalated)
+}
+
 fn head(out: &mut String, approval: &v1::Approval) -> Result {
-    writeln!(out, "{}  {}, tier {BOLD}{}{RESET}", status(approval.status()), printable(&approval.id), approval.tier)?;
-    let mut line = |name: &str, text: &str| {
-        if text.is_empty() { Ok(()) } else { writeln!(out, "  {DIM}{name:<NAMES$}{RESET}{}", printable(text)) }
-    };
-    line("hash", &approval.target_hash)?;
-    line("tenant", &approval.tenant_id)?;
-    line("subject", &approval.subject_id)?;
-    line("on behalf of", &approval.on_behalf_of)?;
-    line("created by", &approval.created_by)?;
-    line("requested by", &approval.requested_by)?;
+    writeln!(out, "{}  {}, tier {BOLD}{}{RESET}", status(approval.status()), value(&approval.id), approval.tier)?;
+    let mut line = |name: &str, text: &str| writeln!(out, "  {DIM}{name:<NAMES$}{RESET}{text}");
+    for (name, text) in [
+        ("hash", &approval.target_hash),
+        ("tenant", &approval.tenant_id),
+        ("subject", &approval.subject_id),
+        ("on behalf of", &approval.on_behalf_of),
+        ("created by", &approval.created_by),
+        ("requested by", &approval.requested_by),
+    ] {
+        if !text.is_empty() {
+            line(name, &value(text))?;
+        }
+    }
     if let Some(cents) = approval.cost_cents {
         line("cost", &format!("{cents} cents"))?;
     }
     for (number, stage) in approval.stages.iter().enumerate() {
-        let vote = |v: &v1::StageApproval| {
-            let counts = if v.level < stage.level { ", which does not count" } else { "" };
-            format!("{} (level {}{counts})", v.principal, v.level)
-        };
-        let votes: Vec<_> = stage.approvals.iter().map(vote).collect();
-        let mark = if stage.complete { "complete" } else { "open" };
-        let by = if votes.is_empty() { String::new() } else { format!("; approved by {}", votes.join(", ")) };
-        line(&format!("stage {}", number + 1), &format!("{} of level {}, {mark}{by}", stage.quorum, stage.level))?;
+        line(&format!("stage {}", number + 1), &self::stage(stage))?;
     }
     for (name, time) in [
         ("created", &approval.created_at),
@@ -92,63 +110,85 @@ fn head(out: &mut String, approval: &v1::Approval) -> Result {
         ("resolved", &approval.resolved_at),
         ("consumed", &approval.consumed_at),
     ] {
-        line(name, &json::time(time).unwrap_or_default())?;
+        if let Some(time) = json::time(time) {
+            line(name, &time)?;
+        }
     }
-    line("consumed by", &approval.consumed_by)?;
-    line("policies", &approval.policies.join(", "))?;
-    line("snapshot", &approval.snapshot)
+    for (name, text) in [("consumed by", &approval.consumed_by), ("snapshot", &approval.snapshot)] {
+        if !text.is_empty() {
+            line(name, &value(text))?;
+        }
+    }
+    if approval.policies.is_empty() { Ok(()) } else { line("policies", &values(&approval.policies)) }
 }
 
-fn plan(out: &mut String, plan: &v1::PlanView) -> Result {
+fn stage(stage: &v1::ApprovalStage) -> String {
+    let vote = |v: &v1::StageApproval| {
+        let counts = if v.level < stage.level { ", which does not count" } else { "" };
+        format!("{} (level {}{counts})", value(&v.principal), v.level)
+    };
+    let votes: Vec<_> = stage.approvals.iter().map(vote).collect();
+    let mark = if stage.complete { "complete" } else { "open" };
+    let by = if votes.is_empty() { String::new() } else { format!("; approved by {}", votes.join(", ")) };
+    format!("{} of level {}, {mark}{by}", stage.quorum, stage.level)
+}
+
+fn plan(out: &mut String, plan: &v1::PlanView, length: Length) -> Result {
     writeln!(out, "\n{BOLD}what will run{RESET}")?;
     for (index, entry) in plan.steps.iter().enumerate() {
-        let step = entry.step.clone().unwrap_or_default();
-        let validation = entry.validation.clone().unwrap_or_default();
-        let color = if validation.tier >= 2 { YELLOW } else { DIM };
-        let name = if step.step_id.is_empty() { index.to_string() } else { printable(&step.step_id) };
-        let on = if step.resource.is_empty() { String::new() } else { format!(" on {}", printable(&step.resource)) };
-        let by = if step.provider.is_empty() { String::new() } else { format!(" by {}", printable(&step.provider)) };
-        writeln!(
-            out,
-            "  {BOLD}{name}{RESET}  {}{on}{by}  {color}tier {}{RESET}",
-            printable(&step.action),
-            validation.tier
-        )?;
-        let params = json::structure(&step.params);
-        if params.as_object().is_some_and(|members| !members.is_empty()) {
-            writeln!(out, "     {}", printable(&params.to_string()))?;
-        }
-        let constraints = json::structure(&step.constraints);
-        if constraints.as_object().is_some_and(|members| !members.is_empty()) {
-            writeln!(out, "     {DIM}constraints{RESET} {}", printable(&constraints.to_string()))?;
-        }
-        if !step.depends_on.is_empty() {
-            writeln!(out, "     {DIM}after{RESET} {}", printable(&step.depends_on.join(", ")))?;
-        }
-        for open in &entry.open_paths {
-            writeln!(
-                out,
-                "     {YELLOW}open{RESET} {}: filled from the output of {}{}",
-                printable(&open.path),
-                printable(&open.step_id),
-                printable(&open.output_path)
-            )?;
-        }
-        for reason in validation.tier_reasons.iter().filter(|reason| reason.tier >= 2) {
-            writeln!(out, "     {DIM}tier {}: {}{RESET}", reason.tier, printable(&reason.message))?;
+        step(out, index, entry, length)?;
+    }
+    if plan.violations.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{BOLD}why it needs approval{RESET}")?;
+    for violation in &plan.violations {
+        let code = code_word(violation.code());
+        writeln!(out, "  {YELLOW}!{RESET} {code}  {}", sentence(&violation.message))?;
+        let hop = |hop: &v1::FlowHop| format!("{}{} [{}]", hop.step_id, hop.path, hop.label);
+        let way: Vec<_> = violation.flow.iter().map(hop).collect();
+        if !way.is_empty() {
+            writeln!(out, "    {DIM}{}{RESET}", sentence(&way.join(" → ")))?;
         }
     }
-    if !plan.violations.is_empty() {
-        writeln!(out, "\n{BOLD}why it needs approval{RESET}")?;
-        for violation in &plan.violations {
-            let code = code_word(violation.code());
-            writeln!(out, "  {YELLOW}!{RESET} {code}  {}", printable(&violation.message))?;
-            let way: Vec<_> =
-                violation.flow.iter().map(|hop| format!("{}{} [{}]", hop.step_id, hop.path, hop.label)).collect();
-            if !way.is_empty() {
-                writeln!(out, "    {DIM}{}{RESET}", printable(&way.join(" → ")))?;
-            }
+    Ok(())
+}
+
+fn step(out: &mut String, index: usize, entry: &v1::ApprovalStep, length: Length) -> Result {
+    let step = entry.step.clone().unwrap_or_default();
+    let validation = entry.validation.clone().unwrap_or_default();
+    let color = if validation.tier >= 2 { YELLOW } else { DIM };
+    let name = if step.step_id.is_empty() { index.to_string().into() } else { value(&step.step_id) };
+    let on = if step.resource.is_empty() { String::new() } else { format!(" on {}", value(&step.resource)) };
+    let by = if step.provider.is_empty() { String::new() } else { format!(" by {}", value(&step.provider)) };
+    let (action, tier) = (value(&step.action), validation.tier);
+    writeln!(out, "  {BOLD}{name}{RESET}  {action}{on}{by}  {color}tier {tier}{RESET}")?;
+    for (name, members) in [("params", &step.params), ("constraints", &step.constraints)] {
+        let members = json::structure(members);
+        if members.as_object().is_some_and(|members| !members.is_empty()) {
+            writeln!(out, "     {DIM}{name}{RESET}")?;
+            // What will run is shown to the end.
+            block(out, 7, &members.to_string(), Length::Full)?;
         }
+    }
+    if !step.description.is_empty() {
+        writeln!(out, "     {DIM}description{RESET}")?;
+        block(out, 7, &step.description, length)?;
+    }
+    if let Some(cents) = step.budget_cents {
+        writeln!(out, "     {DIM}budget{RESET} {cents} cents")?;
+    }
+    if !step.depends_on.is_empty() {
+        writeln!(out, "     {DIM}after{RESET} {}", values(&step.depends_on))?;
+    }
+    for open in &entry.open_paths {
+        let output =
+            if open.output_path.is_empty() { String::new() } else { format!(" at {}", value(&open.output_path)) };
+        let (path, from) = (value(&open.path), value(&open.step_id));
+        writeln!(out, "     {YELLOW}open{RESET} {path}: filled from the output of {from}{output}")?;
+    }
+    for reason in validation.tier_reasons.iter().filter(|reason| reason.tier >= 2) {
+        writeln!(out, "     {DIM}tier {}: {}{RESET}", reason.tier, sentence(&reason.message))?;
     }
     Ok(())
 }
@@ -156,57 +196,99 @@ fn plan(out: &mut String, plan: &v1::PlanView) -> Result {
 fn action(out: &mut String, action: &v1::ActionView) -> Result {
     writeln!(out, "\n{BOLD}what will run{RESET}")?;
     let name = action.action.as_ref().map(|action| action.name.as_str()).unwrap_or_default();
-    let resource = action.resource.as_ref().map(|resource| resource.id.as_str()).unwrap_or_default();
-    let on = if resource.is_empty() { String::new() } else { format!(" on {}", printable(resource)) };
-    writeln!(out, "  {BOLD}{}{RESET}{on}", printable(name))?;
-    writeln!(out, "     {}", printable(&json::structure(&action.context).to_string()))?;
+    let resource = action.resource.clone().unwrap_or_default();
+    let on = match (resource.r#type.as_str(), resource.id.as_str()) {
+        ("", "") => String::new(),
+        (kind, "") => format!(" on {}", value(kind)),
+        ("", id) => format!(" on {}", value(id)),
+        (kind, id) => format!(" on {} {}", value(kind), value(id)),
+    };
+    writeln!(out, "  {BOLD}{}{RESET}{on}", value(name))?;
+    let properties = action.action.as_ref().and_then(|action| action.properties.clone());
+    for (name, members) in [("action", &properties), ("resource", &resource.properties), ("context", &action.context)] {
+        let members = json::structure(members);
+        if members.as_object().is_some_and(|members| !members.is_empty()) {
+            writeln!(out, "     {DIM}{name}{RESET}")?;
+            block(out, 7, &members.to_string(), Length::Full)?;
+        }
+    }
     if let Some(decision) = &action.decision {
-        writeln!(out, "\n{BOLD}why it needs approval{RESET}\n  {YELLOW}!{RESET} {}", printable(&decision.reason))?;
+        writeln!(out, "\n{BOLD}why it needs approval{RESET}\n  {YELLOW}!{RESET} {}", sentence(&decision.reason))?;
     }
     Ok(())
 }
 
 /// What the caller wrote, and nobody has checked.
-fn unverified(out: &mut String, approval: &v1::Approval, texts: Option<&v1::UnverifiedTexts>) -> Result {
+fn unverified(
+    out: &mut String,
+    approval: &v1::Approval,
+    texts: Option<&v1::UnverifiedTexts>,
+    length: Length,
+) -> Result {
     let texts = texts.cloned().unwrap_or_default();
-    let mut lines = Vec::new();
-    let mut add = |name: &str, text: &str| {
-        if !text.is_empty() {
-            lines.push(format!("  {DIM}{name:<NAMES$}{RESET}{}", printable(text)));
-        }
-    };
-    add("intent", &texts.intent_summary);
-    add("justification", &approval.justification);
-    for message in &texts.user_messages {
-        add("user wrote", message);
-    }
-    let mut labels: Vec<_> = texts.labels.iter().collect();
+    let mut labels: Vec<String> = texts.labels.iter().map(|(key, value)| format!("{key}: {value}")).collect();
     labels.sort();
-    for (key, value) in labels {
-        add("label", &format!("{key}: {value}"));
-    }
-    if lines.is_empty() {
+    let named = [("intent", &texts.intent_summary), ("justification", &approval.justification)];
+    let lists = [("user wrote", &texts.user_messages), ("label", &labels)];
+    let lists = lists.into_iter().flat_map(|(name, list)| list.iter().map(move |text| (name, text)));
+    let all: Vec<_> = named.into_iter().chain(lists).filter(|(_, text)| !text.is_empty()).collect();
+    if all.is_empty() {
         return Ok(());
     }
     writeln!(out, "\n{BOLD}not verified{RESET} {DIM}(in the words of who asks; not part of what is approved){RESET}")?;
-    writeln!(out, "{}", lines.join("\n"))
+    for (name, text) in all {
+        writeln!(out, "  {DIM}{name}{RESET}")?;
+        block(out, 4, text, length)?;
+    }
+    Ok(())
+}
+
+/// One row of history; with the approval's id where it is not of one approval.
+pub fn change(out: &mut String, entry: &v1::ApprovalHistoryEntry, with_id: bool, length: Length) -> Result {
+    let id = if with_id { format!("{}  ", value(&entry.approval_id)) } else { String::new() };
+    let from = match entry.from_status() {
+        ApprovalStatus::Unspecified => String::new(),
+        from => format!("{} → ", json::status_word(from)),
+    };
+    let at = json::time(&entry.at).unwrap_or_default();
+    writeln!(out, "  {at}  {id}{from}{}  by {}", status(entry.to_status()), value(&entry.actor))?;
+    if entry.reason.is_empty() { Ok(()) } else { block(out, 4, &entry.reason, length) }
 }
 
 /// The token, and what to do with it.
 pub fn token(token: &str) -> String {
-    format!(
-        "\n{BOLD}token{RESET}  {}\n{DIM}it redeems the approval once, and is shown only now{RESET}\n",
-        printable(token)
-    )
+    let token = value(token);
+    format!("\n{BOLD}token{RESET}  {token}\n{DIM}it redeems the approval once, and is shown only now{RESET}\n")
 }
 
 /// What was redeemed.
 pub fn redeemed(answer: &v1::ConsumeResponse) -> String {
     let again = if answer.replayed { " (as answered before)" } else { "" };
-    let grant = if answer.grant.is_empty() {
-        String::new()
-    } else {
-        format!("  {DIM}{:<NAMES$}{RESET}{}\n", "grant", printable(&answer.grant))
+    let what = match (answer.mode(), answer.redeemed_steps.last()) {
+        (v1::RedemptionMode::Stepwise, Some(_)) => format!("the step may run now, once, with these arguments{again}"),
+        _ => format!("it may run now, once{again}"),
     };
-    format!("{BOLD}{GREEN}granted{RESET}  it may run now, once{again}\n{grant}")
+    let mut text = format!("{BOLD}{GREEN}granted{RESET}  {what}\n");
+    let mut line = |name: &str, of: &str| {
+        if !of.is_empty() {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "  {DIM}{name:<NAMES$}{RESET}{}", value(of));
+        }
+    };
+    line("step hash", &answer.step_hash);
+    line("grant", &answer.grant);
+    text
+}
+
+/// Who ended it or let it run, and what they said, for a row; empty before.
+pub fn resolution(approval: &v1::Approval) -> String {
+    let mut text = String::new();
+    if !approval.resolved_by.is_empty() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  by {}", value(&approval.resolved_by));
+        if !approval.resolution.is_empty() {
+            let _ = block(&mut text, 4, &approval.resolution, Length::Short);
+        }
+    }
+    text
 }

@@ -13,6 +13,7 @@ mod render;
 mod tests;
 
 pub use json::{decision_word, reason_word, word};
+pub use question::WhatArgs;
 
 use std::process::ExitCode;
 

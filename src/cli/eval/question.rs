@@ -8,12 +8,10 @@ use crate::diag::{Findings, Sources};
 use crate::model::{Attributes, Limits, Request, Text, Value};
 use crate::policy;
 
-/// What is asked.
+/// Who would do what to what, under which circumstances.
 #[derive(Debug, Default, clap::Args)]
-pub struct QuestionArgs {
-    /// Read the question from this YAML or JSON file, `-` for standard input; flags replace its parts.
-    #[arg(short, long, value_name = "FILE")]
-    file: Option<PathBuf>,
+#[group(id = "WhatArgs", multiple = true)]
+pub struct WhatArgs {
     /// On whose behalf: `TYPE/ID`, or `ID` alone.
     #[arg(long, value_name = "TYPE/ID")]
     subject: Option<String>,
@@ -44,6 +42,16 @@ pub struct QuestionArgs {
     /// All circumstances as one JSON object; `--context` adds to them.
     #[arg(long, value_name = "JSON", value_parser = json_object)]
     context_json: Option<Attributes>,
+}
+
+/// What is asked.
+#[derive(Debug, Default, clap::Args)]
+pub struct QuestionArgs {
+    /// Read the question from this YAML or JSON file, `-` for standard input; flags replace its parts.
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    what: WhatArgs,
     /// The tenant [default: default].
     #[arg(long, value_name = "ID")]
     tenant: Option<String>,
@@ -84,21 +92,31 @@ impl QuestionArgs {
             Some(path) => read_file(path)?,
             None => Request::default(),
         };
-        self.lay_over(&mut request)?;
-        for (value, what, example) in [
-            (&request.subject.id, "subject", "--subject agent/support-7"),
-            (&request.action.name, "action", "--action payment.refund"),
+        self.what.lay_over(&mut request)?;
+        for (field, given) in [
+            (&mut request.tenant_id, &self.tenant),
+            (&mut request.snapshot, &self.pin),
+            (&mut request.request_id, &self.request_id),
+            (&mut request.correlation_id, &self.correlation_id),
+            (&mut request.run_id, &self.run_id),
         ] {
-            if value.is_empty() {
-                return Err(CommandError::environment(format!(
-                    "the question has no {what}; give one with `{example}`, or read the question from a file with `-f`"
-                )));
+            if let Some(text) = given {
+                *field = Text::from(text);
             }
         }
+        request.explain |= self.explain;
+        request.want_action_hash |= self.action_hash;
+        self.what.check(&request)?;
         Ok(request)
     }
+}
 
-    fn lay_over(&self, request: &mut Request) -> Result<(), CommandError> {
+impl WhatArgs {
+    /// Puts what is given into the request.
+    ///
+    /// # Errors
+    /// A flag that says nothing, or two that exclude each other.
+    pub fn lay_over(&self, request: &mut Request) -> Result<(), CommandError> {
         if let Some(subject) = &self.subject {
             (request.subject.kind, request.subject.id) = kind_and_id("--subject", subject, Alone::Id)?;
         }
@@ -111,15 +129,9 @@ impl QuestionArgs {
         if let Some(context) = &self.context_json {
             request.context = context.clone();
         }
-        for (field, given) in [
-            (&mut request.subject.on_behalf_of, &self.on_behalf_of),
-            (&mut request.action.name, &self.action),
-            (&mut request.tenant_id, &self.tenant),
-            (&mut request.snapshot, &self.pin),
-            (&mut request.request_id, &self.request_id),
-            (&mut request.correlation_id, &self.correlation_id),
-            (&mut request.run_id, &self.run_id),
-        ] {
+        for (field, given) in
+            [(&mut request.subject.on_behalf_of, &self.on_behalf_of), (&mut request.action.name, &self.action)]
+        {
             if let Some(text) = given {
                 *field = Text::from(text);
             }
@@ -135,8 +147,24 @@ impl QuestionArgs {
                 *map = assigned(map, &assignment.path, &assignment.value);
             }
         }
-        request.explain |= self.explain;
-        request.want_action_hash |= self.action_hash;
+        Ok(())
+    }
+
+    /// That the request has a subject and an action.
+    ///
+    /// # Errors
+    /// It has none.
+    pub fn check(&self, request: &Request) -> Result<(), CommandError> {
+        for (value, what, example) in [
+            (&request.subject.id, "subject", "--subject agent/support-7"),
+            (&request.action.name, "action", "--action payment.refund"),
+        ] {
+            if value.is_empty() {
+                return Err(CommandError::environment(format!(
+                    "the question has no {what}; give one with `{example}`, or read the question from a file with `-f`"
+                )));
+            }
+        }
         Ok(())
     }
 }

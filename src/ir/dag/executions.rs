@@ -6,6 +6,7 @@ use super::diff::changed_params;
 use super::links::comes_after;
 use super::matching::{Groups, assign};
 use super::order::moved;
+use super::redeemed::Authority;
 use super::{CheckParams, Steps};
 use crate::ir::bound::bound_paths;
 use crate::model::{DagVerification, Deviation, DeviationKind, Execution, ExecutionOutcome, Ordering, Text};
@@ -22,12 +23,14 @@ pub(super) fn compare(
     steps: &Steps<'_>,
     executions: &[Execution],
     check_params: Option<CheckParams<'_>>,
+    authority: Authority<'_>,
     found: &mut DagVerification,
 ) {
     let mut calls: Vec<&Execution> = executions.iter().collect();
     // Where no call is numbered, the order of the list is that of execution.
     calls.sort_by_key(|call| call.seq);
-    let mut audit = Audit { steps, calls: &calls, fates: vec![Fate::default(); steps.ids.len()], check_params, found };
+    let mut audit =
+        Audit { steps, calls: &calls, fates: vec![Fate::default(); steps.ids.len()], check_params, authority, found };
     let (named, unnamed): (Vec<usize>, Vec<usize>) =
         (0..calls.len()).partition(|turn| !calls[*turn].step_id.is_empty());
     for turn in named {
@@ -58,6 +61,7 @@ struct Audit<'a, 'f> {
     calls: &'a [&'a Execution],
     fates: Vec<Fate>,
     check_params: Option<CheckParams<'a>>,
+    authority: Authority<'a>,
     found: &'f mut DagVerification,
 }
 
@@ -97,6 +101,11 @@ impl Audit<'_, '_> {
         let changed = changed_params(step, &call.params);
         if !changed.is_empty() {
             self.deviate(DeviationKind::ChangedParams, id, turn, format!("params differ at {}", shortened(&changed)));
+        }
+        if let Some((kind, message)) = self.authority.objection_to_call(id, step, &call.params)
+            && (kind != DeviationKind::ChangedParams || changed.is_empty())
+        {
+            self.deviate(kind, id, turn, message);
         }
         // What the plan says literally was validated with it; what it leaves open was not.
         if let Some(check) = self.check_params

@@ -9,15 +9,17 @@ mod links;
 mod matching;
 mod nodes;
 mod order;
+mod redeemed;
 #[cfg(test)]
 mod tests;
 
 pub(super) use diff::changed_params;
 use hashbrown::HashMap;
 
+use self::redeemed::Authority;
 use super::hash::{dag_hash, plan_hashes};
 use crate::model::{
-    Attributes, BoundTo, DagNode, DagVerification, Deviation, DeviationKind, Execution, Plan, Step, Text,
+    Attributes, BoundTo, DagNode, DagVerification, Deviation, DeviationKind, Execution, Plan, Redemption, Step, Text,
     ValidationStatus,
 };
 
@@ -38,6 +40,8 @@ pub enum Binding<'a> {
     Approval {
         /// The plan's hash.
         ir_hash: &'a str,
+        /// What was redeemed of it: calls are held to that, and none is authorised before.
+        redemption: Option<&'a Redemption>,
     },
 }
 
@@ -59,11 +63,12 @@ pub fn verify_dag(
     let mut found = DagVerification { dag_hash: dag_hash(nodes), ..DagVerification::default() };
     let steps = Steps::of(plan, &mut found);
     bind(binding, executions, &mut found);
+    let authority = Authority::of(binding);
     if !nodes.is_empty() || executions.is_empty() {
-        nodes::compare(&steps, nodes, !executions.is_empty(), &mut found);
+        nodes::compare(&steps, nodes, !executions.is_empty(), authority, &mut found);
     }
     if !executions.is_empty() {
-        executions::compare(&steps, executions, check_params, &mut found);
+        executions::compare(&steps, executions, check_params, authority, &mut found);
     }
     let mut listed = hashbrown::HashSet::new();
     found.reordered.retain(|id| listed.insert(id.clone()));
@@ -89,7 +94,7 @@ fn bind(binding: Binding<'_>, executions: &[Execution], found: &mut DagVerificat
     let (bound_to, named, what) = match binding {
         Binding::None => return,
         Binding::Receipt { ir_hash, .. } => (BoundTo::Receipt, ir_hash, "receipt"),
-        Binding::Approval { ir_hash } => (BoundTo::Approval, ir_hash, "approval"),
+        Binding::Approval { ir_hash, .. } => (BoundTo::Approval, ir_hash, "approval"),
     };
     found.bound_to = bound_to;
     if named.is_empty() || found.ir_hash != named {

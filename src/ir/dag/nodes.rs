@@ -8,6 +8,7 @@ use super::Steps;
 use super::diff::changed_paths;
 use super::links::{Ancestors, comes_after, content_of_edges, is_wired_as, takes_from};
 use super::order::moved;
+use super::redeemed::Authority;
 use crate::ir::hash::step_hash;
 use crate::model::{
     Compared, DagNode, DagVerification, Deviation, DeviationKind, HashMismatch, MalformedNode, Ordering, Step, Text,
@@ -16,7 +17,13 @@ use crate::model::{
 
 /// Compares what each node is, which it waits for and in which order they run. `called` says that there are calls, which
 /// show the order of a sequence where the nodes do not.
-pub(super) fn compare(steps: &Steps<'_>, nodes: &[DagNode], called: bool, found: &mut DagVerification) {
+pub(super) fn compare(
+    steps: &Steps<'_>,
+    nodes: &[DagNode],
+    called: bool,
+    authority: Authority<'_>,
+    found: &mut DagVerification,
+) {
     let with_content = nodes.iter().filter(|node| node.content.is_some()).count();
     found.compared = match with_content {
         _ if with_content == nodes.len() => Compared::Content,
@@ -36,7 +43,21 @@ pub(super) fn compare(steps: &Steps<'_>, nodes: &[DagNode], called: bool, found:
             found.duplicates.push(node.ir_step_id.clone());
         }
         match steps.by_id.get(&node.ir_step_id) {
-            Some(step) => compare_node(steps, *step, index, node, found),
+            Some(step) => {
+                compare_node(steps, *step, index, node, found);
+                let id = &node.ir_step_id;
+                let content = node.content.as_ref();
+                if let Some(message) =
+                    content.and_then(|content| authority.objection_to_node(id, steps.step(*step), content))
+                {
+                    found.deviations.push(Deviation {
+                        kind: DeviationKind::ChangedParams,
+                        step_id: id.clone(),
+                        execution_seq: None,
+                        message,
+                    });
+                }
+            }
             None if !found.extra_nodes.contains(&node.ir_step_id) => found.extra_nodes.push(node.ir_step_id.clone()),
             None => {}
         }

@@ -1,4 +1,5 @@
 mod in_order;
+mod redeemed;
 
 use proptest::prelude::*;
 
@@ -240,7 +241,7 @@ fn bound_to_what_was_validated() {
     let status = ValidationStatus::Pass;
     let found = verify(Binding::Receipt { ir_hash: &hash, status }, &calls(&plan));
     assert!(found.success && found.bound_to == BoundTo::Receipt, "{found:?}");
-    let found = verify(Binding::Approval { ir_hash: &hash }, &[]);
+    let found = verify(Binding::Approval { ir_hash: &hash, redemption: None }, &[]);
     assert!(found.success && found.bound_to == BoundTo::Approval);
     for other in ["sha256:0", ""] {
         assert_eq!(kinds(&verify(Binding::Receipt { ir_hash: other, status }, &[])), [DeviationKind::PlanChanged]);
