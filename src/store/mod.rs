@@ -38,6 +38,7 @@ pub use outbox::{ClaimedEvent, OutboxEvent};
 pub use telemetry::StoreMetrics;
 
 use crate::model::{Approval, ApprovalQuery, HistoryQuery, HistoryRow, Page, Sha256Digest, Text, Timestamp};
+#[cfg(feature = "postgres")]
 use sql::Conn;
 use verbs::{approvals, deliveries, due, figures, lists, meta, outbox as outbox_verbs};
 use write::{Write, Written};
