@@ -127,7 +127,7 @@ mod tests {
             [(old!(""), "approval_final"), (escalating!(""), "approval_escalation"), (expired!(""), "approval_expiry")]
         {
             let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {}", sql.replace('$', "?"))).unwrap();
-            let steps = plan.query_map([], |row| row.get::<_, String>("detail")).unwrap();
+            let steps = plan.raw_query().mapped(|row| row.get::<_, String>("detail"));
             let steps: Vec<String> = steps.collect::<Result<_, _>>().unwrap();
             assert!(steps.iter().any(|step| step.contains(&format!("approval USING INDEX {index}"))), "{steps:?}");
             assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "it would sort them all: {steps:?}");
