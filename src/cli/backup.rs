@@ -61,7 +61,7 @@ fn back_up(args: &BackupArgs) -> Result<ExitCode, CommandError> {
     match &options.place {
         #[cfg(feature = "sqlite")]
         Place::Sqlite(path) => {
-            let made = block_on(store::backup(path, &args.to))??;
+            let made = block_on(crate::store::backup(path, &args.to))??;
             output::print(format_args!(
                 "backed up `{}` to `{}`: epoch {}, {} open approvals, {} events that wait for the journal\n",
                 path.display(),
@@ -90,7 +90,7 @@ fn put_back(args: &RestoreArgs) -> Result<ExitCode, CommandError> {
     let epoch = match (&args.from, &options.place) {
         #[cfg(feature = "sqlite")]
         (Some(from), Place::Sqlite(path)) => {
-            let restored = block_on(store::restore(&options, from, floor, &owner))??;
+            let restored = block_on(crate::store::restore(&options, from, floor, &owner))??;
             if let Some(kept) = &restored.kept {
                 output::print(format_args!("kept what was there as `{}`\n", kept.display()));
             }

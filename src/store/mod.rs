@@ -40,6 +40,7 @@ pub use outbox::{ClaimedEvent, OutboxEvent};
 pub use telemetry::StoreMetrics;
 
 use crate::model::{Approval, ApprovalQuery, HistoryQuery, HistoryRow, Page, Sha256Digest, Text, Timestamp};
+#[cfg(feature = "postgres")]
 use sql::Conn;
 use verbs::{approvals, deliveries, due, figures, lists, mark as mark_verbs, outbox as outbox_verbs};
 use write::{Write, Written};

@@ -56,6 +56,10 @@ async fn decides_without_a_store_and_records_once_there_is_one() {
         }
     }
     wait_for("marks", || lictor.metric("lictor_store_outbox_events") == 0);
+    let metrics = lictor.http_get("/metrics").expect("metrics");
+    for line in ["_bucket{operation=\"mark_events\",le=\"+Inf\"} ", "_count{operation=\"claim_events\"} "] {
+        assert!(metrics.contains(&format!("lictor_store_operation_seconds{line}")), "{line} is not in\n{metrics}");
+    }
     lictor.signal("-TERM");
     assert!(lictor.wait().success(), "{}", lictor.log());
     assert_eq!(lictor.audit_verify().0, 0);

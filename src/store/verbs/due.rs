@@ -47,6 +47,16 @@ macro_rules! escalating {
     };
 }
 
+macro_rules! old {
+    ($lock:literal) => {
+        concat!(
+            "SELECT id FROM approval WHERE status IN ('REJECTED', 'CONSUMED', 'EXPIRED', 'CANCELLED') \
+             AND updated_at < $1 ORDER BY updated_at LIMIT $2",
+            $lock
+        )
+    };
+}
+
 /// Claims what is due, the longest overdue first. Other workers pass over what is claimed.
 pub(in crate::store) async fn claim(
     conn: &mut Conn<'_>,
@@ -87,15 +97,6 @@ pub(in crate::store) async fn next(conn: &mut Conn<'_>) -> Outcome<Option<Timest
 
 /// Moves final approvals that last changed before `before` to the archive. Gives their number.
 pub(in crate::store) async fn archive(conn: &mut Conn<'_>, before: Timestamp, limit: u32) -> Outcome<u64> {
-    macro_rules! old {
-        ($lock:literal) => {
-            concat!(
-                "SELECT id FROM approval WHERE status IN ('REJECTED', 'CONSUMED', 'EXPIRED', 'CANCELLED') \
-                 AND updated_at < $1 ORDER BY updated_at LIMIT $2",
-                $lock
-            )
-        };
-    }
     let sql = if conn.is_postgres() { old!(" FOR UPDATE SKIP LOCKED") } else { old!("") };
     let old = conn.all(sql, &[before.into(), Param::Int(limit.into())], |row| row.text("id")).await?;
     let mut moved = 0_u64;
@@ -111,4 +112,25 @@ pub(in crate::store) async fn archive(conn: &mut Conn<'_>, before: Timestamp, li
         moved = moved.saturating_add(conn.run("DELETE FROM approval WHERE id = $1", &[(&id).into()]).await?);
     }
     Ok(moved)
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use super::columns;
+    use crate::store::migrate::SQLITE;
+
+    #[test]
+    fn workers_look_through_an_index() {
+        let conn = rusqlite::Connection::open_in_memory().unwrap();
+        SQLITE.iter().for_each(|step| conn.execute_batch(step.sql).unwrap());
+        for (sql, index) in
+            [(old!(""), "approval_final"), (escalating!(""), "approval_escalation"), (expired!(""), "approval_expiry")]
+        {
+            let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {}", sql.replace('$', "?"))).unwrap();
+            let steps = plan.raw_query().mapped(|row| row.get::<_, String>("detail"));
+            let steps: Vec<String> = steps.collect::<Result<_, _>>().unwrap();
+            assert!(steps.iter().any(|step| step.contains(&format!("approval USING INDEX {index}"))), "{steps:?}");
+            assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "it would sort them all: {steps:?}");
+        }
+    }
 }
