@@ -9,7 +9,7 @@ use super::{exit, output};
 use crate::app::{SeenError, note, seen, store_options};
 use crate::config::Config;
 use crate::state_dir::StateDir;
-use crate::store::{self, Mark, Place, Store, StoreError, StoreOptions};
+use crate::store::{Mark, Place, Store, StoreError, StoreOptions};
 
 /// Which store.
 #[derive(Debug, clap::Args)]

@@ -232,9 +232,9 @@ fn a_snapshot_that_is_no_longer_resident_waits_for_its_readers() {
         house.write("a.yaml", &policy(&format!("a{round}")));
         assert!(reloader.attempt(Trigger::Watch).is_good());
     }
-    assert!(reloader.release_retired(), "a request still reads the first residents");
+    assert!(reloader.release_retired().1, "a request still reads the first residents");
     assert!(first.upgrade().is_some());
     drop(reader);
-    assert!(!reloader.release_retired());
+    assert!(!reloader.release_retired().1);
     assert!(first.upgrade().is_none());
 }
