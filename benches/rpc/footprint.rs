@@ -7,9 +7,10 @@ use super::question;
 use super::server::{Server, Setup};
 
 /// Starts of each setup.
-const STARTS: usize = 9;
-/// Time that a server is left alone before its memory is read.
-const REST: Duration = Duration::from_millis(500);
+const STARTS: usize = 5;
+/// Time that a server is left alone before its memory is read: what loading took goes back to the system a second and a half
+/// after it.
+const REST: Duration = Duration::from_secs(4);
 
 /// Memory at rest and time until ready, with the default policies and with 10 000 rules.
 pub fn measure() -> Vec<Footprint> {
