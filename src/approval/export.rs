@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::model::{Approval, Timestamp, without_control_characters};
 
 /// The columns.
-const COLUMNS: [&str; 24] = [
+const COLUMNS: [&str; 25] = [
     "id",
     "tenant_id",
     "status",
@@ -20,6 +20,7 @@ const COLUMNS: [&str; 24] = [
     "created_by",
     "approvers",
     "resolved_by",
+    "resolution",
     "consumed_by",
     "justification",
     "cost_cents",
@@ -74,6 +75,7 @@ impl Sheet {
             &approval.created_by,
             &approvers.join(" "),
             &progress.resolved_by,
+            &progress.resolution,
             consumed_by.map_or("", |redeemed| redeemed.principal.as_str()),
             &approval.justification,
             &approval.cost_cents.map(|cents| cents.to_string()).unwrap_or_default(),

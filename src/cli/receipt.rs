@@ -165,7 +165,7 @@ fn text(args: &VerifyArgs, verified: &Result<Receipt, ReceiptError>, named: bool
     let mut text = format!("{BOLD}{color}{verdict}{RESET}\n");
     let mut line = |name: &str, value: &str| {
         if !value.is_empty() {
-            text.push_str(&format!("  {DIM}{name:<10}{RESET}{}\n", output::printable(value)));
+            text.push_str(&format!("  {DIM}{name:<11}{RESET}{}\n", output::printable(value)));
         }
     };
     let unchecked = |given: &Option<String>| if given.is_some() { "" } else { " (not checked)" };

@@ -64,7 +64,7 @@ pub enum ReceiptError {
         seconds: i64,
     },
     /// Of a state that was restored from a backup since.
-    #[error("it is of the epoch {found}, and the epoch is {current}: the state was restored since")]
+    #[error("it is of the epoch {found}, and the epoch is {current}: the store was restored or replaced since")]
     Epoch {
         /// The receipt's epoch.
         found: u64,

@@ -149,7 +149,8 @@ impl Issuer {
     /// comes after the run. Not for authorising anything; see [`verify`](Self::verify).
     ///
     /// # Errors
-    /// Where it is not one of this issuer's, or of an earlier epoch.
+    /// Where it is not one of this issuer's, or of another epoch: an earlier one, or one that a store that was since replaced
+    /// had come to.
     pub fn recognise(&self, token: &str) -> Result<Receipt, ReceiptError> {
         let ring = self.ring.load();
         let receipt = check_signature(token, ring.verifying())?;
@@ -157,7 +158,7 @@ impl Issuer {
             return Err(ReceiptError::Issuer { expected: self.options.issuer.clone(), found: receipt.iss });
         }
         let current = self.epoch.load(Acquire);
-        if receipt.epoch < current {
+        if receipt.epoch != current {
             return Err(ReceiptError::Epoch { found: receipt.epoch, current });
         }
         Ok(receipt)

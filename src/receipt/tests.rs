@@ -121,7 +121,7 @@ fn times_are_held_to_with_some_leeway() {
 
 #[test]
 fn issuer_audience_and_epoch_are_pinned() {
-    let (_directory, issuer) = issuer();
+    let (directory, issuer) = issuer();
     let token = issuer.sign(&content(ValidationStatus::Pass), at(NOW));
     let verify = |verifier: Verifier| verifier.verify(&token, at(NOW)).unwrap_err();
     assert!(matches!(verify(offline(&issuer).issuer("lictor:other")), ReceiptError::Issuer { .. }));
@@ -135,6 +135,9 @@ fn issuer_audience_and_epoch_are_pinned() {
     assert_eq!(issuer.verify(&token, "executor", at(NOW)), Err(over));
     let fresh = issuer.sign(&content(ValidationStatus::Pass), at(NOW));
     assert!(issuer.recognise(&fresh).is_ok());
+    // The same keys beside a store that begins again.
+    let again = Issuer::new(options(directory.path()), at(NOW)).unwrap();
+    assert_eq!(again.recognise(&fresh), Err(ReceiptError::Epoch { found: 2, current: 1 }));
 }
 
 #[test]

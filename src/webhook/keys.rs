@@ -63,10 +63,10 @@ impl Key {
         }
     }
 
-    /// Its length.
+    /// Length of what it stands for: of `whsec_…` the key within.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.secret.len()
+        self.standard().len()
     }
 
     /// The bytes as they stand in the file or variable: the key of `X-Webhook-Signature`.
