@@ -33,8 +33,6 @@ use settle::Unsettled;
 const MAX_BATCH_RECORDS: u64 = 4_096;
 /// Most bytes of lines that are made before they are written.
 const MAX_BATCH_BYTES: usize = 1 << 20;
-/// Records of which lines are made before whoever else wants the core has it: about as long as a few calls take.
-const RECORDS_AT_ONCE: u64 = 8;
 /// Wait between attempts to write after a failure.
 const RETRY: Duration = Duration::from_millis(50);
 
@@ -173,7 +171,6 @@ impl Writer {
                 break;
             };
             self.decision(record, now);
-            self.make_way(claimed.records);
         }
         let mut none_awaited = false;
         while claimed.records < MAX_BATCH_RECORDS && self.encoded_bytes() < MAX_BATCH_BYTES {
@@ -205,13 +202,6 @@ impl Writer {
             self.gap(&gap);
         }
         self.encoder.next_sequence() != before
-    }
-
-    /// Lets those who decide go first where they share the core, unless records pile up.
-    fn make_way(&self, records: u64) {
-        if records.is_multiple_of(RECORDS_AT_ONCE) && !self.shared.ring.is_crowded() {
-            thread::yield_now();
-        }
     }
 
     fn arrived(&mut self, ticket: Ticket, at: Timestamp, now: Duration) {
