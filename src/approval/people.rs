@@ -32,6 +32,7 @@ pub(super) fn own_names(people: &dyn People, approval: &Approval, principal: &st
         let then = known_as.iter().filter(|(written, _)| written == name).map(|(_, one)| one.as_str());
         is_same(name, principal)
             || is_same(&people.one_name(name), principal)
+            || is_same(&people.one_name(without_mark(name)), principal)
             || then.into_iter().any(|one| is_same(one, principal) || is_same(&people.one_name(one), principal))
     };
     let names = askers(approval).into_iter().map(|(name, _)| name);
@@ -44,14 +45,22 @@ pub(super) fn known_as<'a>(people: &dyn People, names: impl IntoIterator<Item = 
     pairs.filter(|(name, one)| name != one).collect()
 }
 
-/// Whether two names are the same to a human eye: blanks around them, the case of ASCII letters and the mark of asserted
-/// names make no difference.
+/// Whether two names are the same to a human eye: blanks, the case of ASCII letters and the mark of asserted names make no
+/// difference.
 fn is_same(a: &str, b: &str) -> bool {
-    let plain = |name: &str| -> String {
-        let name = name.trim().to_ascii_lowercase();
-        name.strip_prefix(DEV_PREFIX).unwrap_or(&name).trim().to_owned()
-    };
-    plain(a) == plain(b)
+    let words = |name| without_mark(name).split_whitespace();
+    words(a).map(str::to_ascii_lowercase).eq(words(b).map(str::to_ascii_lowercase))
+}
+
+/// `name` without the mark of asserted names, however often and in whatever case it is written.
+fn without_mark(name: &str) -> &str {
+    let mut name = name.trim();
+    while let Some((mark, rest)) = name.split_at_checked(DEV_PREFIX.len())
+        && mark.eq_ignore_ascii_case(DEV_PREFIX)
+    {
+        name = rest.trim();
+    }
+    name
 }
 
 #[cfg(test)]
@@ -78,6 +87,10 @@ mod tests {
             ("cn:alice", "alice", true),
             ("dev:alice", "alice", true),
             ("alice", "dev:alice", true),
+            ("dev:cn:alice", "alice", true),
+            ("dev: Dev:ALICE", "alice", true),
+            ("Bob  Smith", "bob smith", true),
+            ("BobSmith", "bob smith", false),
             ("cn:alice", "bob", false),
             ("cn:bob", "alice", false),
             ("", "alice", false),
