@@ -12,11 +12,11 @@ const LEASE_MICROS: i64 = 30_000_000;
 macro_rules! claim {
     ($which:literal, $order:literal, $lock:literal) => {
         concat!(
-            "UPDATE approval SET claimed_until = $3 WHERE id IN (SELECT id FROM approval WHERE claimed_until <= $1 AND ",
+            "UPDATE approval SET claimed_until = ?3 WHERE id IN (SELECT id FROM approval WHERE claimed_until <= ?1 AND ",
             $which,
             " ORDER BY ",
             $order,
-            " LIMIT $2",
+            " LIMIT ?2",
             $lock,
             ") RETURNING ",
             columns!()
@@ -27,7 +27,7 @@ macro_rules! claim {
 macro_rules! expired {
     ($lock:literal) => {
         claim!(
-            "status IN ('PENDING', 'ESCALATED', 'APPROVED', 'AUTO_APPROVED') AND expires_at <= $1",
+            "status IN ('PENDING', 'ESCALATED', 'APPROVED', 'AUTO_APPROVED') AND expires_at <= ?1",
             "expires_at",
             $lock
         )
@@ -50,7 +50,7 @@ macro_rules! of_older_epochs {
 macro_rules! escalating {
     ($lock:literal) => {
         claim!(
-            "status = 'PENDING' AND escalates_at IS NOT NULL AND escalates_at <= $1 AND expires_at > $1 AND \
+            "status = 'PENDING' AND escalates_at IS NOT NULL AND escalates_at <= ?1 AND expires_at > ?1 AND \
              epoch = (SELECT value FROM store_meta WHERE name = 'epoch')",
             "escalates_at",
             $lock
@@ -62,7 +62,7 @@ macro_rules! old {
     ($lock:literal) => {
         concat!(
             "SELECT id FROM approval WHERE status IN ('REJECTED', 'CONSUMED', 'EXPIRED', 'CANCELLED') \
-             AND updated_at < $1 ORDER BY updated_at LIMIT $2",
+             AND updated_at < ?1 ORDER BY updated_at LIMIT ?2",
             $lock
         )
     };
@@ -121,10 +121,10 @@ pub(in crate::store) async fn archive(conn: &mut Conn<'_>, before: Timestamp, li
             columns!(),
             ") SELECT ",
             columns!(),
-            " FROM approval WHERE id = $1"
+            " FROM approval WHERE id = ?1"
         );
         conn.run(copy, &[(&id).into()]).await?;
-        moved = moved.saturating_add(conn.run("DELETE FROM approval WHERE id = $1", &[(&id).into()]).await?);
+        moved = moved.saturating_add(conn.run("DELETE FROM approval WHERE id = ?1", &[(&id).into()]).await?);
     }
     Ok(moved)
 }
@@ -144,7 +144,7 @@ mod tests {
             (expired!(""), "approval_expiry", "expires_at<?"),
             (of_older_epochs!(""), "approval_epoch", "epoch<?"),
         ] {
-            let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {}", sql.replace('$', "?"))).unwrap();
+            let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let steps = plan.raw_query().mapped(|row| row.get::<_, String>("detail"));
             let steps: Vec<String> = steps.collect::<Result<_, _>>().unwrap();
             let looks = steps.iter().find(|step| step.contains(&format!("approval USING INDEX {index}")));
