@@ -108,6 +108,8 @@ pub fn read_dag_response(answer: &v1::VerifyDagResponse) -> DagVerification {
         deviations: answer.deviations.iter().map(deviation).collect(),
         not_run: texts(&answer.not_run),
         refused: texts(&answer.refused),
+        params_snapshot: answer.params_snapshot.as_str().into(),
+        unchecked_params: Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@ mod actor;
 mod approval;
 mod approval_query;
 mod attributes;
+mod bound;
 mod dag_verification;
 mod decision;
 mod explanation;
@@ -29,6 +30,7 @@ pub use approval::{
 };
 pub use approval_query::{ApprovalCursor, ApprovalQuery, HistoryCursor, HistoryQuery, HistoryRow, Page};
 pub use attributes::{Attributes, NotAnAttribute, Value};
+pub use bound::{BoundPaths, bound_paths, without_previews};
 pub use dag_verification::{BoundTo, Compared, DagVerification, Deviation, DeviationKind, HashMismatch, MalformedNode};
 pub use decision::{Decision, Effect, Outcome, ReasonCode, Warning};
 pub use explanation::{ExplainedValue, Explanation, RuleExplanation, RuleOutcome};
