@@ -21,7 +21,10 @@ impl AttributePath {
     /// # Errors
     /// [`ConditionError::NotKnown`] alone.
     #[inline]
-    pub(super) fn find_known<'a>(&self, bindings: &Bindings<'a>) -> Result<Option<AttributeRef<'a>>, ConditionError> {
+    pub(in crate::condition) fn find_known<'a>(
+        &self,
+        bindings: &Bindings<'a>,
+    ) -> Result<Option<AttributeRef<'a>>, ConditionError> {
         match self.find(bindings) {
             Some(AttributeRef::Open(open)) => Err(open.map().not_known()),
             Some(found) => Ok(Some(found)),
