@@ -8,9 +8,7 @@ use crate::model::changes_the_display;
 
 /// `text` without characters that change what a terminal shows; line breaks stay.
 pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c != '\n' && changes_the_display(c) { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().map(|c| if c != '\n' && changes_the_display(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// Prints `text` to standard output. If it cannot be written the program ends with the exit code of the environment: a

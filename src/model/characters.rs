@@ -165,7 +165,9 @@ mod tests {
         ];
         let others = ['\0', '\u{85}', '\u{2028}', '\u{2029}', '\u{2800}', '\u{fffa}', '\u{16fe4}', '\u{1d159}'];
         for c in ignorable.into_iter().flatten().filter_map(char::from_u32).chain(others) {
-            for text in [format!("alice{c}"), format!("{c}alice"), format!("al{c}ice"), format!("zo{c}é"), c.to_string()] {
+            for text in
+                [format!("alice{c}"), format!("{c}alice"), format!("al{c}ice"), format!("zo{c}é"), c.to_string()]
+            {
                 assert_eq!(forbidden_character(&text), Some(c), "{text:?}");
             }
         }

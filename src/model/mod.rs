@@ -11,6 +11,7 @@ mod characters;
 mod dag_verification;
 mod decision;
 mod explanation;
+mod id;
 mod level;
 mod limits;
 mod plan;
@@ -36,6 +37,7 @@ pub use characters::{
 pub use dag_verification::{BoundTo, Compared, DagVerification, Deviation, DeviationKind, HashMismatch, MalformedNode};
 pub use decision::{Decision, Effect, Outcome, ReasonCode, Warning};
 pub use explanation::{ExplainedValue, Explanation, RuleExplanation, RuleOutcome};
+pub use id::new_id;
 pub use level::{LEVEL_NAMES, level_of};
 pub use limits::Limits;
 pub use plan::{DagNode, Execution, ExecutionOutcome, Input, Observation, Ordering, Origin, Plan, Step};

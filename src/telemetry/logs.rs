@@ -97,11 +97,7 @@ impl Write for OneLine<'_, '_> {
             return self.0.write_str(text);
         }
         text.chars().try_for_each(|c| {
-            if changes_the_display(c) {
-                write!(self.0, "{}", c.escape_default())
-            } else {
-                self.0.write_char(c)
-            }
+            if changes_the_display(c) { write!(self.0, "{}", c.escape_default()) } else { self.0.write_char(c) }
         })
     }
 }
