@@ -5,6 +5,10 @@
 
 #![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot be set up has nothing to measure")]
 
+// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
