@@ -309,6 +309,12 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn approval(&self, tenant: &str, id: &str) -> Result<Option<Approval>, StoreError> {
+        #[cfg(feature = "sqlite")]
+        if let Backend::Sqlite(database) = &self.0.backend
+            && let Some(approval) = database.recent(tenant, id)
+        {
+            return Ok(Some(approval));
+        }
         let (tenant, id) = (Text::from(tenant), Text::from(id));
         read!(self, "approval", |conn| approvals::by_id(conn, &tenant, &id))
     }
@@ -318,6 +324,12 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn approval_by_token(&self, hash: &Sha256Digest) -> Result<Option<Approval>, StoreError> {
+        #[cfg(feature = "sqlite")]
+        if let Backend::Sqlite(database) = &self.0.backend
+            && let Some(approval) = database.recent_by_token(hash)
+        {
+            return Ok(Some(approval));
+        }
         let hash = *hash;
         read!(self, "approval_by_token", |conn| approvals::by_token(conn, &hash))
     }

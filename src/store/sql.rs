@@ -1,4 +1,4 @@
-//! One way to speak to both databases: the same text with numbered parameters, values of few types, rows read by name.
+//! One way to speak to both databases: the same text with numbered parameters (`?1`), values of few types, rows read by name.
 
 use crate::model::{Sha256Digest, Text, Timestamp};
 
@@ -159,9 +159,9 @@ mod embedded {
 
     use super::{Outcome, Param, Row, nonsense};
 
-    /// The statement with its parameters. `$1` would be a name to SQLite, `?1` is a number.
+    /// The statement with its parameters.
     fn bound<'c>(conn: &'c Connection, sql: &str, params: &[Param<'_>]) -> Outcome<CachedStatement<'c>> {
-        let mut statement = conn.prepare_cached(&sql.replace('$', "?"))?;
+        let mut statement = conn.prepare_cached(sql)?;
         for (index, param) in params.iter().enumerate() {
             let at = index + 1;
             match *param {
@@ -225,8 +225,9 @@ mod shared {
 
     use super::Param;
 
+    /// The statement with its parameters, which are `$1` to PostgreSQL.
     pub(super) fn bound<'q>(sql: &str, params: &[Param<'q>]) -> Query<'q, Postgres, PgArguments> {
-        let mut query = sqlx::query(AssertSqlSafe(sql));
+        let mut query = sqlx::query(AssertSqlSafe(sql.replace('?', "$")));
         for param in params {
             query = match *param {
                 Param::Text(text) => query.bind(text),

@@ -5,6 +5,7 @@ mod errors;
 mod open;
 mod queue;
 mod readers;
+mod recent;
 mod schema;
 mod time;
 mod writer;
@@ -23,13 +24,14 @@ use super::sql::{Conn, SqlError};
 use super::telemetry::StoreMetrics;
 use super::verbs::{mark, meta};
 use super::write::{Write, Written};
-use crate::model::Timestamp;
+use crate::model::{Approval, Sha256Digest, Timestamp};
 pub(super) use time::Time;
 
 /// An open database file.
 pub(super) struct Database {
     readers: readers::Readers,
     writer: writer::Writer,
+    recent: Arc<recent::Recent>,
     time: Arc<Time>,
 }
 
@@ -72,8 +74,9 @@ impl Database {
             let found = begun?.map_err(|why| StoreError::Replaced { place, why })?;
             let time = Arc::new(Time::new(&options, found.epoch, found.committed.unwrap_or_default()));
             let readers = readers::Readers::start(&path, options.wait)?;
-            let writer = writer::Writer::start(&path, conn, &options, time.clone(), metrics)?;
-            Ok((Self { readers, writer, time }, found))
+            let recent = Arc::<recent::Recent>::default();
+            let writer = writer::Writer::start(&path, conn, &options, time.clone(), recent.clone(), metrics)?;
+            Ok((Self { readers, writer, recent, time }, found))
         })
         .await
     }
@@ -88,6 +91,16 @@ impl Database {
 
     pub(super) async fn write(&self, write: Write) -> Result<Written, StoreError> {
         self.writer.write(write).await
+    }
+
+    /// An approval of a tenant, where it is known without reading.
+    pub(super) fn recent(&self, tenant: &str, id: &str) -> Option<Approval> {
+        self.recent.by_id(tenant, id)
+    }
+
+    /// The approval with this token, where it is known without reading.
+    pub(super) fn recent_by_token(&self, hash: &Sha256Digest) -> Option<Approval> {
+        self.recent.by_token(hash)
     }
 
     /// Reads, in bounded time.

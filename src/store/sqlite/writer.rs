@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::queue::{Queue, Refused, Silence, Stage, Threads, answered, closed};
+use super::recent::{Recent, Withdrawn};
 use super::{Time, errors, open, ready};
 use crate::store::error::StoreError;
 use crate::store::options::StoreOptions;
@@ -44,6 +45,7 @@ impl Writer {
         conn: Connection,
         options: &StoreOptions,
         time: Arc<Time>,
+        recent: Arc<Recent>,
         metrics: Arc<StoreMetrics>,
     ) -> Result<Self, StoreError> {
         let task = Task {
@@ -51,6 +53,7 @@ impl Writer {
             options: options.clone(),
             conn: Some(conn),
             time,
+            recent,
             metrics,
             known: Known::default(),
         };
@@ -96,8 +99,17 @@ struct Task {
     /// `None` after a failure that leaves it in an unknown state.
     conn: Option<Connection>,
     time: Arc<Time>,
+    recent: Arc<Recent>,
     metrics: Arc<StoreMetrics>,
     known: Known,
+}
+
+/// A transaction that is durable.
+struct Committed {
+    /// What came of each write.
+    written: Vec<Written>,
+    /// What was taken out of the approvals of late.
+    withdrawn: Withdrawn,
 }
 
 impl Task {
@@ -122,39 +134,50 @@ impl Task {
         if group.is_empty() {
             return;
         }
-        let answers = match self.commit(&group) {
-            Ok(written) => written.into_iter().map(Ok).collect(),
+        match self.commit(&group) {
+            Ok(committed) => self.answer(group, committed),
             Err(StoreError::Uncertain { reason }) => {
-                group.iter().map(|_| Err(StoreError::Uncertain { reason: reason.clone() })).collect()
+                group.into_iter().for_each(|job| job.fail(StoreError::Uncertain { reason: reason.clone() }));
             }
             // One of them cannot be done, and nothing was: each gets a transaction of its own.
             Err(_) if group.len() > 1 => {
-                let alone = |job| self.commit(std::slice::from_ref(job))?.pop().ok_or_else(lost);
-                group.iter().map(alone).collect()
+                for job in group {
+                    match self.commit(std::slice::from_ref(&job)) {
+                        Ok(committed) => self.answer(vec![job], committed),
+                        Err(error) => job.fail(error),
+                    }
+                }
             }
-            Err(error) => vec![Err(error)],
-        };
-        for (job, answer) in group.into_iter().zip::<Vec<Answer>>(answers) {
+            Err(error) => group.into_iter().for_each(|job| job.fail(error.clone())),
+        }
+    }
+
+    /// Notes what was written lately and tells the callers.
+    fn answer(&self, group: Vec<Job>, committed: Committed) {
+        let Committed { written, withdrawn } = committed;
+        let (writes, answers): (Vec<_>, Vec<_>) = group.into_iter().map(|job| (job.write, job.answer)).unzip();
+        self.recent.committed(writes.into_iter().zip(&written), withdrawn);
+        for (answer, written) in answers.into_iter().zip(written) {
             // A caller that went away has no use for it.
-            let _ = job.answer.send(answer);
+            let _ = answer.send(Ok(written));
         }
     }
 
     /// Executes a group in one transaction. An error means that nothing of it was committed, or that it is uncertain.
-    fn commit(&mut self, group: &[Job]) -> Result<Vec<Written>, StoreError> {
+    fn commit(&mut self, group: &[Job]) -> Result<Committed, StoreError> {
         let conn = match &mut self.conn {
             Some(conn) => conn,
             None => self.conn.insert(open::writer(&self.path, &self.options)?),
         };
         let moment = Moment { now: self.time.now() };
-        match execute(conn, group, moment, &mut self.known) {
-            Ok(written) => {
+        match execute(conn, group, moment, &mut self.known, &self.recent) {
+            Ok(committed) => {
                 let epoch = self.time.epoch();
                 if let Some(latest) = group.iter().filter_map(|job| job.write.latest_time(epoch)).max() {
                     self.time.commit(latest);
                 }
                 self.metrics.group(group.len());
-                Ok(written)
+                Ok(committed)
             }
             Err(failure) => {
                 self.known.forget();
@@ -165,6 +188,13 @@ impl Task {
                 Err(failure.meaning(&self.path))
             }
         }
+    }
+}
+
+impl Job {
+    fn fail(self, error: StoreError) {
+        // A caller that went away has no use for it.
+        let _ = self.answer.send(Err(error));
     }
 }
 
@@ -190,15 +220,22 @@ impl Failure {
 }
 
 /// No savepoint between them: what is refused has written nothing, and an error is so rare that the others may be done anew.
-fn execute(conn: &mut Connection, group: &[Job], moment: Moment, known: &mut Known) -> Result<Vec<Written>, Failure> {
+fn execute(
+    conn: &mut Connection,
+    group: &[Job],
+    moment: Moment,
+    known: &mut Known,
+    recent: &Recent,
+) -> Result<Committed, Failure> {
     run(conn, "BEGIN IMMEDIATE").map_err(Failure::Before)?;
     let mut written = Vec::with_capacity(group.len());
     for job in group {
         let mut conn = Conn::Sqlite(conn);
         written.push(ready(job.write.apply(&mut conn, moment, Some(known))).map_err(Failure::Before)?);
     }
+    let withdrawn = recent.withdraw(group.iter().map(|job| &job.write));
     run(conn, "COMMIT").map_err(Failure::Committing)?;
-    Ok(written)
+    Ok(Committed { written, withdrawn })
 }
 
 fn run(conn: &Connection, sql: &str) -> Result<(), SqlError> {

@@ -38,7 +38,7 @@ pub(in crate::store) async fn create(
     }
     if approval.status.is_open() {
         if conn.is_postgres() && surroundings.is_near(new) {
-            conn.run("SELECT pg_advisory_xact_lock($1)", &[Param::Int(key_of(&approval.tenant_id))]).await?;
+            conn.run("SELECT pg_advisory_xact_lock(?1)", &[Param::Int(key_of(&approval.tenant_id))]).await?;
             surroundings = self::surroundings(conn, approval).await?;
         }
         if let Some(refused) = surroundings.refuse(new) {
@@ -57,7 +57,7 @@ pub(in crate::store) async fn create(
         };
     }
     conn.run(
-        "INSERT INTO approval_target (approval_id, target, view) VALUES ($1, $2, $3)",
+        "INSERT INTO approval_target (approval_id, target, view) VALUES (?1, ?2, ?3)",
         &[(&approval.id).into(), approval.target.as_slice().into(), approval.view.as_slice().into()],
     )
     .await?;
@@ -98,8 +98,8 @@ async fn surroundings(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<Surro
     let found = conn
         .one(
             "SELECT (SELECT value FROM store_meta WHERE name = 'epoch') AS epoch, \
-             COUNT(CASE WHEN created_by = $2 THEN 1 END) AS own, COUNT(*) AS every FROM approval \
-             WHERE tenant_id = $1 AND status IN ('PENDING', 'ESCALATED')",
+             COUNT(CASE WHEN created_by = ?2 THEN 1 END) AS own, COUNT(*) AS every FROM approval \
+             WHERE tenant_id = ?1 AND status IN ('PENDING', 'ESCALATED')",
             &[(&approval.tenant_id).into(), (&approval.created_by).into()],
             |row| {
                 Ok(Surroundings { epoch: row.number("epoch")?, own: row.number("own")?, every: row.number("every")? })
@@ -111,7 +111,7 @@ async fn surroundings(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<Surro
 
 async fn by_key(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<Option<Approval>> {
     let sql =
-        concat!("SELECT ", columns!(), " FROM approval WHERE tenant_id = $1 AND created_by = $2 AND key_hash = $3");
+        concat!("SELECT ", columns!(), " FROM approval WHERE tenant_id = ?1 AND created_by = ?2 AND key_hash = ?3");
     let params = [(&approval.tenant_id).into(), (&approval.created_by).into(), (&approval.key_hash).into()];
     first_of(conn, &[sql], &params).await
 }
@@ -122,8 +122,8 @@ async fn insert(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<u64> {
     let sql = concat!(
         "INSERT INTO approval (",
         columns!(),
-        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-         $22, $23, $24, $25, $26, $27, $28) ON CONFLICT DO NOTHING"
+        ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, \
+         ?22, ?23, ?24, ?25, ?26, ?27, ?28) ON CONFLICT DO NOTHING"
     );
     let params = [
         (&approval.id).into(),
@@ -165,12 +165,12 @@ pub(in crate::store) async fn change(conn: &mut Conn<'_>, change: &ApprovalChang
     macro_rules! update {
         ($token:literal, $now:literal) => {
             concat!(
-                "UPDATE approval SET version = $3, status = $4, required_level = $5, updated_at = $6, \
-                 escalates_at = $7, resolved_at = $8, consumed_at = $9, progress = $10, claimed_until = 0",
+                "UPDATE approval SET version = ?3, status = ?4, required_level = ?5, updated_at = ?6, \
+                 escalates_at = ?7, resolved_at = ?8, consumed_at = ?9, progress = ?10, claimed_until = 0",
                 $token,
-                " WHERE id = $1 AND tenant_id = $2 AND version = $3 - 1 AND ($11 = 0 OR (expires_at > ",
+                " WHERE id = ?1 AND tenant_id = ?2 AND version = ?3 - 1 AND (?11 = 0 OR (expires_at > ",
                 $now,
-                " AND epoch = (SELECT value FROM store_meta WHERE name = 'epoch'))) AND $12 <= ",
+                " AND epoch = (SELECT value FROM store_meta WHERE name = 'epoch'))) AND ?12 <= ",
                 $now
             )
         };
@@ -202,10 +202,10 @@ pub(in crate::store) async fn change(conn: &mut Conn<'_>, change: &ApprovalChang
         params.push((&approval.token_hash).into());
     }
     let sql = match (conn.is_postgres(), is_new_token) {
-        (false, false) => update!("", "$13"),
-        (false, true) => update!(", token_hash = $14", "$13"),
+        (false, false) => update!("", "?13"),
+        (false, true) => update!(", token_hash = ?14", "?13"),
         (true, false) => update!("", "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"),
-        (true, true) => update!(", token_hash = $13", "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"),
+        (true, true) => update!(", token_hash = ?13", "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::BIGINT"),
     };
     if conn.run(sql, &params).await? == 0 {
         return why_not(conn, change, moment).await;
@@ -215,7 +215,7 @@ pub(in crate::store) async fn change(conn: &mut Conn<'_>, change: &ApprovalChang
     }
     if let Some(voter) = &change.voter {
         conn.run(
-            "INSERT INTO approval_voter (approval_id, principal) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            "INSERT INTO approval_voter (approval_id, principal) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
             &[(&approval.id).into(), voter.into()],
         )
         .await?;
@@ -230,7 +230,7 @@ async fn why_not(conn: &mut Conn<'_>, change: &ApprovalChange, moment: Moment) -
     let found = conn
         .one(
             "SELECT version, expires_at, epoch, (SELECT value FROM store_meta WHERE name = 'epoch') AS current \
-             FROM approval WHERE id = $1 AND tenant_id = $2",
+             FROM approval WHERE id = ?1 AND tenant_id = ?2",
             &[(&change.approval.id).into(), (&change.approval.tenant_id).into()],
             |row| Ok((row.number::<u64>("version")?, row.time("expires_at")?, row.int("epoch")? < row.int("current")?)),
         )
@@ -249,7 +249,7 @@ async fn why_not(conn: &mut Conn<'_>, change: &ApprovalChange, moment: Moment) -
 async fn history(conn: &mut Conn<'_>, row: &HistoryRow) -> Outcome<()> {
     conn.run(
         "INSERT INTO approval_history (approval_id, version, tenant_id, from_status, to_status, actor, reason, at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         &[
             (&row.approval_id).into(),
             signed("version", row.version)?,
@@ -267,15 +267,15 @@ async fn history(conn: &mut Conn<'_>, row: &HistoryRow) -> Outcome<()> {
 
 /// An approval of a tenant, wherever it is.
 pub(in crate::store) async fn by_id(conn: &mut Conn<'_>, tenant: &str, id: &str) -> Outcome<Option<Approval>> {
-    let hot = concat!("SELECT ", columns!(), " FROM approval WHERE id = $1 AND tenant_id = $2");
-    let old = concat!("SELECT ", columns!(), " FROM approval_archive WHERE id = $1 AND tenant_id = $2");
+    let hot = concat!("SELECT ", columns!(), " FROM approval WHERE id = ?1 AND tenant_id = ?2");
+    let old = concat!("SELECT ", columns!(), " FROM approval_archive WHERE id = ?1 AND tenant_id = ?2");
     first_of(conn, &[hot, old], &[id.into(), tenant.into()]).await
 }
 
 /// The approval whose token has this hash, of any tenant, wherever it is.
 pub(in crate::store) async fn by_token(conn: &mut Conn<'_>, hash: &Sha256Digest) -> Outcome<Option<Approval>> {
-    let hot = concat!("SELECT ", columns!(), " FROM approval WHERE token_hash = $1");
-    let old = concat!("SELECT ", columns!(), " FROM approval_archive WHERE token_hash = $1");
+    let hot = concat!("SELECT ", columns!(), " FROM approval WHERE token_hash = ?1");
+    let old = concat!("SELECT ", columns!(), " FROM approval_archive WHERE token_hash = ?1");
     first_of(conn, &[hot, old], &[hash.into()]).await
 }
 
@@ -291,7 +291,7 @@ async fn first_of(conn: &mut Conn<'_>, statements: &[&str], params: &[Param<'_>]
 
 /// Adds the target and what the approver sees.
 pub(super) async fn add_target(conn: &mut Conn<'_>, approval: &mut Approval) -> Outcome<()> {
-    let sql = "SELECT target, view FROM approval_target WHERE approval_id = $1";
+    let sql = "SELECT target, view FROM approval_target WHERE approval_id = ?1";
     let found = conn.one(sql, &[(&approval.id).into()], |row| Ok((row.bytes("target")?, row.bytes("view")?))).await?;
     let missing = || nonsense("approval_id", format!("no target for {}", approval.id));
     (approval.target, approval.view) = found.ok_or_else(missing)?;
@@ -347,9 +347,9 @@ pub(super) fn signed(name: &str, number: u64) -> Outcome<Param<'static>> {
 pub(in crate::store) async fn versions(conn: &mut Conn<'_>, ids: &[Text]) -> Outcome<Vec<(Text, u64)>> {
     let wanted = json(&ids)?;
     let sql = if conn.is_postgres() {
-        "SELECT id, version FROM approval WHERE id IN (SELECT json_array_elements_text($1::json))"
+        "SELECT id, version FROM approval WHERE id IN (SELECT json_array_elements_text(?1::json))"
     } else {
-        "SELECT id, version FROM approval WHERE id IN (SELECT value FROM json_each($1))"
+        "SELECT id, version FROM approval WHERE id IN (SELECT value FROM json_each(?1))"
     };
     conn.all(sql, &[wanted.as_str().into()], |row| Ok((row.text("id")?, row.number("version")?))).await
 }

@@ -19,7 +19,7 @@ pub(in crate::store) async fn add(conn: &mut Conn<'_>, deliveries: &[NewDelivery
         let sql = concat!(
             "INSERT INTO delivery (",
             columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, 'PENDING', 0, $8, $9, NULL, NULL, '')"
+            ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'PENDING', 0, ?8, ?9, NULL, NULL, '')"
         );
         let params = [
             (&new.id).into(),
@@ -48,22 +48,22 @@ pub(in crate::store) async fn claim(
     macro_rules! claim {
         ($busy:literal) => {
             concat!(
-                "UPDATE delivery SET claimed_until = $2 WHERE state = 'PENDING' AND claimed_until <= $1 AND id IN (\
+                "UPDATE delivery SET claimed_until = ?2 WHERE state = 'PENDING' AND claimed_until <= ?1 AND id IN (\
                  SELECT id FROM (SELECT id, next_at, ROW_NUMBER() OVER (PARTITION BY endpoint ORDER BY next_at, id) AS place \
-                 FROM delivery WHERE state = 'PENDING' AND next_at <= $1 AND claimed_until <= $1 \
+                 FROM delivery WHERE state = 'PENDING' AND next_at <= ?1 AND claimed_until <= ?1 \
                  AND (approval_id = '' OR NOT EXISTS (SELECT 1 FROM delivery AS older WHERE older.state = 'PENDING' \
                  AND older.approval_id = delivery.approval_id AND older.endpoint = delivery.endpoint AND older.id < delivery.id)) \
                  AND endpoint NOT IN (",
                 $busy,
-                ")) AS ready WHERE place <= $3 ORDER BY next_at, id LIMIT $4) RETURNING ",
+                ")) AS ready WHERE place <= ?3 ORDER BY next_at, id LIMIT ?4) RETURNING ",
                 columns!()
             )
         };
     }
     let sql = if conn.is_postgres() {
-        claim!("SELECT json_array_elements_text($5::json)")
+        claim!("SELECT json_array_elements_text(?5::json)")
     } else {
-        claim!("SELECT value FROM json_each($5)")
+        claim!("SELECT value FROM json_each(?5)")
     };
     let until = moment.now.as_micros().saturating_add(claim.lease_micros);
     let params = [
@@ -95,9 +95,9 @@ pub(in crate::store) async fn finish(
     };
     let written = conn
         .run(
-            "UPDATE delivery SET state = $3, attempts = attempts + 1, next_at = $4, attempted_at = $5, \
-             last_status = $6, last_error = $7, claimed_until = 0 \
-             WHERE id = $1 AND attempts = $2 AND state = 'PENDING'",
+            "UPDATE delivery SET state = ?3, attempts = attempts + 1, next_at = ?4, attempted_at = ?5, \
+             last_status = ?6, last_error = ?7, claimed_until = 0 \
+             WHERE id = ?1 AND attempts = ?2 AND state = 'PENDING'",
             &[
                 id.into(),
                 Param::Int(attempts.into()),
@@ -120,8 +120,8 @@ pub(in crate::store) async fn redeliver(
     moment: Moment,
 ) -> Outcome<Option<Delivery>> {
     let sql = concat!(
-        "UPDATE delivery SET state = 'PENDING', attempts = 0, next_at = $3, claimed_until = 0 \
-         WHERE id = $1 AND tenant_id = $2 AND state <> 'PENDING' RETURNING ",
+        "UPDATE delivery SET state = 'PENDING', attempts = 0, next_at = ?3, claimed_until = 0 \
+         WHERE id = ?1 AND tenant_id = ?2 AND state <> 'PENDING' RETURNING ",
         columns!()
     );
     conn.one(sql, &[id.into(), tenant.into(), moment.now.into()], read).await
@@ -129,7 +129,7 @@ pub(in crate::store) async fn redeliver(
 
 /// One delivery of a tenant.
 pub(in crate::store) async fn by_id(conn: &mut Conn<'_>, tenant: &str, id: &str) -> Outcome<Option<Delivery>> {
-    let sql = concat!("SELECT ", columns!(), " FROM delivery WHERE id = $1 AND tenant_id = $2");
+    let sql = concat!("SELECT ", columns!(), " FROM delivery WHERE id = ?1 AND tenant_id = ?2");
     conn.one(sql, &[id.into(), tenant.into()], read).await
 }
 
@@ -138,9 +138,9 @@ pub(in crate::store) async fn list(conn: &mut Conn<'_>, query: &DeliveryQuery) -
     let sql = concat!(
         "SELECT ",
         columns!(),
-        " FROM delivery WHERE ($1 = '' OR tenant_id = $1) AND ($2 = '' OR endpoint = $2) \
-         AND ($3 = '' OR approval_id = $3) AND ($4 = '' OR state = $4) AND ($5 = '' OR id < $5) \
-         ORDER BY id DESC LIMIT $6"
+        " FROM delivery WHERE (?1 = '' OR tenant_id = ?1) AND (?2 = '' OR endpoint = ?2) \
+         AND (?3 = '' OR approval_id = ?3) AND (?4 = '' OR state = ?4) AND (?5 = '' OR id < ?5) \
+         ORDER BY id DESC LIMIT ?6"
     );
     let params = [
         (&query.tenant_id).into(),
@@ -164,7 +164,7 @@ pub(in crate::store) async fn next(conn: &mut Conn<'_>) -> Outcome<Option<Timest
 pub(in crate::store) async fn release(conn: &mut Conn<'_>, ids: &[Text]) -> Outcome<u64> {
     let mut released = 0_u64;
     for id in ids {
-        let sql = "UPDATE delivery SET claimed_until = 0 WHERE id = $1 AND state = 'PENDING'";
+        let sql = "UPDATE delivery SET claimed_until = 0 WHERE id = ?1 AND state = 'PENDING'";
         released = released.saturating_add(conn.run(sql, &[id.into()]).await?);
     }
     Ok(released)
@@ -178,8 +178,8 @@ pub(in crate::store) async fn prune(
     limit: u32,
 ) -> Outcome<u64> {
     conn.run(
-        "DELETE FROM delivery WHERE id IN (SELECT id FROM delivery WHERE state = $3 AND state <> 'PENDING' \
-         AND COALESCE(attempted_at, created_at) < $1 ORDER BY id LIMIT $2)",
+        "DELETE FROM delivery WHERE id IN (SELECT id FROM delivery WHERE state = ?3 AND state <> 'PENDING' \
+         AND COALESCE(attempted_at, created_at) < ?1 ORDER BY id LIMIT ?2)",
         &[before.into(), Param::Int(limit.into()), state.as_str().into()],
     )
     .await

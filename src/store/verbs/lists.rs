@@ -12,9 +12,9 @@ macro_rules! wanted {
             columns!(),
             " FROM ",
             $table,
-            " WHERE tenant_id = $1 AND ($2 = '' OR created_by = $2) \
-             AND ($3 = '' OR EXISTS (SELECT 1 FROM approval_voter WHERE approval_id = id AND principal = $3)) \
-             AND created_at >= $4 AND created_at < $5 AND (created_at < $6 OR (created_at = $6 AND id < $7))"
+            " WHERE tenant_id = ?1 AND (?2 = '' OR created_by = ?2) \
+             AND (?3 = '' OR EXISTS (SELECT 1 FROM approval_voter WHERE approval_id = id AND principal = ?3)) \
+             AND created_at >= ?4 AND created_at < ?5 AND (created_at < ?6 OR (created_at = ?6 AND id < ?7))"
         )
     };
 }
@@ -29,7 +29,7 @@ pub(in crate::store) async fn approvals(conn: &mut Conn<'_>, query: &ApprovalQue
     if query.include_archived {
         sql = format!("{sql} UNION ALL {}{statuses}", wanted!("approval_archive"));
     }
-    sql.push_str(" ORDER BY created_at DESC, id DESC LIMIT $8");
+    sql.push_str(" ORDER BY created_at DESC, id DESC LIMIT ?8");
     let (at, id) = query.after.as_ref().map_or((i64::MAX, ""), |after| (after.created_at.as_micros(), &after.id));
     let params = [
         (&query.tenant_id).into(),
@@ -67,10 +67,10 @@ pub(in crate::store) async fn history(conn: &mut Conn<'_>, query: &HistoryQuery)
     let rows = conn
         .all(
             "SELECT approval_id, version, tenant_id, from_status, to_status, actor, reason, at FROM approval_history \
-             WHERE tenant_id = $1 AND ($2 = '' OR approval_id = $2) AND ($3 = '' OR actor = $3) \
-             AND at >= $4 AND at < $5 AND (at < $6 OR (at = $6 AND (approval_id < $7 \
-             OR (approval_id = $7 AND version < $8)))) \
-             ORDER BY at DESC, approval_id DESC, version DESC LIMIT $9",
+             WHERE tenant_id = ?1 AND (?2 = '' OR approval_id = ?2) AND (?3 = '' OR actor = ?3) \
+             AND at >= ?4 AND at < ?5 AND (at < ?6 OR (at = ?6 AND (approval_id < ?7 \
+             OR (approval_id = ?7 AND version < ?8)))) \
+             ORDER BY at DESC, approval_id DESC, version DESC LIMIT ?9",
             &params,
             history_row,
         )

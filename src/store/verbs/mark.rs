@@ -18,7 +18,7 @@ pub(in crate::store) async fn mark(conn: &mut Conn<'_>) -> Outcome<Mark> {
 pub(in crate::store) async fn begin_lineage(conn: &mut Conn<'_>) {
     let begun = conn
         .run(
-            "INSERT INTO store_meta (name, value) VALUES ('lineage', $1) ON CONFLICT (name) DO NOTHING",
+            "INSERT INTO store_meta (name, value) VALUES ('lineage', ?1) ON CONFLICT (name) DO NOTHING",
             &[random().into()],
         )
         .await;
@@ -30,7 +30,7 @@ pub(in crate::store) async fn begin_lineage(conn: &mut Conn<'_>) {
 /// Another lineage, which begins with an epoch.
 pub(in crate::store) async fn renew_lineage(conn: &mut Conn<'_>) -> Outcome<()> {
     conn.run(
-        "INSERT INTO store_meta (name, value) VALUES ('lineage', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        "INSERT INTO store_meta (name, value) VALUES ('lineage', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         &[random().into()],
     )
     .await

@@ -16,13 +16,13 @@ pub(in crate::store) async fn raise_epoch(conn: &mut Conn<'_>, floor: u64, owner
     let floor = super::approvals::signed("epoch", floor)?;
     // Written before it is read: of two servers that raise it at once each begins its own.
     conn.run(
-        "UPDATE store_meta SET value = CASE WHEN value < $1 THEN $1 ELSE value END + 1 WHERE name = 'epoch'",
+        "UPDATE store_meta SET value = CASE WHEN value < ?1 THEN ?1 ELSE value END + 1 WHERE name = 'epoch'",
         &[floor],
     )
     .await?;
     let next = epoch(conn).await?;
     mark::renew_lineage(conn).await?;
-    conn.run("UPDATE outbox SET owner = $1, after_sequence = 0, claimed_until = 0", &[owner.into()]).await?;
+    conn.run("UPDATE outbox SET owner = ?1, after_sequence = 0, claimed_until = 0", &[owner.into()]).await?;
     conn.run(
         "UPDATE delivery SET state = 'DEAD', last_error = 'the store was restored from a backup' WHERE state = 'PENDING'",
         &[],

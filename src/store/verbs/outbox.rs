@@ -20,7 +20,7 @@ pub(in crate::store) async fn add(conn: &mut Conn<'_>, events: &[OutboxEvent]) -
         let payload = event.payload.to_string();
         conn.run(
             "INSERT INTO outbox (id, kind, tenant_id, actor, correlation_id, snapshot, at, payload) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
             &[
                 id.into(),
                 event.kind.as_str().into(),
@@ -48,9 +48,9 @@ pub(in crate::store) async fn claim(
     macro_rules! claim {
         ($lock:literal) => {
             concat!(
-                "UPDATE outbox SET owner = $1, after_sequence = $2, claimed_until = $3 WHERE position IN (\
-                 SELECT position FROM outbox WHERE claimed_until <= $4 AND (owner IS NULL OR owner <> $1) \
-                 ORDER BY position LIMIT $5",
+                "UPDATE outbox SET owner = ?1, after_sequence = ?2, claimed_until = ?3 WHERE position IN (\
+                 SELECT position FROM outbox WHERE claimed_until <= ?4 AND (owner IS NULL OR owner <> ?1) \
+                 ORDER BY position LIMIT ?5",
                 $lock,
                 ") RETURNING position, id, kind, tenant_id, actor, correlation_id, snapshot, at, payload, after_sequence"
             )
@@ -68,7 +68,7 @@ pub(in crate::store) async fn claimed(conn: &mut Conn<'_>, owner: &str, limit: u
     let found = conn
         .all(
             "SELECT position, id, kind, tenant_id, actor, correlation_id, snapshot, at, payload, after_sequence \
-             FROM outbox WHERE owner = $1 ORDER BY position LIMIT $2",
+             FROM outbox WHERE owner = ?1 ORDER BY position LIMIT ?2",
             &[owner.into(), Param::Int(limit.into())],
             read,
         )
@@ -79,7 +79,7 @@ pub(in crate::store) async fn claimed(conn: &mut Conn<'_>, owner: &str, limit: u
 /// Keeps what `owner` has claimed from being claimed by others.
 pub(in crate::store) async fn hold(conn: &mut Conn<'_>, owner: &str, moment: Moment) -> Outcome<u64> {
     let until = moment.now.as_micros().saturating_add(LEASE_MICROS);
-    conn.run("UPDATE outbox SET claimed_until = $2 WHERE owner = $1", &[owner.into(), Param::Int(until)]).await
+    conn.run("UPDATE outbox SET claimed_until = ?2 WHERE owner = ?1", &[owner.into(), Param::Int(until)]).await
 }
 
 /// Forgets events that `owner` has claimed and that are durable in its journal.
@@ -87,7 +87,7 @@ pub(in crate::store) async fn mark(conn: &mut Conn<'_>, owner: &str, ids: &[Uuid
     for id in ids {
         let mut buffer = Uuid::encode_buffer();
         let id: &str = id.hyphenated().encode_lower(&mut buffer);
-        conn.run("DELETE FROM outbox WHERE id = $1 AND owner = $2", &[id.into(), owner.into()]).await?;
+        conn.run("DELETE FROM outbox WHERE id = ?1 AND owner = ?2", &[id.into(), owner.into()]).await?;
     }
     Ok(())
 }
