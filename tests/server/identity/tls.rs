@@ -230,7 +230,7 @@ async fn open_connections_end_whose_certificates_are_revoked() {
 }
 
 fn streamed() -> EvaluateStreamRequest {
-    EvaluateStreamRequest { request: Some(question("file.read")), ..EvaluateStreamRequest::default() }
+    EvaluateStreamRequest { request: Some(question("file.read")) }
 }
 
 #[tokio::test]
