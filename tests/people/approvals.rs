@@ -284,6 +284,10 @@ async fn the_same_key_gives_the_same_approval_and_a_new_token(fixture: Fixture) 
     let mut other = of_plan("k");
     other.justification = "another reason".into();
     assert!(matches!(house.create(other).await, Err(ApprovalError::KeyReused)));
+    // Nothing that approvers were shown may be another, whether the plan's hash covers it or not.
+    let roles = Subject { roles: vec!["admin".into()], ..plan().subject };
+    let other = creation("k", Target::Plan(Box::new(Plan { subject: roles, ..plan() })));
+    assert!(matches!(house.create(other).await, Err(ApprovalError::KeyReused)));
     house.approve(&second).await;
     not_redeemable(house.consume(&whole(&first, "")).await);
     house.consume(&whole(&second, "")).await.unwrap();
