@@ -233,6 +233,7 @@ pub fn delivery(approval: &Approval, endpoint: &str, not_before: Timestamp) -> N
         endpoint: endpoint.into(),
         tenant_id: approval.tenant_id.clone(),
         approval_id: approval.id.clone(),
+        approval_version: approval.version,
         event_id: Text::from(uuid::Uuid::now_v7().to_string()),
         event_type: "ir.approval_created".into(),
         payload: b"{\"event\":\"approval_request_created\"}".to_vec(),

@@ -19,10 +19,8 @@ fn subject() -> Subject {
 }
 
 fn plan() -> Plan {
-    let from_search = Input {
-        path: "/to".into(),
-        origin: Origin::Step { step_id: "find".into(), output_path: "/iban".into() },
-    };
+    let from_search =
+        Input { path: "/to".into(), origin: Origin::Step { step_id: "find".into(), output_path: "/iban".into() } };
     Plan {
         request_id: "r-1".into(),
         tenant_id: "acme".into(),
