@@ -66,10 +66,7 @@ async fn a_store_of_the_schema_before_is_brought_up_to_date(mut fixture: Fixture
     fixture.store.close().await;
     match &fixture.options.place {
         Place::Sqlite(file) => rusqlite::Connection::open(file).unwrap().execute_batch(BACK).unwrap(),
-        Place::Postgres { url, .. } => {
-            let name = url.split('?').next().unwrap().rsplit('/').next().unwrap();
-            drop(postgres::shared().psql(name, BACK));
-        }
+        Place::Postgres { .. } => fixture.psql(BACK),
     }
     fixture.store = Store::open(fixture.options.clone()).await.expect("it is brought up to date");
     until("answer of the store", || async { fixture.store.now().await.is_ok() }).await;
