@@ -367,6 +367,29 @@ async fn what_is_over_expires_by_itself_and_once(fixture: Fixture) {
     }
 }
 
+/// The store knows what the server has not read yet: that another one restored it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_over_by_the_stores_word_says_what_cannot_be_done() {
+    let fixture = Fixture::postgres().await;
+    let other = Store::open(fixture.options.clone()).await.unwrap();
+    for (decide, participle) in [
+        (Decided::Approve as fn(Vote) -> Decided, "approved"),
+        (Decided::Reject, "rejected"),
+        (|_| Decided::Cancel { reason: String::new(), of_others: true }, "cancelled"),
+    ] {
+        // What was read of the mark when it was opened is what a server believes until it looks again.
+        let store = Store::open(fixture.options.clone()).await.unwrap();
+        let house = House::over(&store);
+        let newly = house.create(of_plan(participle)).await.unwrap();
+        other.raise_epoch(0, "another server").await.unwrap();
+        let decided = house.approvals.decide(&lead(), "acme", &newly.approval.id, decide(vote(&newly))).await;
+        let refusal = decided.unwrap_err().to_string();
+        assert_eq!(refusal, format!("the approval has expired and cannot be {participle}"));
+        store.close().await;
+    }
+    other.close().await;
+}
+
 async fn what_nobody_decides_escalates_once(fixture: Fixture) {
     let houses = [House::over(&fixture.store), House::over(&fixture.store)];
     let documents = DOCUMENTS.replace("afterSeconds: 300", "afterSeconds: 1");
