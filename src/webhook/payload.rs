@@ -38,6 +38,7 @@ pub fn deliveries<'n>(
         endpoint: endpoint.clone(),
         tenant_id: approval.tenant_id.clone(),
         approval_id: approval.id.clone(),
+        approval_version: approval.version,
         event_id: event_id.into(),
         event_type: Text::const_new(event.event_type()),
         payload: payload.clone(),

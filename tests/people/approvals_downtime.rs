@@ -234,6 +234,8 @@ async fn what_was_resolved_long_ago_leaves_the_hot_path_and_stays_readable(backe
     assert_eq!(history_of(&mut client, "", &old.id).await.len(), 2);
     let again = client.reject(by("eve", Some("3"), rejecting("", &old))).await;
     assert!(again.is_err(), "what is archived does not change");
+    let key = client.create_approval(by("runtime", None, creation("", "old"))).await.unwrap_err();
+    assert_eq!(key.code(), Code::AlreadyExists, "a key that was used up stays so: {key}");
 
     let mut exported = async |include_archived: bool| {
         let request = v1::ExportApprovalsRequest { include_archived, ..v1::ExportApprovalsRequest::default() };

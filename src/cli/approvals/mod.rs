@@ -5,6 +5,7 @@
 
 mod acting;
 mod args;
+mod content;
 pub mod json;
 mod quoted;
 mod reading;
