@@ -1,12 +1,19 @@
 //! Approvals under load: so many callers at once, each creating, approving and redeeming, over the embedded store; beside the
 //! fdatasync of the same disk.
 //!
-//! `cargo bench --bench approvals [-- DIR]`; DIR is a folder on the disk to measure.
+//! `cargo bench --bench approvals [-- [--json FILE] [DIR]]`; DIR is a folder on the disk to measure, FILE where to keep the
+//! figures.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot go on has failed")]
 
+// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+mod arguments;
+
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +23,7 @@ use lictor::model::{Layer, Plan, Step, Subject, Text};
 use lictor::policy::{SourceText, load};
 use lictor::snapshot::{Holder, Snapshot};
 use lictor::store::{Place, Store, StoreOptions};
+use serde_json::{Value, json};
 
 const DOCUMENTS: &str = "\
 apiVersion: lictor.dev/v1
@@ -35,9 +43,8 @@ spec: {rules: [{name: r, effect: allow}]}
 const LOADS: [(usize, usize); 5] = [(1, 500), (10, 200), (30, 100), (50, 100), (200, 40)];
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with('-'));
-    let parent = arguments.next_back().map_or_else(std::env::temp_dir, PathBuf::from);
-    let folder = tempfile::tempdir_in(parent).unwrap();
+    let arguments = arguments::Arguments::read();
+    let folder = tempfile::tempdir_in(&arguments.parent).unwrap();
     let floor = fdatasync(folder.path());
     println!("fdatasync of 4 KiB: {:.2} ms (p50)", millis(floor));
     println!("a call: one of the three; a way: all three; ms");
@@ -46,10 +53,11 @@ fn main() {
         "callers", "call p50", "p95", "p99", "way p50", "p95", "p99", "changes/s", "cpu µs", "failed"
     );
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    for (callers, rounds) in LOADS {
+    let measured = LOADS.map(|(callers, rounds)| {
         let place = Place::Sqlite(folder.path().join(format!("{callers}.db")));
-        runtime.block_on(measure(place, callers, rounds));
-    }
+        runtime.block_on(measure(place, callers, rounds))
+    });
+    arguments.keep(&measured);
 }
 
 /// The median of an append and fdatasync.
@@ -67,7 +75,7 @@ fn fdatasync(folder: &Path) -> Duration {
     times[times.len() / 2]
 }
 
-async fn measure(place: Place, callers: usize, rounds: usize) {
+async fn measure(place: Place, callers: usize, rounds: usize) -> Value {
     let store = Store::open(StoreOptions::new(place)).await.unwrap();
     let text = SourceText { name: "p".into(), layer: Layer::Organisation, text: DOCUMENTS.into() };
     let holder = Arc::new(Holder::default());
@@ -116,6 +124,10 @@ async fn measure(place: Place, callers: usize, rounds: usize) {
         call[0], call[1], call[2], way[0], way[1], way[2]
     );
     store.close().await;
+    json!({
+        "callers": callers, "call_p50": call[0], "call_p95": call[1], "way_p50": way[0], "way_p95": way[1],
+        "rate": rate, "processor": each, "failed": failed,
+    })
 }
 
 /// Processor time that this process has used.

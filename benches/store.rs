@@ -1,14 +1,21 @@
-//! Commits of the embedded store beside what the disk can do: `cargo bench --bench store [-- DIRECTORY]`.
+//! Commits of the embedded store beside what the disk can do: `cargo bench --bench store
+//! [-- [--json FILE] [DIRECTORY]]`.
 //!
 //! The floor is the rate of `fdatasync` after one write of a page, on the same disk: into a file whose blocks are there
 //! already, as a write-ahead log that is used again writes, and to the end of a growing file.
 
 #![allow(clippy::expect_used, missing_docs, reason = "a benchmark that cannot be set up has nothing to measure")]
 
+// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+mod arguments;
+
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
@@ -16,19 +23,25 @@ use std::time::{Duration, Instant, SystemTime};
 use lictor::event::EventType;
 use lictor::model::{Approval, ApprovalStatus, HistoryRow, Progress, Stage, TargetKind, Timestamp};
 use lictor::store::{ApprovalChange, Changed, Created, NewApproval, OutboxEvent, Place, Store, StoreOptions};
+use serde_json::{Value, json};
 
 /// How long each figure is measured, and before it not.
 const MEASURED: Duration = Duration::from_secs(4);
 const WARM: Duration = Duration::from_secs(1);
 
 fn main() {
-    // Cargo passes flags of its own.
-    let place = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let parent = place.map_or_else(std::env::temp_dir, PathBuf::from);
-    let folder = tempfile::tempdir_in(&parent).expect("a folder on the disk to be measured");
+    let arguments = arguments::Arguments::read();
+    let parent = &arguments.parent;
+    let folder = tempfile::tempdir_in(parent).expect("a folder on the disk to be measured");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
     println!("commits of the embedded store on {}, {} s each\n", parent.display(), MEASURED.as_secs());
     println!("| what | a second | median | p95 | of the floor |\n|---|---|---|---|---|");
+    let mut rows = Vec::new();
+    let mut show = |what: &str, figures: Figures, floor: Option<f64>| {
+        let (rate, row) = show(what, figures, floor);
+        rows.push(row);
+        rate
+    };
     let before = fdatasync(folder.path(), false);
     let floor = show("fdatasync of a page, blocks there", before, None);
     show("fdatasync of a page, file growing", fdatasync(folder.path(), true), Some(floor));
@@ -39,6 +52,7 @@ fn main() {
     }
     // The disk may have changed its mind meanwhile.
     show("fdatasync of a page, once more", fdatasync(folder.path(), false), Some(floor));
+    arguments.keep(&rows);
 }
 
 /// How long each of them took, and how long all together.
@@ -47,14 +61,15 @@ struct Figures {
     all: Duration,
 }
 
-fn show(what: &str, mut figures: Figures, floor: Option<f64>) -> f64 {
+fn show(what: &str, mut figures: Figures, floor: Option<f64>) -> (f64, Value) {
     figures.each.sort();
     let rate = figures.each.len() as f64 / figures.all.as_secs_f64();
     let at = |part: usize| figures.each[(figures.each.len() - 1) * part / 100].as_secs_f64() * 1e3;
-    let of_floor = floor.map_or_else(String::new, |floor| format!("{:.2}", rate / floor));
-    println!("| {what} | {rate:.0} | {:.2} ms | {:.2} ms | {of_floor} |", at(50), at(95));
+    let of_floor = floor.map(|floor| rate / floor);
+    let shown = of_floor.map_or_else(String::new, |of_floor| format!("{of_floor:.2}"));
+    println!("| {what} | {rate:.0} | {:.2} ms | {:.2} ms | {shown} |", at(50), at(95));
     std::io::stdout().flush().expect("standard output");
-    rate
+    (rate, json!({"what": what, "rate": rate, "p50": at(50), "p95": at(95), "of_floor": of_floor}))
 }
 
 fn fdatasync(folder: &Path, growing: bool) -> Figures {

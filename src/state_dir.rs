@@ -10,9 +10,12 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use rustix::fs::{FlockOperation, OFlags};
 use uuid::Uuid;
+
+use crate::model::{Timestamp, new_id};
 
 /// Version of the layout that this program writes. A directory with a greater one is refused.
 pub const LAYOUT_VERSION: u32 = 1;
@@ -377,7 +380,7 @@ fn instance_id(directory: &Path) -> Result<Uuid, StateDirError> {
     if let Some(text) = read_small(&path)? {
         return text.trim().parse().map_err(|_| StateDirError::Corrupt { path, expected: "a UUID" });
     }
-    let id = Uuid::now_v7();
+    let id = new_id(Timestamp::from_system(SystemTime::now()));
     write_durably(&path, format!("{id}\n").as_bytes()).map_err(failed("write", &path))?;
     Ok(id)
 }

@@ -9,6 +9,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Most calls that may be in flight on one connection.
@@ -45,6 +46,8 @@ const END_HEADERS: u8 = 4;
 pub enum Address {
     Unix(PathBuf),
     Tcp(SocketAddr),
+    /// TCP with TLS, by a server that is `localhost`.
+    Tls(SocketAddr, Arc<rustls::ClientConfig>),
 }
 
 /// What is asked again and again.
@@ -58,11 +61,14 @@ pub struct Question {
     pub streaming: bool,
     /// The least bytes that an answer has.
     pub least_answer: usize,
+    /// The token that each call shows.
+    pub bearer: Option<String>,
 }
 
 enum Socket {
     Unix(UnixStream),
     Tcp(TcpStream),
+    Tls(Box<rustls::StreamOwned<rustls::ClientConnection, TcpStream>>),
 }
 
 impl Socket {
@@ -70,6 +76,7 @@ impl Socket {
         match self {
             Self::Unix(socket) => socket.read(buffer),
             Self::Tcp(socket) => socket.read(buffer),
+            Self::Tls(socket) => socket.read(buffer),
         }
     }
 
@@ -77,6 +84,7 @@ impl Socket {
         match self {
             Self::Unix(socket) => socket.write_all(bytes),
             Self::Tcp(socket) => socket.write_all(bytes),
+            Self::Tls(socket) => socket.write_all(bytes),
         }
     }
 }
@@ -157,11 +165,11 @@ impl Connection {
                 socket.set_read_timeout(Some(PATIENCE))?;
                 Socket::Unix(socket)
             }
-            Address::Tcp(address) => {
-                let socket = TcpStream::connect(address)?;
-                socket.set_nodelay(true)?;
-                socket.set_read_timeout(Some(PATIENCE))?;
-                Socket::Tcp(socket)
+            Address::Tcp(address) => Socket::Tcp(tcp(address)?),
+            Address::Tls(address, config) => {
+                let name = rustls::pki_types::ServerName::try_from("localhost").map_err(io::Error::other)?;
+                let tls = rustls::ClientConnection::new(config.clone(), name).map_err(io::Error::other)?;
+                Socket::Tls(Box::new(rustls::StreamOwned::new(tls, tcp(address)?)))
             }
         };
         let mut connection = Self {
@@ -200,7 +208,7 @@ impl Connection {
         frame(&mut self.outbox, SETTINGS, 0, 0, &[&setting(4, LARGEST_WINDOW)[..], &setting(2, 0)].concat());
         let more = LARGEST_WINDOW - 65_535;
         frame(&mut self.outbox, WINDOW_UPDATE, 0, 0, &more.to_be_bytes());
-        let headers = first_headers(self.question.path);
+        let headers = first_headers(&self.question);
         frame(&mut self.outbox, HEADERS, END_HEADERS, 1, &headers);
         self.next_stream = 3;
         // The first request uses the template's data frames only.
@@ -218,7 +226,7 @@ impl Connection {
         if self.question.streaming {
             self.asked.push_back(Instant::now());
         } else {
-            frame(&mut self.template, HEADERS, END_HEADERS, 1, LATER_HEADERS);
+            frame(&mut self.template, HEADERS, END_HEADERS, 1, later_headers(&self.question));
             self.numbers.push(5);
             self.calls[0] = Some(Call { started: Instant::now(), received: 0 });
         }
@@ -405,11 +413,20 @@ impl Connection {
     }
 }
 
+fn tcp(address: &SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect(address)?;
+    socket.set_nodelay(true)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    Ok(socket)
+}
+
+/// Readable only tells of bytes that have not been decrypted yet: with TLS, a connection is to be driven alone.
 impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match &self.socket {
             Socket::Unix(socket) => socket.as_fd(),
             Socket::Tcp(socket) => socket.as_fd(),
+            Socket::Tls(socket) => socket.sock.as_fd(),
         }
     }
 }
@@ -445,16 +462,29 @@ fn grpc_frame(message: &[u8]) -> Vec<u8> {
     framed
 }
 
-/// What a gRPC client sends, in HPACK; all but method and scheme enter the table of both sides.
-fn first_headers(path: &str) -> Vec<u8> {
+/// The header block of the first request; what is not in the static table goes into the dynamic one.
+fn first_headers(question: &Question) -> Vec<u8> {
     let mut block = vec![0x83, 0x86];
     let literal = |block: &mut Vec<u8>, text: &str| {
-        block.push(text.len() as u8);
+        match text.len().checked_sub(0x7f) {
+            None => block.push(text.len() as u8),
+            Some(mut rest) => {
+                block.push(0x7f);
+                while rest >= 0x80 {
+                    block.push(rest as u8 | 0x80);
+                    rest >>= 7;
+                }
+                block.push(rest as u8);
+            }
+        }
         block.extend_from_slice(text.as_bytes());
     };
-    for (name, value) in [(4, path), (1, "localhost"), (31, "application/grpc")] {
+    let bearer = question.bearer.as_ref().map(|token| (23, format!("Bearer {token}")));
+    let [path, authority, content_type] =
+        [(4, question.path), (1, "localhost"), (31, "application/grpc")].map(|(name, value)| (name, value.to_owned()));
+    for (name, value) in [path, authority].into_iter().chain(bearer).chain([content_type]) {
         block.push(0x40 | name);
-        literal(&mut block, value);
+        literal(&mut block, &value);
     }
     block.push(0x40);
     literal(&mut block, "te");
@@ -464,5 +494,10 @@ fn first_headers(path: &str) -> Vec<u8> {
     block
 }
 
-/// The same from the table: method, scheme, then path (66), authority, content type, `te`, user agent (62).
-const LATER_HEADERS: &[u8] = &[0x83, 0x86, 0xc2, 0xc1, 0xc0, 0xbf, 0xbe];
+/// The same from the table: method, scheme, then path, authority, token if any, content type, `te`, user agent (62).
+fn later_headers(question: &Question) -> &'static [u8] {
+    match question.bearer {
+        Some(_) => &[0x83, 0x86, 0xc3, 0xc2, 0xc1, 0xc0, 0xbf, 0xbe],
+        None => &[0x83, 0x86, 0xc2, 0xc1, 0xc0, 0xbf, 0xbe],
+    }
+}

@@ -4,8 +4,17 @@
 //! same single thread; unless the title says otherwise all of them share one core. `docs/performance.md` says how to read
 //! the figures; `benches/run` measures all of it and writes its table.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a measurement that cannot go on has no figures")]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a measurement that cannot go on has no figures"
+)]
 
+mod approvals;
+#[path = "../../tests/server/identity/authority.rs"]
+mod authority;
+mod callers;
 mod criterion;
 mod echo;
 mod figures;
@@ -20,6 +29,8 @@ mod report;
 mod scenarios;
 mod server;
 mod table;
+#[path = "../../tests/server/identity/token_key.rs"]
+mod token_key;
 
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
@@ -56,7 +67,7 @@ enum Command {
     Full(Options),
     /// Shows the scenarios
     List,
-    /// Writes the figures of the last `--json FILE` and of criterion into a page, between its markers
+    /// Writes the figures of the last `--json FILE`, of the files beside it and of criterion into a page, between its markers
     Table {
         /// The file of figures
         #[arg(long, value_name = "FILE")]

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::figures::{Comparison, Figure, Ratio, SideFigures};
-use super::http2::{Connection, Question};
+use super::http2::{Address, Connection, Question};
 use super::load;
 use super::scenarios::Scenario;
 use super::server::{Server, own_time};
@@ -47,8 +47,19 @@ struct Slice {
 impl Side {
     /// Connects so often to `server`, over TCP or the Unix socket.
     pub fn new(name: &'static str, server: &Rc<Server>, tcp: bool, connections: usize, question: &Question) -> Self {
-        let address = if tcp { server.tcp() } else { server.unix() };
-        let open = |_| Connection::open(&address, question.clone()).expect("the server answers").0;
+        let address = if tcp { Address::Tcp(server.tcp()) } else { server.unix() };
+        Self::at(&address, name, server, connections, question)
+    }
+
+    /// The same over a way of its own.
+    pub fn at(
+        address: &Address,
+        name: &'static str,
+        server: &Rc<Server>,
+        connections: usize,
+        question: &Question,
+    ) -> Self {
+        let open = |_| Connection::open(address, question.clone()).expect("the server answers").0;
         let decisions = if question.path.ends_with("Batch") { super::question::BATCH } else { 1 };
         let connections = (0..connections).map(open).collect();
         Self { name, server: server.clone(), before: None, connections, decisions, slices: Vec::new() }

@@ -65,6 +65,7 @@ pub fn unary() -> Question {
         message: request().encode_to_vec(),
         streaming: false,
         least_answer: LEAST_ANSWER,
+        bearer: None,
     }
 }
 
@@ -76,6 +77,7 @@ pub fn batch() -> Question {
         message: EvaluateBatchRequest { requests, ..EvaluateBatchRequest::default() }.encode_to_vec(),
         streaming: false,
         least_answer: LEAST_ANSWER * BATCH,
+        bearer: None,
     }
 }
 
@@ -86,6 +88,7 @@ pub fn stream() -> Question {
         message: EvaluateStreamRequest { request: Some(request()) }.encode_to_vec(),
         streaming: true,
         least_answer: LEAST_ANSWER,
+        bearer: None,
     }
 }
 

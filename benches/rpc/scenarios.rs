@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustix::thread::CpuSet;
 
+use super::callers;
 use super::echo::Threads;
 use super::figures::Comparison;
 use super::http2::{Connection, Question};
@@ -48,6 +49,8 @@ enum What {
     Stalled,
     /// Answers that wait for their records.
     Guaranteed,
+    /// Callers that prove who they are.
+    Callers,
     /// Policies that are loaded anew under load.
     Reload,
     /// The floor on one thread and on threads that take work from each other.
@@ -69,7 +72,7 @@ const BATCH: fn() -> Question = question::batch;
 const STREAM: fn() -> Question = question::stream;
 
 /// All scenarios, in the order of the report.
-pub const SCENARIOS: [Scenario; 17] = [
+pub const SCENARIOS: [Scenario; 18] = [
     calls("unary-64", "Evaluate, Unix socket, 64 in flight", UNARY, [1, 64], false),
     calls("unary-1", "Evaluate, Unix socket, 1 in flight", UNARY, [1, 1], false),
     calls("unary-4x16", "Evaluate, Unix socket, 4 connections, 64 in flight", UNARY, [4, 64], false),
@@ -101,6 +104,7 @@ pub const SCENARIOS: [Scenario; 17] = [
         title: "Evaluate, Unix socket, 64 in flight, answers that wait until their records are durable",
         what: What::Guaranteed,
     },
+    Scenario { id: "callers", title: "Evaluate, TCP, 64 in flight, by who calls", what: What::Callers },
     Scenario {
         id: "reload",
         title: "Evaluate, open loop at 20 % of echo's saturation, 10 000 rules loaded anew meanwhile",
@@ -166,6 +170,7 @@ impl Bench {
                 let sides = sides(&servers, false, 1, &question::unary());
                 compare(scenario, sides, self.effort.pairs, &self.closed(64))
             }
+            What::Callers => self.callers(scenario),
             What::Reload => self.reload(scenario),
             What::Threads => {
                 let echo = |threads| Rc::new(Server::echo(self.answer_bytes, threads));
@@ -215,6 +220,28 @@ impl Bench {
         compare(scenario, sides, self.effort.pairs, &Drive::Open { rate, length: self.effort.slice * 2 })
     }
 
+    /// What it costs to know who calls.
+    fn callers(&self, scenario: &Scenario) -> Comparison {
+        let (takes_tokens, token) = callers::bearer();
+        let (takes_certificates, connect) = callers::certified();
+        let known = |known| Rc::new(Server::lictor(&Setup { known, ..setup(true) }));
+        let servers: Servers = vec![
+            ("anonymous", lictor(true)),
+            ("anonymous again", lictor(true)),
+            ("a token with each call", known(takes_tokens)),
+            ("TLS, client certificate", known(takes_certificates)),
+        ];
+        let _bound = Bound::to_one_core(servers.iter().map(|(_, server)| server));
+        let plain = question::unary();
+        let shown = Question { bearer: Some(token), ..plain.clone() };
+        let mut sides = sides(&servers[..2], true, 1, &plain);
+        let (name, server) = &servers[2];
+        sides.push(Side::new(name, server, true, 1, &shown));
+        let (name, server) = &servers[3];
+        sides.push(Side::at(&connect(server.tcp()), name, server, 1, &plain));
+        compare(scenario, sides, self.effort.pairs, &self.closed(64))
+    }
+
     /// What loading many rules does to those who ask meanwhile. A slice is long enough for a whole load.
     fn reload(&self, scenario: &Scenario) -> Comparison {
         let many = || {
@@ -243,7 +270,7 @@ impl Bench {
     }
 }
 
-fn sides(servers: &Servers, tcp: bool, connections: usize, question: &Question) -> Vec<Side> {
+fn sides(servers: &[(&'static str, Rc<Server>)], tcp: bool, connections: usize, question: &Question) -> Vec<Side> {
     servers.iter().map(|(name, server)| Side::new(name, server, tcp, connections, question)).collect()
 }
 

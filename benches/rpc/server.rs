@@ -11,6 +11,7 @@ use clap::ValueEnum as _;
 use rustix::process::Pid;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
+use super::callers::Known;
 use super::echo::Threads;
 use super::http2::Address;
 
@@ -30,6 +31,8 @@ pub struct Setup {
     pub guaranteed: bool,
     /// Whether an exporter writes to a pipe that nobody reads.
     pub stalled_exporter: bool,
+    /// What it knows of its callers.
+    pub known: Known,
 }
 
 /// A running server.
@@ -68,7 +71,10 @@ impl Server {
             (false, false) => "off",
         };
         let exporters = if setup.stalled_exporter { "[{type: stdout}]" } else { "[]" };
-        let config = format!("events: {{mode: {mode}, exporters: {exporters}}}\n");
+        let config = format!("events: {{mode: {mode}, exporters: {exporters}}}\n{}", setup.known.config);
+        for (name, text) in &setup.known.files {
+            std::fs::write(folder.path().join(name), text).expect("a file of the configuration");
+        }
         std::fs::write(folder.path().join("lictor.yaml"), config).expect("a configuration");
         let (tcp, http) = (free_address(), free_address());
         let socket = folder.path().join("s");
@@ -116,8 +122,8 @@ impl Server {
     }
 
     /// Where it listens on TCP.
-    pub fn tcp(&self) -> Address {
-        Address::Tcp(self.tcp)
+    pub fn tcp(&self) -> SocketAddr {
+        self.tcp
     }
 
     /// Processor time used so far by the threads of each name, in nanoseconds.

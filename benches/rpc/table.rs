@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::approvals::Approvals;
 use super::criterion::Medians;
 use super::figures::{Comparison, Figure, Figures, Ratio, SideFigures};
 use super::machine;
@@ -25,7 +26,8 @@ pub fn write(page: &Path, json: &Path, peers: Option<&Path>) {
     let text = read(page);
     let Some((before, rest)) = text.split_once(BEGIN) else { fail("the page has no marker where figures begin") };
     let Some((_, after)) = rest.split_once(END) else { fail("the page has no marker where figures end") };
-    let tables = render(&figures, &Medians::read(), peers.as_ref());
+    let approvals = Approvals::read(json.parent().unwrap_or(Path::new(".")));
+    let tables = render(&figures, &Medians::read(), &approvals, peers.as_ref());
     std::fs::write(page, format!("{before}{BEGIN}\n\n{tables}\n{END}{after}")).expect("the page");
     println!("wrote the tables of {}", page.display());
 }
@@ -35,7 +37,7 @@ fn fail(message: &str) -> ! {
     std::process::exit(2);
 }
 
-fn render(figures: &Figures, medians: &Medians, peers: Option<&Peers>) -> String {
+fn render(figures: &Figures, medians: &Medians, approvals: &Approvals, peers: Option<&Peers>) -> String {
     let mut out = machine::describe();
     let _ = writeln!(
         out,
@@ -43,12 +45,13 @@ fn render(figures: &Figures, medians: &Medians, peers: Option<&Peers>) -> String
          times of 20\n",
         figures.pairs, figures.slice_ms, figures.request_bytes, figures.answer_bytes
     );
-    budget(&mut out, figures, medians);
+    budget(&mut out, figures, medians, approvals);
     deciding(&mut out, medians);
     parts(&mut out, medians);
     calls(&mut out, figures);
     disturbances(&mut out, figures);
     footprint(&mut out, figures);
+    approvals.write(&mut out);
     if let Some(peers) = peers {
         peers.write(&mut out);
     }
@@ -56,7 +59,7 @@ fn render(figures: &Figures, medians: &Medians, peers: Option<&Peers>) -> String
 }
 
 /// The rows of the budget that exist.
-fn budget(out: &mut String, figures: &Figures, medians: &Medians) {
+fn budget(out: &mut String, figures: &Figures, medians: &Medians, approvals: &Approvals) {
     let mut rows: Vec<[String; 3]> = Vec::new();
     let mut row = |what: &str, target: &str, measured: Option<String>| {
         if let Some(measured) = measured {
@@ -135,6 +138,7 @@ fn budget(out: &mut String, figures: &Figures, medians: &Medians) {
         let measured = format!("{:.1} MiB idle, {:.1} MiB", idle.resident.median, many.resident.median);
         row("resident memory, one snapshot", "≤ 25 MiB idle, ≤ 60 MiB with 10 000 rules", Some(measured));
     }
+    rows.extend(approvals.budget());
     heading(out, "Against the budget", "what | target | measured", "---|---|---");
     for [what, target, measured] in rows {
         let _ = writeln!(out, "| {what} | {target} | {measured} |");
@@ -230,7 +234,7 @@ fn calls(out: &mut String, figures: &Figures) {
 fn disturbances(out: &mut String, figures: &Figures) {
     heading(
         out,
-        "What the journal, an exporter, a reload and threads do to calls",
+        "What the journal, an exporter, callers, a reload and threads do to calls",
         "load | compared | throughput | p50 | p99 | CPU a call",
         "---|---|--:|--:|--:|--:",
     );

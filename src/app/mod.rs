@@ -35,7 +35,7 @@ use crate::state_dir::{StateDir, StateDirError};
 use crate::store::{Store, StoreError};
 use crate::telemetry::Telemetry;
 use crate::webhook::{Courier, CourierOptions, Sender};
-pub use options::{AppOptions, OptionsError, store as store_options};
+pub use options::{AppOptions, OptionsError, reload as reload_options, store as store_options};
 pub use relay::Relay;
 pub use seen::{SeenError, note, seen};
 

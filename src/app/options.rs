@@ -113,7 +113,8 @@ pub fn store(config: &Config) -> Result<StoreOptions, StoreError> {
     Ok(options)
 }
 
-fn reload(config: &Config) -> ReloadOptions {
+/// Where policies come from.
+pub fn reload(config: &Config) -> ReloadOptions {
     let policies = &config.policies;
     let source = |source: &crate::config::Source| PolicySource { path: source.path.clone(), layer: source.layer };
     ReloadOptions {

@@ -1,31 +1,31 @@
 //! What a creation asks for, as a hash: the same key with another body is another request.
+//!
+//! It covers what the target's hash does not and what counts for the decision or is shown to approvers. Left out are
+//! `request_id`, which a repeated call may choose anew, and whether an action's hash is wanted.
+
+#[cfg(test)]
+mod tests;
 
 use serde::Serialize;
 
 use super::token::sha256;
-use crate::model::{Plan, Request, Sha256Digest, Text};
+use crate::model::{Attributes, Ordering, Plan, Request, Sha256Digest, Step, Subject, Text, Value};
 
 /// What is asked for beside the target's hash. Whatever order a client writes maps in, it is the same.
 #[derive(Serialize)]
 pub(super) struct Body<'a> {
-    tenant: &'a str,
-    target_hash: &'a str,
-    requested_by: &'a str,
-    justification: &'a str,
-    ttl_seconds: Option<i64>,
-    webhook_endpoints: &'a [Text],
-    correlation_id: &'a str,
+    around: Around<'a>,
     run_id: &'a str,
-    subject: &'a str,
-    on_behalf_of: &'a str,
-    intent_summary: &'a str,
-    user_messages: &'a [Text],
-    labels: Vec<(&'a Text, &'a Text)>,
-    observations: Vec<(&'a Text, &'a crate::model::Value)>,
+    correlation_id: &'a str,
+    snapshot: &'a str,
+    subject: Whom<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<Said<'a>>,
+    explain: bool,
 }
 
 /// What the request says around the target.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Around<'a> {
     pub(super) tenant: &'a str,
     pub(super) target_hash: &'a str,
@@ -36,44 +36,89 @@ pub(super) struct Around<'a> {
     pub(super) correlation_id: &'a str,
 }
 
-impl<'a> Body<'a> {
-    fn new(around: Around<'a>, run_id: &'a str, subject: &'a crate::model::Subject) -> Self {
-        let Around { tenant, target_hash, requested_by, justification, ttl_seconds, webhook_endpoints, correlation_id } =
-            around;
-        Self {
-            tenant,
-            target_hash,
-            requested_by,
-            justification,
-            ttl_seconds,
-            webhook_endpoints,
-            correlation_id,
-            run_id,
-            subject: &subject.id,
-            on_behalf_of: &subject.on_behalf_of,
-            intent_summary: "",
-            user_messages: &[],
-            labels: Vec::new(),
-            observations: Vec::new(),
-        }
-    }
+/// On whose behalf: a plan's hash does not cover it, and the policy rules read it.
+#[derive(Serialize)]
+struct Whom<'a> {
+    kind: &'a str,
+    id: &'a str,
+    roles: &'a [Text],
+    properties: &'a Attributes,
+    on_behalf_of: &'a str,
+}
 
+impl<'a> Whom<'a> {
+    fn of(subject: &'a Subject) -> Self {
+        let Subject { kind, id, roles, properties, on_behalf_of } = subject;
+        Self { kind, id, roles, properties, on_behalf_of }
+    }
+}
+
+/// What a plan says that its hash does not cover.
+#[derive(Serialize)]
+struct Said<'a> {
+    intent_summary: &'a str,
+    user_messages: &'a [Text],
+    observations: Vec<(&'a Text, &'a Value)>,
+    labels: Vec<(&'a Text, &'a Text)>,
+    audience: &'a str,
+    /// The arguments of each step with the previews at bound paths, which are shown and not hashed.
+    params: Vec<&'a Attributes>,
+}
+
+impl<'a> Body<'a> {
     /// The request for the approval of `plan`.
     pub(super) fn of_plan(around: Around<'a>, plan: &'a Plan) -> Self {
-        let mut labels: Vec<_> = plan.labels.iter().map(|(key, value)| (key, value)).collect();
-        labels.sort_unstable();
-        Self {
-            intent_summary: &plan.intent_summary,
-            user_messages: &plan.user_messages,
+        // Each member by name: whoever adds one decides here whether it counts.
+        let Plan {
+            request_id: _,
+            tenant_id: _,
+            subject,
+            ordering,
+            steps,
+            intent_summary,
+            user_messages,
+            observations,
             labels,
-            observations: plan.observations.iter().map(|seen| (&seen.step_id, &seen.output)).collect(),
-            ..Self::new(around, &plan.run_id, &plan.subject)
+            run_id,
+            correlation_id,
+            snapshot,
+            audience,
+        } = plan;
+        let mut labels: Vec<_> = labels.iter().map(|(key, value)| (key, value)).collect();
+        labels.sort_unstable();
+        let mut steps: Vec<&Step> = steps.iter().collect();
+        if *ordering == Ordering::Dag {
+            steps.sort_by(|one, other| one.step_id.cmp(&other.step_id));
         }
+        let said = Said {
+            intent_summary,
+            user_messages,
+            observations: observations.iter().map(|seen| (&seen.step_id, &seen.output)).collect(),
+            labels,
+            audience,
+            params: steps.into_iter().map(|step| &step.params).collect(),
+        };
+        let subject = Whom::of(subject);
+        Self { around, run_id, correlation_id, snapshot, subject, plan: Some(said), explain: false }
     }
 
-    /// The request for the approval of an action.
+    /// The request for the approval of an action, whose hash covers subject, action, resource and context.
     pub(super) fn of_action(around: Around<'a>, request: &'a Request) -> Self {
-        Self::new(around, &request.run_id, &request.subject)
+        let Request {
+            request_id: _,
+            tenant_id: _,
+            subject,
+            action: _,
+            resource: _,
+            context: _,
+            run_id,
+            correlation_id,
+            snapshot,
+            explain,
+            want_action_hash: _,
+        } = request;
+        let subject = Whom::of(subject);
+        Self { around, run_id, correlation_id, snapshot, subject, plan: None, explain: *explain }
     }
 
     /// Its SHA-256, over the RFC 8785 form.

@@ -36,8 +36,15 @@ pub struct Transition {
     pub voter: Option<Text>,
     /// What happened, for events and webhooks; nothing where only the token changes.
     pub happening: Option<Happening>,
+    /// What was asked for.
+    pub verb: Verb,
+}
+
+impl Transition {
     /// Whether it may only happen before the approval expires.
-    pub only_while_live: bool,
+    pub(super) fn only_while_live(&self) -> bool {
+        self.verb != Verb::Expire
+    }
 }
 
 /// What happened to an approval.

@@ -132,7 +132,8 @@ impl Approvals {
         before: &Approval,
         transition: Transition,
     ) -> Result<Option<Approval>, ApprovalError> {
-        let Transition { approval, history, voter, happening, only_while_live } = transition;
+        let only_while_live = transition.only_while_live();
+        let Transition { approval, history, voter, happening, verb } = transition;
         let mut events = Vec::new();
         let mut deliveries = Vec::new();
         if let (Some(happening), Some(row)) = (happening, &history) {
@@ -167,9 +168,9 @@ impl Approvals {
             Changed::Expired => {
                 // The epoch may have been raised by another server.
                 self.store().read_mark().await?;
-                Err(Refused::Over { verb: machine::Verb::Consume }.into())
+                Err(Refused::Over { verb }.into())
             }
-            Changed::TooEarly => Err(Refused::TooEarly { verb: machine::Verb::Expire }.into()),
+            Changed::TooEarly => Err(Refused::TooEarly { verb }.into()),
             Changed::Missing => Err(ApprovalError::NotFound),
         }
     }

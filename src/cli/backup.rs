@@ -141,6 +141,13 @@ async fn end_epoch(options: StoreOptions, floor: u64, owner: String) -> Result<u
 impl WhichStore {
     /// The state directory and the options of the store.
     pub(super) fn load(&self) -> Result<(PathBuf, StoreOptions), CommandError> {
+        let config = self.config()?;
+        let options = store_options(&config)?;
+        Ok((config.state.directory, options))
+    }
+
+    /// The server's configuration.
+    pub(super) fn config(&self) -> Result<Config, CommandError> {
         let variables = std::env::vars_os()
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
         let mut config: Config = Config::load(self.config.as_deref(), variables)
@@ -148,8 +155,7 @@ impl WhichStore {
         if let Some(state) = &self.state {
             config.state.directory.clone_from(state);
         }
-        let options = store_options(&config)?;
-        Ok((config.state.directory, options))
+        Ok(config)
     }
 }
 

@@ -1,14 +1,21 @@
 //! `lictor escalate --once`: what the workers of a server do by themselves, done once, for those who run it from cron.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::backup::WhichStore;
 use super::documents::CommandError;
+use super::output::printable;
 use super::runtime::block_on;
+use super::serve::organisation;
+use super::style::{RESET, YELLOW};
 use super::{exit, output};
 use crate::api::WireCodec;
+use crate::app::{reload_options, store_options};
 use crate::approval::{ApprovalError, Approvals, Parts, Round};
+use crate::reload::load_once;
+use crate::snapshot::Holder;
 use crate::store::Store;
 
 /// Arguments of `lictor escalate`.
@@ -19,6 +26,10 @@ pub struct EscalateArgs {
     once: bool,
     #[command(flatten)]
     which: WhichStore,
+    /// Directory or file with the server's policy documents, which say what webhooks are told [default: as configured, else
+    /// policies/default]
+    #[arg(long, value_name = "PATH")]
+    policies: Vec<PathBuf>,
 }
 
 /// Runs `lictor escalate --once`: 0 when everything that was due is done, 2 if the store cannot be used.
@@ -27,12 +38,26 @@ pub fn run(args: &EscalateArgs) -> ExitCode {
 }
 
 fn escalate(args: &EscalateArgs) -> Result<ExitCode, CommandError> {
-    let (_, options) = args.which.load()?;
+    let mut config = args.which.config()?;
+    if !args.policies.is_empty() {
+        config.policies.sources = organisation(&args.policies);
+    }
+    let options = store_options(&config)?;
+    let holder = Arc::new(Holder::default());
+    match load_once(&reload_options(&config), &config.state.directory) {
+        Ok(snapshot) => drop(holder.publish(Arc::new(snapshot))),
+        // What is due is due all the same.
+        Err(error) => anstream::eprintln!(
+            "{YELLOW}warning:{RESET} the policies cannot be used, so that every webhook of an approval is told, whatever its \
+             `events` say; name them with `--policies`: {}",
+            printable(&error)
+        ),
+    }
     let done = block_on(async {
         let store = Store::open(options).await.map_err(ApprovalError::Store)?;
         let approvals = Approvals::new(Parts {
             store: store.clone(),
-            holder: Arc::default(),
+            holder,
             limits: Arc::default(),
             issuer: None,
             codec: Box::new(WireCodec),

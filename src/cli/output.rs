@@ -4,13 +4,11 @@ use std::fmt::Arguments;
 use std::io::{ErrorKind, Write as _};
 
 use super::exit;
-use crate::model::has_forbidden_character;
+use crate::model::changes_the_display;
 
 /// `text` without characters that change what a terminal shows; line breaks stay.
 pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c != '\n' && has_forbidden_character(c.encode_utf8(&mut [0; 4])) { '\u{fffd}' } else { c })
-        .collect()
+    text.chars().map(|c| if c != '\n' && changes_the_display(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// Prints `text` to standard output. If it cannot be written the program ends with the exit code of the environment: a

@@ -105,6 +105,11 @@ fn serve(args: &ServeArgs) -> Result<ExitCode, CommandError> {
     }
 }
 
+/// What `--policies` names.
+pub(super) fn organisation(paths: &[PathBuf]) -> Vec<Source> {
+    paths.iter().map(|path| Source { path: path.clone(), layer: Layer::Organisation }).collect()
+}
+
 /// The documents over administration.
 fn system_policies(path: PathBuf) -> Result<DocumentSet, CommandError> {
     Ok(Files::read([(Layer::System, &vec![path])])?.load()?.documents)
@@ -118,8 +123,7 @@ fn configured(args: &ServeArgs) -> Result<Config, CommandError> {
     let loaded = Config::load(args.config.as_deref(), variables);
     let mut config = loaded.map_err(|(sources, findings)| CommandError::Refused { sources, findings })?;
     if !args.policies.is_empty() {
-        let source = |path: &PathBuf| Source { path: path.clone(), layer: Layer::Organisation };
-        config.policies.sources = args.policies.iter().map(source).collect();
+        config.policies.sources = organisation(&args.policies);
     }
     if let Some(state) = &args.state {
         config.state.directory.clone_from(state);

@@ -42,7 +42,7 @@ pub fn call_hash(step: &Step, params: &Attributes) -> Result<Text, Vec<Refusal>>
 }
 
 /// The first open path of `step` at which `params` hold nothing.
-fn unfilled(step: &Step, params: &Attributes) -> Option<String> {
+pub(super) fn unfilled(step: &Step, params: &Attributes) -> Option<String> {
     let bound = bound_paths(step);
     let mut place = String::new();
     (!bound.is_empty() && !bound.is_bound() && first_gap(&Value::Map(params.clone()), &bound, &mut place))

@@ -1,6 +1,6 @@
 //! Why content has no canonical form, and where.
 
-use crate::model::has_forbidden_character;
+use crate::model::{control_character, forbidden_character};
 
 /// Greatest magnitude of a whole number that every reader of JSON holds exactly.
 pub(crate) const MAX_INTEGER: f64 = 9_007_199_254_740_991.0;
@@ -84,18 +84,12 @@ pub(crate) fn refused_number(number: f64) -> Option<Refused> {
 
 /// What refuses `text` as a value or a key, if anything.
 pub(crate) fn refused_text(text: &str) -> Option<Refused> {
-    if !has_forbidden_character(text) {
-        return None;
-    }
-    text.chars().find(|c| c.is_control() && !matches!(c, '\r' | '\n' | '\t')).map(Refused::Control)
+    control_character(text).map(Refused::Control)
 }
 
 /// What refuses `text` as an id, if anything.
 pub(crate) fn refused_id(text: &str) -> Option<Refused> {
-    if !has_forbidden_character(text) {
-        return None;
-    }
-    text.chars().find(|c| has_forbidden_character(c.encode_utf8(&mut [0; 4]))).map(Refused::InId)
+    forbidden_character(text).map(Refused::InId)
 }
 
 /// Where a value is, kept on the stack while it is walked, so that a path costs nothing until one is needed.

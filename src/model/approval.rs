@@ -225,9 +225,6 @@ pub struct Progress {
     /// The stages in their order.
     #[serde(default)]
     pub stages: Vec<Stage>,
-    /// Principals or roles that may approve it; empty for all with the level.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub approvers: Vec<Text>,
     /// How often it went to others.
     #[serde(default)]
     pub escalations: u32,

@@ -91,7 +91,8 @@ pub enum DeviationKind {
     ChangedAction = 6,
     /// A step was done to something else.
     ChangedResource = 7,
-    /// A step was called with other arguments, where they were not open, or with other open ones than it was redeemed with.
+    /// A step was called with other arguments, where they were not open, without an open one, or with other open ones than
+    /// it was redeemed with.
     ChangedParams = 8,
     /// An open argument holds what the action's schema does not allow.
     InvalidParams = 9,

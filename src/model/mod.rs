@@ -8,9 +8,11 @@ mod approval;
 mod approval_query;
 mod attributes;
 mod bound;
+mod characters;
 mod dag_verification;
 mod decision;
 mod explanation;
+mod id;
 mod level;
 mod limits;
 mod plan;
@@ -31,19 +33,20 @@ pub use approval::{
 pub use approval_query::{ApprovalCursor, ApprovalQuery, HistoryCursor, HistoryQuery, HistoryRow, Page};
 pub use attributes::{Attributes, NotAnAttribute, Value};
 pub use bound::{BoundPaths, bound_paths, without_previews};
+pub use characters::{
+    changes_the_display, control_character, forbidden_character, has_forbidden_character, without_control_characters,
+};
 pub use dag_verification::{BoundTo, Compared, DagVerification, Deviation, DeviationKind, HashMismatch, MalformedNode};
 pub use decision::{Decision, Effect, Outcome, ReasonCode, Warning};
 pub use explanation::{ExplainedValue, Explanation, RuleExplanation, RuleOutcome};
+pub use id::new_id;
 pub use level::{LEVEL_NAMES, level_of};
 pub use limits::Limits;
 pub use plan::{DagNode, Execution, ExecutionOutcome, Input, Observation, Ordering, Origin, Plan, Step};
 pub use reach::Reach;
 pub use request::{Action, Request, Resource, Subject, default_tenant};
 pub use rule_label::{DefaultLabel, Layer, Obligation, RuleLabel, SnapshotLabel};
-pub use text::{
-    Text, has_control_character, has_forbidden_character, is_plain_json, not_plain_json, same_bytes, same_text,
-    sanitise_reason, without_control_characters,
-};
+pub use text::{Text, is_plain_json, not_plain_json, same_bytes, same_text, sanitise_reason};
 pub use ticket::{BootId, Ticket};
 pub use timestamp::Timestamp;
 pub use validation::{

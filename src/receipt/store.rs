@@ -6,11 +6,13 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use uuid::Uuid;
 
 use super::error::KeyError;
 use super::key::PrivateKey;
+use crate::model::{Timestamp, new_id};
 use crate::state_dir::write_durably;
 
 /// Longest key file that is read, in bytes.
@@ -42,7 +44,7 @@ pub fn key_files(directory: &Path) -> Result<Vec<KeyFile>, KeyError> {
 /// Where it cannot be written, or the newest key is of a later time than now.
 pub fn rotate(directory: &Path) -> Result<(PathBuf, String), KeyError> {
     let newest = names(directory)?.pop();
-    let path = directory.join(format!("receipt-{}.pem", Uuid::now_v7()));
+    let path = directory.join(format!("receipt-{}.pem", new_id(Timestamp::from_system(SystemTime::now()))));
     if let Some((_, newest)) = newest
         && newest >= path
     {

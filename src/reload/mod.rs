@@ -13,6 +13,7 @@ mod documents;
 mod findings;
 mod mailbox;
 mod memory;
+mod once;
 mod options;
 mod reloader;
 mod report;
@@ -29,6 +30,7 @@ mod tests;
 
 pub use archive::{ArchiveError, Revision};
 pub use documents::{Changes, DocumentEntry, DocumentName};
+pub use once::load_once;
 pub use options::{PolicySource, ReloadOptions, SourceLimits};
 pub use reloader::Reloader;
 pub use report::{

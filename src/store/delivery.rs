@@ -13,6 +13,8 @@ pub struct NewDelivery {
     pub tenant_id: Text,
     /// The approval that it tells of; empty for a test message.
     pub approval_id: Text,
+    /// The version of the approval that it tells of: to one endpoint they go in that order. 0 for a test message.
+    pub approval_version: u64,
     /// The event that it tells of.
     pub event_id: Text,
     /// Type of that event, for example `ir.approval_created`.

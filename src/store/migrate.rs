@@ -13,11 +13,18 @@ pub(super) struct Step {
 /// Number and name of each step.
 macro_rules! steps {
     ($engine:literal) => {
-        &[Step {
-            version: 1,
-            name: "approvals",
-            sql: include_str!(concat!("../../migrations/", $engine, "/0001_approvals.sql")),
-        }]
+        &[
+            Step {
+                version: 1,
+                name: "approvals",
+                sql: include_str!(concat!("../../migrations/", $engine, "/0001_approvals.sql")),
+            },
+            Step {
+                version: 2,
+                name: "keys and order",
+                sql: include_str!(concat!("../../migrations/", $engine, "/0002_keys_and_order.sql")),
+            },
+        ]
     };
 }
 

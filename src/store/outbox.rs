@@ -1,7 +1,7 @@
 //! Events that were committed with the change that they tell of, and wait for the journal.
 
 use crate::event::EventType;
-use crate::model::{Text, Timestamp};
+use crate::model::{Text, Timestamp, new_id};
 
 /// An event on its way to the journal.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,7 @@ impl OutboxEvent {
     #[must_use]
     pub fn new(kind: EventType, tenant_id: impl Into<Text>, actor: impl Into<Text>, at: Timestamp) -> Self {
         Self {
-            id: uuid::Uuid::now_v7(),
+            id: new_id(at),
             kind,
             tenant_id: tenant_id.into(),
             actor: actor.into(),

@@ -11,7 +11,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
-use crate::model::has_forbidden_character;
+use crate::model::changes_the_display;
 
 #[cfg(test)]
 mod tests;
@@ -93,15 +93,11 @@ struct OneLine<'a, 'w>(&'a mut Writer<'w>);
 
 impl Write for OneLine<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if !has_forbidden_character(text) {
+        if !text.contains(changes_the_display) {
             return self.0.write_str(text);
         }
         text.chars().try_for_each(|c| {
-            if has_forbidden_character(c.encode_utf8(&mut [0; 4])) {
-                write!(self.0, "{}", c.escape_default())
-            } else {
-                self.0.write_char(c)
-            }
+            if changes_the_display(c) { write!(self.0, "{}", c.escape_default()) } else { self.0.write_char(c) }
         })
     }
 }

@@ -5,9 +5,9 @@
 //! it: a receiver may show a message to people who decide.
 
 use serde_json::{Map, Value};
-use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
-use crate::model::{Approval, Text, Timestamp, WebhookEvent};
+use crate::model::{self, Approval, Text, Timestamp, WebhookEvent};
 use crate::snapshot::Snapshot;
 use crate::store::NewDelivery;
 
@@ -34,10 +34,11 @@ pub fn deliveries<'n>(
     }
     let payload = payload(event, approval, event_id, at);
     let delivery = |endpoint: &Text| NewDelivery {
-        id: new_id(),
+        id: new_id(at),
         endpoint: endpoint.clone(),
         tenant_id: approval.tenant_id.clone(),
         approval_id: approval.id.clone(),
+        approval_version: approval.version,
         event_id: event_id.into(),
         event_type: Text::const_new(event.event_type()),
         payload: payload.clone(),
@@ -98,10 +99,10 @@ pub fn test_payload(correlation_id: &str, at: Timestamp) -> Vec<u8> {
     text(members)
 }
 
-/// A new id of a message: UUIDv7, so that ids sort by age.
+/// A new id of a message of the time `at`: UUIDv7, so that ids sort by age.
 #[must_use]
-pub fn new_id() -> Text {
-    Text::from(&*Uuid::now_v7().hyphenated().encode_lower(&mut Uuid::encode_buffer()))
+pub fn new_id(at: Timestamp) -> Text {
+    Text::from(&*model::new_id(at).hyphenated().encode_lower(&mut [0; Hyphenated::LENGTH]))
 }
 
 fn text(members: Map<String, Value>) -> Vec<u8> {

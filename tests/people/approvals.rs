@@ -93,6 +93,10 @@ pub struct House {
 
 impl House {
     pub fn over(store: &Store) -> Self {
+        Self::with(store, DOCUMENTS)
+    }
+
+    pub fn with(store: &Store, documents: &str) -> Self {
         let keys = tempfile::tempdir().unwrap();
         let options = IssuerOptions {
             issuer: "lictor".into(),
@@ -107,7 +111,7 @@ impl House {
         };
         let issuer = Issuer::new(options, Timestamp::from_system(SystemTime::now())).unwrap();
         let holder = Arc::new(Holder::default());
-        publish(&holder, DOCUMENTS, 1);
+        publish(&holder, documents, 1);
         let approvals = Approvals::new(Parts {
             store: store.clone(),
             holder: holder.clone(),
@@ -171,7 +175,7 @@ fn vote(newly: &Newly) -> Vote {
     Vote { target_hash: newly.approval.target_hash.clone(), ..Vote::default() }
 }
 
-fn params(json: &str) -> Attributes {
+pub fn params(json: &str) -> Attributes {
     Attributes::try_from(&serde_json::from_str(json).unwrap()).unwrap()
 }
 
@@ -187,7 +191,7 @@ fn step(id: &str, action: &str, provider: &str, arguments: &str) -> Step {
 }
 
 /// A search, and a transfer of what it finds.
-fn plan() -> Plan {
+pub fn plan() -> Plan {
     let mut transfer = step("pay", "bank.transfer", "bank", r#"{"amount": 12}"#);
     transfer.inputs = vec![Input {
         path: "/to".into(),
@@ -203,7 +207,7 @@ fn plan() -> Plan {
     }
 }
 
-fn creation(key: &str, target: Target) -> Creation {
+pub fn creation(key: &str, target: Target) -> Creation {
     Creation {
         idempotency_key: key.into(),
         tenant: Text::default(),
@@ -284,6 +288,10 @@ async fn the_same_key_gives_the_same_approval_and_a_new_token(fixture: Fixture) 
     let mut other = of_plan("k");
     other.justification = "another reason".into();
     assert!(matches!(house.create(other).await, Err(ApprovalError::KeyReused)));
+    // Nothing that approvers were shown may be another, whether the plan's hash covers it or not.
+    let roles = Subject { roles: vec!["admin".into()], ..plan().subject };
+    let other = creation("k", Target::Plan(Box::new(Plan { subject: roles, ..plan() })));
+    assert!(matches!(house.create(other).await, Err(ApprovalError::KeyReused)));
     house.approve(&second).await;
     not_redeemable(house.consume(&whole(&first, "")).await);
     house.consume(&whole(&second, "")).await.unwrap();
@@ -357,6 +365,29 @@ async fn what_is_over_expires_by_itself_and_once(fixture: Fixture) {
         let late = houses[0].approvals.decide(&lead(), "acme", &newly.approval.id, Decided::Approve(vote(newly))).await;
         assert!(matches!(late, Err(ApprovalError::Refused(Refused::WrongState { .. }))), "{late:?}");
     }
+}
+
+/// The store knows what the server has not read yet: that another one restored it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_over_by_the_stores_word_says_what_cannot_be_done() {
+    let fixture = Fixture::postgres().await;
+    let other = Store::open(fixture.options.clone()).await.unwrap();
+    for (decide, participle) in [
+        (Decided::Approve as fn(Vote) -> Decided, "approved"),
+        (Decided::Reject, "rejected"),
+        (|_| Decided::Cancel { reason: String::new(), of_others: true }, "cancelled"),
+    ] {
+        // What was read of the mark when it was opened is what a server believes until it looks again.
+        let store = Store::open(fixture.options.clone()).await.unwrap();
+        let house = House::over(&store);
+        let newly = house.create(of_plan(participle)).await.unwrap();
+        other.raise_epoch(0, "another server").await.unwrap();
+        let decided = house.approvals.decide(&lead(), "acme", &newly.approval.id, decide(vote(&newly))).await;
+        let refusal = decided.unwrap_err().to_string();
+        assert_eq!(refusal, format!("the approval has expired and cannot be {participle}"));
+        store.close().await;
+    }
+    other.close().await;
 }
 
 async fn what_nobody_decides_escalates_once(fixture: Fixture) {

@@ -8,14 +8,16 @@ use tonic::Code;
 
 use crate::approvals::eventually;
 use crate::served::{
-    Backend, Client, approval_of, approving, as_role, by, client, consuming, created, creation, getting, history_of,
-    rejecting, served_by_both, status_of,
+    Backend, Client, DOCUMENTS, approval_of, approving, as_role, by, client, consuming, created, creation, getting,
+    history_of, rejecting, served_by_both, status_of,
 };
 use crate::system::{Lictor, wait_for};
 
 served_by_both!(
     what_fell_due_while_the_server_was_down_happens_once,
     cron_does_what_no_server_does,
+    cron_tells_the_webhooks_that_a_server_would_tell,
+    cron_without_policies_tells_all_webhooks_and_warns,
     what_was_resolved_long_ago_leaves_the_hot_path_and_stays_readable,
 );
 
@@ -129,7 +131,7 @@ async fn what_fell_due_while_the_server_was_down_happens_once(backend: Backend) 
 async fn cron_does_what_no_server_does(backend: Backend) {
     let mut lictor = backend.server();
     let left = Left::at(&mut lictor, &backend).await;
-    let once = ["escalate", "--once", "--state", "state"];
+    let once = ["escalate", "--once", "--state", "state", "--policies", "policies"];
     assert_eq!(lictor.command(&once), (0, format!("{EACH} escalated, {} expired, 0 archived\n", 2 * EACH)));
     assert_eq!(lictor.command(&once), (0, "0 escalated, 0 expired, 0 archived\n".to_owned()));
     assert_eq!(backend.count(&lictor, DONE), 3 * EACH as u64);
@@ -143,6 +145,58 @@ async fn cron_does_what_no_server_does(backend: Backend) {
     let (expired, archived) = (EACH - 1, 2 * EACH + 1);
     let expected = format!("0 escalated, {expired} expired, {archived} archived\n");
     assert_eq!(lictor.command(&once), (0, expected));
+}
+
+/// Endpoints where nobody answers, each with events of its own.
+const ENDPOINTS: &str = r#"
+---
+apiVersion: lictor.dev/v1
+kind: WebhookEndpoint
+metadata: {name: all}
+spec: {url: 'https://127.0.0.1:9', allowPrivate: true, secrets: [{version: v1, env: LICTOR_NO_SECRET}]}
+---
+apiVersion: lictor.dev/v1
+kind: WebhookEndpoint
+metadata: {name: ends}
+spec: {url: 'https://127.0.0.1:9', allowPrivate: true, secrets: [{version: v1, env: LICTOR_NO_SECRET}],
+       events: [ir.approval_expired]}
+---
+apiVersion: lictor.dev/v1
+kind: WebhookEndpoint
+metadata: {name: none}
+spec: {url: 'https://127.0.0.1:9', allowPrivate: true, secrets: [{version: v1, env: LICTOR_NO_SECRET}],
+       events: [ir.approval_rejected]}
+"#;
+
+async fn cron_tells_the_webhooks_that_a_server_would_tell(backend: Backend) {
+    let (printed, told) = told_by_cron(&backend, &["--policies", "policies"]).await;
+    assert!(!printed.contains("warning"), "{printed}");
+    assert_eq!(told, ["all|ir.approval_escalated", "all|ir.approval_expired", "ends|ir.approval_expired"]);
+}
+
+async fn cron_without_policies_tells_all_webhooks_and_warns(backend: Backend) {
+    // There is no `policies/default` here.
+    let (printed, told) = told_by_cron(&backend, &[]).await;
+    assert!(printed.contains("the policies cannot be used") && printed.contains("policies/default"), "{printed}");
+    let every = ["all", "ends", "none"];
+    let of = |event| every.map(|endpoint| format!("{endpoint}|ir.approval_{event}"));
+    assert_eq!(BTreeSet::from_iter(told), [of("escalated"), of("expired")].concat().into_iter().collect());
+}
+
+/// What `lictor escalate --once` prints, and what it queues for whom.
+async fn told_by_cron(backend: &Backend, policies: &[&str]) -> (String, Vec<String>) {
+    let told = "  escalation: {afterSeconds: 300, level: 4}\n  webhooks: [all, ends, none]\n";
+    let documents = DOCUMENTS.replace("  escalation: {afterSeconds: 300, level: 4}\n", told);
+    assert!(documents.contains(told));
+    let mut lictor = backend.prepare();
+    lictor.write_policies(&format!("{documents}{ENDPOINTS}"));
+    lictor.run();
+    Left::at(&mut lictor, backend).await;
+    let (code, printed) = lictor.command(&[&["escalate", "--once", "--state", "state"], policies].concat());
+    assert_eq!(code, 0, "{printed}");
+    let query = "SELECT DISTINCT endpoint, event_type FROM delivery \
+                 WHERE event_type IN ('ir.approval_escalated', 'ir.approval_expired') ORDER BY endpoint, event_type";
+    (printed, backend.sql(&lictor, query).lines().map(str::to_owned).collect())
 }
 
 async fn what_was_resolved_long_ago_leaves_the_hot_path_and_stays_readable(backend: Backend) {
@@ -180,6 +234,8 @@ async fn what_was_resolved_long_ago_leaves_the_hot_path_and_stays_readable(backe
     assert_eq!(history_of(&mut client, "", &old.id).await.len(), 2);
     let again = client.reject(by("eve", Some("3"), rejecting("", &old))).await;
     assert!(again.is_err(), "what is archived does not change");
+    let key = client.create_approval(by("runtime", None, creation("", "old"))).await.unwrap_err();
+    assert_eq!(key.code(), Code::AlreadyExists, "a key that was used up stays so: {key}");
 
     let mut exported = async |include_archived: bool| {
         let request = v1::ExportApprovalsRequest { include_archived, ..v1::ExportApprovalsRequest::default() };

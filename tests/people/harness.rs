@@ -83,6 +83,43 @@ impl Fixture {
         self.store = Store::open(self.options.clone()).await.expect("the store opens again");
     }
 
+    /// Leaves the store as a crash would: nothing is closed, and what was in memory is gone. An embedded one goes on with
+    /// its files as they are now.
+    pub async fn crash(&mut self) {
+        if matches!(self.options.place, Place::Sqlite(_)) {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            // The log first: what is moved from it meanwhile is then in both copies.
+            for name in ["lictor.db-wal", "lictor.db"] {
+                let file = self.folder.path().join(name);
+                if file.exists() {
+                    std::fs::copy(file, folder.path().join(name)).expect("a copy");
+                }
+            }
+            self.options.place = Place::Sqlite(folder.path().join("lictor.db"));
+            self.folder = folder;
+        }
+        self.store = Store::open(self.options.clone()).await.expect("the store opens again");
+    }
+
+    /// Runs a statement in the database of the store, which is PostgreSQL.
+    pub fn psql(&self, sql: &str) {
+        let Place::Postgres { url, .. } = &self.options.place else { panic!("not PostgreSQL") };
+        let name = url.split('?').next().and_then(|url| url.rsplit('/').next()).expect("a database");
+        drop(postgres::shared().psql(name, sql));
+    }
+
+    /// Lets so many seconds pass for all approvals: by the clock of the embedded store, else by moving their times.
+    pub fn pass(&self, seconds: i64) {
+        let micros = seconds * 1_000_000;
+        if matches!(self.options.place, Place::Sqlite(_)) {
+            self.skew.fetch_add(micros, Ordering::Relaxed);
+            return;
+        }
+        let columns = ["created_at", "updated_at", "escalates_at", "expires_at", "resolved_at", "consumed_at"];
+        let set = columns.map(|column| format!("{column} = {column} - {micros}")).join(", ");
+        self.psql(&format!("UPDATE approval SET {set}"));
+    }
+
     /// The database file of an embedded store.
     pub fn file(&self) -> PathBuf {
         self.folder.path().join("lictor.db")
@@ -233,6 +270,7 @@ pub fn delivery(approval: &Approval, endpoint: &str, not_before: Timestamp) -> N
         endpoint: endpoint.into(),
         tenant_id: approval.tenant_id.clone(),
         approval_id: approval.id.clone(),
+        approval_version: approval.version,
         event_id: Text::from(uuid::Uuid::now_v7().to_string()),
         event_type: "ir.approval_created".into(),
         payload: b"{\"event\":\"approval_request_created\"}".to_vec(),

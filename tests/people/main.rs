@@ -5,13 +5,17 @@
 
 mod approvals;
 mod approvals_bound;
+mod approvals_commanded;
 mod approvals_downtime;
 mod approvals_killed;
+mod approvals_load;
 mod approvals_model;
+mod approvals_outage;
 mod approvals_secrets;
 mod approvals_served;
 mod approvals_states;
 mod approvals_tenants;
+mod approvals_workers;
 mod harness;
 mod postgres;
 #[allow(dead_code, reason = "shared with the tests of the room, which use all of it")]

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
+use lictor::api::proto::rpc;
 use lictor::api::proto::v1::approval_service_client::ApprovalServiceClient;
 use lictor::api::proto::v1::create_approval_request::Target;
 use lictor::api::proto::v1::{self, ApprovalStatus};
+use prost::Message as _;
 use tonic::Request;
 use tonic::transport::Channel;
 
@@ -253,4 +255,11 @@ pub async fn history_of(client: &mut Client, tenant: &str, id: &str) -> Vec<v1::
 pub async fn status_of(client: &mut Client, tenant: &str, id: &str) -> ApprovalStatus {
     let got = client.get_approval(by("ann", None, getting(tenant, id))).await.expect("the approval");
     got.into_inner().approval.expect("an approval").status()
+}
+
+/// The reason that a refusal names for programs.
+pub fn reason_of(refused: &tonic::Status) -> String {
+    let status = rpc::Status::decode(refused.details()).expect("details");
+    let info = status.details.iter().find(|detail| detail.type_url.ends_with("google.rpc.ErrorInfo"));
+    rpc::ErrorInfo::decode(&*info.expect("a reason").value).expect("a reason").reason
 }

@@ -36,7 +36,6 @@ async fn what_is_created_can_be_loaded(fixture: Fixture) {
             let at = approval.created_at;
             approval.progress.stages[0].approvals =
                 vec![Vote { principal: "jwt:iss#ann".into(), level: 4, notes: "fine\0?".to_owned(), at }];
-            approval.progress.approvers = vec!["role:managers".into()];
             let redeemed = Redeemed {
                 step_id: "a".into(),
                 key_hash: "00ff".into(),

@@ -5,11 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lictor::model::{ApprovalQuery, ApprovalStatus, HistoryQuery};
-use lictor::store::{Changed, Created, Place, Store, StoreError, StoreOptions};
+use lictor::store::{
+    AttemptOutcome, Changed, Created, DeliveryClaim, NewDelivery, Place, Store, StoreError, StoreOptions,
+};
 use tokio::task::JoinSet;
 
-use crate::harness::{Fixture, PATIENCE, new, to};
+use crate::harness::{Fixture, PATIENCE, delivery, later, new, on_both, to};
 use crate::postgres::{self, Cluster};
+
+on_both!(a_store_of_the_schema_before_is_brought_up_to_date);
 
 /// Waits until `holds`, which should be soon.
 async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
@@ -44,6 +48,45 @@ async fn a_newer_postgres_is_refused() {
     postgres::shared().psql(name, NEWER);
     let refused = Store::open(fixture.options.clone()).await.expect_err("newer than the program");
     assert!(matches!(refused, StoreError::NewerSchema { found: 9_999, .. }), "{refused}");
+}
+
+/// What the second step has made, unmade.
+const BACK: &str = "DROP INDEX approval_archive_key; ALTER TABLE delivery DROP COLUMN approval_version; \
+                    DELETE FROM _sqlx_migrations WHERE version = 2;";
+
+async fn a_store_of_the_schema_before_is_brought_up_to_date(mut fixture: Fixture) {
+    let now = fixture.store.now().await.unwrap();
+    let old = fixture.created(|_| {}).await;
+    fixture.store.change_approval(to(&old, ApprovalStatus::Rejected, "ann", later(now, -100))).await.unwrap();
+    assert_eq!(fixture.store.archive_resolved(now, 10).await.unwrap(), 1);
+    let approval = fixture.created(|_| {}).await;
+    let first = delivery(&approval, "ops", later(now, -9));
+    let second = delivery(&approval, "ops", later(now, -9));
+    fixture.store.add_deliveries(vec![second.clone(), first.clone()]).await.unwrap();
+    fixture.store.close().await;
+    match &fixture.options.place {
+        Place::Sqlite(file) => rusqlite::Connection::open(file).unwrap().execute_batch(BACK).unwrap(),
+        Place::Postgres { .. } => fixture.psql(BACK),
+    }
+    fixture.store = Store::open(fixture.options.clone()).await.expect("it is brought up to date");
+    until("answer of the store", || async { fixture.store.now().await.is_ok() }).await;
+    let mut creation = new(fixture.approval().await);
+    creation.approval.key_hash = old.key_hash;
+    let again = fixture.store.create_approval(creation).await.unwrap();
+    assert!(matches!(&again, Created::Existing(existing) if existing.id == old.id), "{again:?}");
+    // What was queued before goes before what is queued now.
+    let mut change = to(&approval, ApprovalStatus::Approved, "ann", now);
+    let third =
+        NewDelivery { id: "00000000-0000-7000-8000-000000000000".into(), ..delivery(&change.approval, "ops", now) };
+    change.deliveries = vec![third.clone()];
+    assert_eq!(fixture.store.change_approval(change).await.unwrap(), Changed::Done);
+    for next in [first, second, third] {
+        let claim = DeliveryClaim { limit: 9, per_endpoint: 9, lease_micros: 60_000_000, busy: Vec::new() };
+        let claimed = fixture.store.claim_deliveries(claim).await.unwrap();
+        assert_eq!(claimed.iter().map(|claimed| &claimed.message.id).collect::<Vec<_>>(), [&next.id]);
+        let delivered = AttemptOutcome::Delivered { status: 200 };
+        assert!(fixture.store.finish_delivery(&next.id, 0, delivered).await.unwrap());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

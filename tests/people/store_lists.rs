@@ -1,11 +1,18 @@
 //! What both databases must do alike: lists, history, the archive.
 
 use lictor::model::{ApprovalCursor, ApprovalQuery, ApprovalStatus, HistoryCursor, HistoryQuery, Text};
-use lictor::store::Changed;
+use lictor::store::{Changed, Created, NewApproval};
 
-use crate::harness::{Fixture, later, on_both, to};
+use crate::harness::{Fixture, later, new, on_both, to};
 
-on_both!(approvals_are_listed_page_by_page, filters_narrow, history_is_listed, the_old_leave_and_stay_readable);
+on_both!(
+    approvals_are_listed_page_by_page,
+    filters_narrow,
+    history_is_listed,
+    the_old_leave_and_stay_readable,
+    a_key_stays_used_when_its_approval_was_archived,
+    an_archive_and_a_repeated_creation_at_once_make_no_second_approval,
+);
 
 fn query(limit: u32) -> ApprovalQuery {
     ApprovalQuery { tenant_id: "acme".into(), limit, ..ApprovalQuery::default() }
@@ -138,4 +145,60 @@ async fn the_old_leave_and_stay_readable(fixture: Fixture) {
     assert_eq!(store.approval_by_token(&archived.token_hash).await.unwrap(), Some(archived.clone()));
     let change = to(&archived, ApprovalStatus::Approved, "x", now);
     assert_eq!(store.change_approval(change).await.unwrap(), Changed::Missing, "frozen");
+}
+
+async fn a_key_stays_used_when_its_approval_was_archived(fixture: Fixture) {
+    let store = &fixture.store;
+    let now = store.now().await.unwrap();
+    let old = fixture.created(|_| {}).await;
+    store.change_approval(to(&old, ApprovalStatus::Rejected, "ann", later(now, -100))).await.unwrap();
+    assert_eq!(store.archive_resolved(now, 10).await.unwrap(), 1);
+    let archived = store.approval("acme", &old.id).await.unwrap().expect("readable by id");
+    let again = async |change: &dyn Fn(&mut NewApproval)| {
+        let mut creation = new(fixture.approval().await);
+        creation.approval.key_hash = old.key_hash;
+        change(&mut creation);
+        let id = creation.approval.id.clone();
+        (store.create_approval(creation).await.unwrap(), store.approval("acme", &id).await.unwrap())
+    };
+    let existing = Created::Existing(Box::new(archived));
+    assert_eq!(again(&|_| {}).await, (existing.clone(), None), "and nothing of the other is kept");
+    let full = again(&|creation| creation.max_open = 0).await;
+    assert_eq!(full, (existing.clone(), None), "asking again is not asking for more");
+    assert_eq!(again(&|creation| creation.approval.status = ApprovalStatus::AutoApproved).await.0, existing);
+    for (what, change) in [
+        ("tenant", (|creation| creation.approval.tenant_id = "beta".into()) as fn(&mut NewApproval)),
+        ("creator", |creation| creation.approval.created_by = "uid:7".into()),
+    ] {
+        let (created, kept) = again(&change).await;
+        assert_eq!(created, Created::New, "another {what}'s key is another");
+        assert_eq!(kept.is_some(), what == "creator", "{what}");
+    }
+    assert_eq!(store.figures().await.unwrap().outbox, 4, "an event for each of three creations and a change");
+}
+
+async fn an_archive_and_a_repeated_creation_at_once_make_no_second_approval(fixture: Fixture) {
+    let now = fixture.store.now().await.unwrap();
+    let mut keys = Vec::new();
+    for _ in 0..40 {
+        let old = fixture.created(|_| {}).await;
+        fixture.store.change_approval(to(&old, ApprovalStatus::Rejected, "ann", later(now, -100))).await.unwrap();
+        keys.push((old.id, old.key_hash));
+    }
+    let store = fixture.store.clone();
+    let archive = tokio::spawn(async move {
+        let mut moved = 0;
+        while moved < 40 {
+            moved += store.archive_resolved(now, 1).await.unwrap();
+        }
+    });
+    for (id, key_hash) in keys {
+        let mut creation = new(fixture.approval().await);
+        creation.approval.key_hash = key_hash;
+        match fixture.store.create_approval(creation).await.unwrap() {
+            Created::Existing(existing) => assert_eq!(existing.id, id),
+            other => panic!("{other:?}"),
+        }
+    }
+    archive.await.unwrap();
 }

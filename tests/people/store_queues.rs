@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lictor::model::{ApprovalStatus, Text};
-use lictor::store::{AttemptOutcome, Changed, DeliveryClaim, DeliveryQuery, DeliveryState, Due};
+use lictor::store::{AttemptOutcome, Changed, Created, DeliveryClaim, DeliveryQuery, DeliveryState, Due, NewDelivery};
 use tokio::task::JoinSet;
 
 use crate::harness::{Fixture, delivery, later, new, on_both, to};
@@ -15,6 +15,7 @@ on_both!(
     claims_outlive_a_restart,
     deliveries_are_claimed_fairly,
     deliveries_about_one_approval_keep_their_order,
+    deliveries_keep_the_order_of_changes_whatever_clocks_say,
     attempts_end_in_one_way,
     what_was_delivered_is_forgotten_in_time,
 );
@@ -192,6 +193,34 @@ async fn deliveries_about_one_approval_keep_their_order(fixture: Fixture) {
     let dead = AttemptOutcome::Dead { status: Some(410), error: "gone".to_owned() };
     assert!(store.finish_delivery(&first.id, 1, dead).await.unwrap());
     assert_eq!(ids(store.claim_deliveries(claim(9, 9, &[])).await.unwrap()), [second.id]);
+}
+
+/// Ids are made by the clocks of replicas, which differ; the order is that of the approval's versions.
+async fn deliveries_keep_the_order_of_changes_whatever_clocks_say(fixture: Fixture) {
+    let store = &fixture.store;
+    let now = store.now().await.unwrap();
+    let mut creation = new(fixture.approval().await);
+    let created = NewDelivery {
+        id: "ffffffff-ffff-7fff-bfff-ffffffffffff".into(),
+        ..delivery(&creation.approval, "ops", later(now, -1))
+    };
+    creation.deliveries = vec![created.clone()];
+    let approval = creation.approval.clone();
+    assert_eq!(store.create_approval(creation).await.unwrap(), Created::New);
+    let mut change = to(&approval, ApprovalStatus::Approved, "ann", now);
+    let approved = NewDelivery {
+        id: "00000000-0000-7000-8000-000000000000".into(),
+        ..delivery(&change.approval, "ops", later(now, -9))
+    };
+    change.deliveries = vec![approved.clone()];
+    assert_eq!(store.change_approval(change).await.unwrap(), Changed::Done);
+    for next in [created, approved] {
+        let claimed = store.claim_deliveries(claim(9, 9, &[])).await.unwrap();
+        let told: Vec<_> =
+            claimed.iter().map(|claimed| (&claimed.message.id, claimed.message.approval_version)).collect();
+        assert_eq!(told, [(&next.id, next.approval_version)]);
+        assert!(store.finish_delivery(&next.id, 0, AttemptOutcome::Delivered { status: 200 }).await.unwrap());
+    }
 }
 
 async fn attempts_end_in_one_way(fixture: Fixture) {

@@ -15,7 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ir", &["snapshot", "decide", "condition", "policy", "diag", "model"]),
     ("engine", &["ir", "decide", "snapshot", "policy", "diag", "model"]),
     ("event", &["model"]),
-    ("state_dir", &[]),
+    ("state_dir", &["model"]),
     ("receipt", &["state_dir", "model"]),
     ("store", &["event", "model"]),
     ("reload", &["policy", "snapshot", "event", "state_dir", "diag", "model"]),

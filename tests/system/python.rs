@@ -105,6 +105,15 @@ impl WalkThrough {
 }
 
 #[test]
+fn the_first_program_prints_what_the_readme_says() {
+    let lictor = Lictor::start(&default_documents());
+    let walk = WalkThrough { page: "README.md", heading: "## Ask from a program" };
+    let printed = run(&mut walk.command(&lictor));
+    let said: Option<Vec<String>> = walk.said().into_iter().collect();
+    assert_eq!(printed.lines().map(str::to_owned).collect::<Vec<_>>(), said.expect("each says what it prints"));
+}
+
+#[test]
 fn the_walk_through_of_the_readme_does_what_it_says() {
     let lictor = Lictor::start(&default_documents());
     let walk = WalkThrough { page: "README.md", heading: "## Validate a plan" };

@@ -120,3 +120,38 @@ fn of_store(error: &StoreError) -> Refusal {
     tracing::warn!(%error, "an approval could not be read or changed");
     Refusal::new(code, reason, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_of_the_store_has_its_status_and_reason() {
+        let reason = || "SECRET-DETAIL".to_owned();
+        let path = || std::path::PathBuf::from("/SECRET-DETAIL/lictor.db");
+        let nothing = "nothing has changed";
+        for (error, code, expected, says) in [
+            (StoreError::Unavailable { reason: reason() }, Code::Unavailable, "STORE_UNAVAILABLE", nothing),
+            (StoreError::Busy { reason: reason() }, Code::ResourceExhausted, "STORE_BUSY", "try again"),
+            (StoreError::Full { reason: reason() }, Code::Unavailable, "STORE_FULL", "`store.maxBytes`"),
+            (StoreError::Uncertain { reason: reason() }, Code::Unavailable, "STORE_UNCERTAIN", "the same key"),
+            (
+                StoreError::NewerSchema { place: reason(), found: 9, known: 1 },
+                Code::Unavailable,
+                "STORE_UNAVAILABLE",
+                nothing,
+            ),
+            (StoreError::Exposed { path: path(), why: reason() }, Code::Unavailable, "STORE_UNAVAILABLE", nothing),
+            (StoreError::Replaced { place: reason(), why: reason() }, Code::Unavailable, "STORE_UNAVAILABLE", nothing),
+            (StoreError::Url { reason: reason() }, Code::Unavailable, "STORE_UNAVAILABLE", nothing),
+            (StoreError::Corrupt { path: path(), reason: reason() }, Code::Internal, "INTERNAL", "log"),
+            (StoreError::Invalid { reason: reason() }, Code::Internal, "INTERNAL", "log"),
+        ] {
+            let refusal = Refusal::approval(ApprovalError::Store(error.clone()));
+            assert_eq!((refusal.code(), refusal.reason()), (code, expected), "{error:?}");
+            let status = refusal.to_status();
+            let said = status.message();
+            assert!(said.contains(says) && !said.contains("SECRET-DETAIL"), "{error:?}: {said}");
+        }
+    }
+}

@@ -4,7 +4,7 @@ use super::Malformed;
 use super::attributes::attributes;
 use super::reader::{Merged, Reader};
 use super::violation::{Fault, Path, Violations};
-use crate::model::{Attributes, Limits, Subject, Text, has_control_character, has_forbidden_character};
+use crate::model::{Attributes, Limits, Subject, Text, control_character, forbidden_character};
 
 /// Checks the fields of one message, and reads the parts that messages share.
 pub(super) struct Checks<'a> {
@@ -89,20 +89,18 @@ impl Checks<'_> {
     pub fn id_at(&mut self, at: &Path<'_>, text: &str, most: usize) {
         if text.len() > most {
             self.violations.add(at, Fault::TooLong, format_args!("{} bytes, at most {most} are allowed", text.len()));
-        } else if has_forbidden_character(text) {
-            self.violations.add(
-                at,
-                Fault::ForbiddenCharacter,
-                "control characters, hidden characters and characters that change the direction of text are not allowed in ids",
-            );
+        } else if let Some(c) = forbidden_character(text) {
+            let what = "control characters, hidden characters and characters that change the direction of text are not \
+                        allowed in ids";
+            self.violations.add(at, Fault::ForbiddenCharacter, format_args!("U+{:04X}: {what}", u32::from(c)));
         }
     }
 }
 
 /// Checks a text for people, which may have lines.
 pub(super) fn no_control_character(at: &Path<'_>, text: &str, violations: &mut Violations) {
-    if has_control_character(text) {
+    if let Some(c) = control_character(text) {
         let what = "control characters other than line breaks and tabs are not allowed in texts";
-        violations.add(at, Fault::ForbiddenCharacter, what);
+        violations.add(at, Fault::ForbiddenCharacter, format_args!("U+{:04X}: {what}", u32::from(c)));
     }
 }

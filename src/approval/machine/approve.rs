@@ -75,7 +75,7 @@ pub fn approve(
         history: Some(history),
         voter: Some(voter.principal.clone()),
         happening: Some(happening),
-        only_while_live: true,
+        verb: Verb::Approve,
     })
 }
 
@@ -104,7 +104,7 @@ pub fn reject(
         history: Some(history),
         voter: Some(voter.principal.clone()),
         happening: Some(Happening::Rejected),
-        only_while_live: true,
+        verb: Verb::Reject,
     })
 }
 

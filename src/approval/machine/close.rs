@@ -30,7 +30,7 @@ pub fn cancel(
         approval: after,
         voter: None,
         happening: Some(Happening::Cancelled),
-        only_while_live: true,
+        verb: Verb::Cancel,
     })
 }
 
@@ -64,7 +64,7 @@ pub fn escalate(approval: &Approval, actor: &str, now: Timestamp, epoch: u64) ->
         approval: after,
         voter: None,
         happening: Some(Happening::Escalated),
-        only_while_live: true,
+        verb: Verb::Escalate,
     })
 }
 
@@ -91,7 +91,7 @@ pub fn expire(approval: &Approval, actor: &str, now: Timestamp, epoch: u64) -> R
         approval: after,
         voter: None,
         happening: Some(Happening::Expired),
-        only_while_live: false,
+        verb: Verb::Expire,
     })
 }
 
@@ -115,7 +115,7 @@ pub fn reissue(
         return Err(Refused::UsedUp);
     }
     let after = Approval { token_hash, ..next(approval, now) };
-    Ok(Transition { approval: after, history: None, voter: None, happening: None, only_while_live: true })
+    Ok(Transition { approval: after, history: None, voter: None, happening: None, verb: Verb::Reissue })
 }
 
 /// The greatest level that stages still ask for; that of all of them where none is open.

@@ -113,7 +113,7 @@ pub fn redeem(
         history: Some(history),
         voter: None,
         happening: Some(happening),
-        only_while_live: true,
+        verb: super::Verb::Consume,
     })))
 }
 

@@ -107,7 +107,7 @@ fn try_verb(verb: Verb, status: ApprovalStatus) -> Result<ApprovalStatus, Refuse
         assert!(!row.actor.is_empty() && !row.reason.is_empty());
     }
     assert_eq!(transition.approval.expires_at, approval.expires_at, "expires_at never moves");
-    assert_eq!(transition.only_while_live, verb != Verb::Expire);
+    assert_eq!((transition.verb, transition.only_while_live()), (verb, verb != Verb::Expire));
     Ok(transition.approval.status)
 }
 

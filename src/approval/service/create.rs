@@ -1,7 +1,5 @@
 //! Creating.
 
-use uuid::Uuid;
-
 use super::{Actor, Approvals};
 use crate::approval::assess::{Assessed, Assessment};
 use crate::approval::body::Around;
@@ -11,7 +9,7 @@ use crate::approval::people::known_as;
 use crate::approval::target::Target;
 use crate::approval::token::{Token, sha256};
 use crate::model::{
-    Approval, ApprovalStatus, Escalation, Progress, Settled, Sha256Digest, Text, Timestamp, default_tenant,
+    Approval, ApprovalStatus, Escalation, Progress, Settled, Sha256Digest, Text, Timestamp, default_tenant, new_id,
 };
 use crate::store::{Created, NewApproval};
 
@@ -149,7 +147,7 @@ impl Approvals {
         } else {
             creation.correlation_id.clone()
         };
-        let id: Text = Uuid::now_v7().hyphenated().to_string().into();
+        let id: Text = new_id(now).hyphenated().to_string().into();
         Approval {
             tenant_id: tenant,
             version: 1,

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::fmt::{Result, Write};
 
 use crate::cli::style::{DIM, RESET};
-use crate::model::has_forbidden_character;
+use crate::model::{changes_the_display, has_forbidden_character};
 
 /// Columns of a free text.
 const COLUMNS: usize = 72;
@@ -23,10 +23,12 @@ pub enum Length {
     Full,
 }
 
-/// `text` as one word; in quotes if it is empty or holds blanks, quotes, or characters that change what a terminal shows.
+/// `text` as one word; in quotes if it is empty or holds blanks, quotes, or what no id may hold,
+/// which is then escaped.
 pub fn value(text: &str) -> Cow<'_, str> {
-    let is_plain = |c: char| !c.is_whitespace() && !matches!(c, '"' | '\\') && !is_forbidden(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
+    let hides = has_forbidden_character(text);
+    let is_plain = |c: char| !c.is_whitespace() && !matches!(c, '"' | '\\');
+    if !hides && !text.is_empty() && text.chars().all(is_plain) {
         return Cow::Borrowed(text);
     }
     let mut quoted = String::from("\"");
@@ -35,7 +37,7 @@ pub fn value(text: &str) -> Cow<'_, str> {
             '"' | '\\' => quoted.extend(['\\', c]),
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
-            c if c != ' ' && (c.is_whitespace() || is_forbidden(c)) => {
+            c if c != ' ' && (c.is_whitespace() || hides && has_forbidden_character(c.encode_utf8(&mut [0; 4]))) => {
                 // Writing to a string cannot fail.
                 let _ = write!(quoted, "\\u{{{:x}}}", u32::from(c));
             }
@@ -53,7 +55,7 @@ pub fn values<T: AsRef<str>>(values: &[T]) -> String {
 
 /// A sentence of the server's in one line; what it quotes of others stays within it.
 pub fn sentence(text: &str) -> String {
-    text.chars().map(|c| if c == '\n' || is_forbidden(c) { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if c == '\n' || changes_the_display(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// Writes a free text, every line behind `indent` blanks and a bar.
@@ -82,7 +84,7 @@ fn lines(text: &str) -> Vec<String> {
         for c in line.strip_suffix('\r').unwrap_or(line).chars() {
             let c = match c {
                 '\t' => ' ',
-                c if is_forbidden(c) => '\u{fffd}',
+                c if changes_the_display(c) => '\u{fffd}',
                 c => c,
             };
             // What is not ASCII may take two columns.
@@ -97,10 +99,6 @@ fn lines(text: &str) -> Vec<String> {
         lines.push(part);
     }
     lines
-}
-
-fn is_forbidden(c: char) -> bool {
-    has_forbidden_character(c.encode_utf8(&mut [0; 4])) || matches!(c, '\u{2028}' | '\u{2029}' | '\u{85}')
 }
 
 #[cfg(test)]
@@ -119,6 +117,11 @@ mod tests {
             ("a\u{1b}[2J", "\"a\\u{1b}[2J\""),
             ("a\u{a0}b", "\"a\\u{a0}b\""),
             ("a\u{202e}b", "\"a\\u{202e}b\""),
+            ("alice\u{2800}", "\"alice\\u{2800}\""),
+            ("\u{3164}", "\"\\u{3164}\""),
+            ("ali\u{200d}ce\u{fe0f}", "\"ali\\u{200d}ce\\u{fe0f}\""),
+            ("👩\u{200d}🌾", "👩\u{200d}🌾"),
+            ("I ❤\u{fe0f} it", "\"I ❤\u{fe0f} it\""),
         ] {
             assert_eq!(value(text), shown);
         }

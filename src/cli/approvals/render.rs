@@ -5,11 +5,10 @@
 
 use std::fmt::{Result, Write};
 
-use super::json;
-use super::quoted::{Length, block, sentence, value, values};
+use super::quoted::{Length, block, value, values};
+use super::{content, json};
 use crate::api::proto::v1::{self, ApprovalStatus, approval_view::What};
 use crate::cli::style::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
-use crate::cli::validate_ir::code_word;
 
 /// Width of the column of names.
 const NAMES: usize = 14;
@@ -56,8 +55,8 @@ fn whole(out: &mut String, approval: &v1::Approval, history: &[v1::ApprovalHisto
     if let Some(view) = &approval.view {
         unverified(out, approval, view.unverified.as_ref(), length)?;
         match &view.what {
-            Some(What::Plan(plan)) => self::plan(out, plan, length)?,
-            Some(What::Action(action)) => self::action(out, action)?,
+            Some(What::Plan(plan)) => content::plan(out, plan, length)?,
+            Some(What::Action(action)) => content::action(out, action)?,
             None => {}
         }
     }
@@ -131,91 +130,6 @@ fn stage(stage: &v1::ApprovalStage) -> String {
     let mark = if stage.complete { "complete" } else { "open" };
     let by = if votes.is_empty() { String::new() } else { format!("; approved by {}", votes.join(", ")) };
     format!("{} of level {}, {mark}{by}", stage.quorum, stage.level)
-}
-
-fn plan(out: &mut String, plan: &v1::PlanView, length: Length) -> Result {
-    writeln!(out, "\n{BOLD}what will run{RESET}")?;
-    for (index, entry) in plan.steps.iter().enumerate() {
-        step(out, index, entry, length)?;
-    }
-    if plan.violations.is_empty() {
-        return Ok(());
-    }
-    writeln!(out, "\n{BOLD}why it needs approval{RESET}")?;
-    for violation in &plan.violations {
-        let code = code_word(violation.code());
-        writeln!(out, "  {YELLOW}!{RESET} {code}  {}", sentence(&violation.message))?;
-        let hop = |hop: &v1::FlowHop| format!("{}{} [{}]", hop.step_id, hop.path, hop.label);
-        let way: Vec<_> = violation.flow.iter().map(hop).collect();
-        if !way.is_empty() {
-            writeln!(out, "    {DIM}{}{RESET}", sentence(&way.join(" → ")))?;
-        }
-    }
-    Ok(())
-}
-
-fn step(out: &mut String, index: usize, entry: &v1::ApprovalStep, length: Length) -> Result {
-    let step = entry.step.clone().unwrap_or_default();
-    let validation = entry.validation.clone().unwrap_or_default();
-    let color = if validation.tier >= 2 { YELLOW } else { DIM };
-    let name = if step.step_id.is_empty() { index.to_string().into() } else { value(&step.step_id) };
-    let on = if step.resource.is_empty() { String::new() } else { format!(" on {}", value(&step.resource)) };
-    let by = if step.provider.is_empty() { String::new() } else { format!(" by {}", value(&step.provider)) };
-    let (action, tier) = (value(&step.action), validation.tier);
-    writeln!(out, "  {BOLD}{name}{RESET}  {action}{on}{by}  {color}tier {tier}{RESET}")?;
-    for (name, members) in [("params", &step.params), ("constraints", &step.constraints)] {
-        let members = json::structure(members);
-        if members.as_object().is_some_and(|members| !members.is_empty()) {
-            writeln!(out, "     {DIM}{name}{RESET}")?;
-            // What will run is shown to the end.
-            block(out, 7, &members.to_string(), Length::Full)?;
-        }
-    }
-    if !step.description.is_empty() {
-        writeln!(out, "     {DIM}description{RESET}")?;
-        block(out, 7, &step.description, length)?;
-    }
-    if let Some(cents) = step.budget_cents {
-        writeln!(out, "     {DIM}budget{RESET} {cents} cents")?;
-    }
-    if !step.depends_on.is_empty() {
-        writeln!(out, "     {DIM}after{RESET} {}", values(&step.depends_on))?;
-    }
-    for open in &entry.open_paths {
-        let output =
-            if open.output_path.is_empty() { String::new() } else { format!(" at {}", value(&open.output_path)) };
-        let (path, from) = (value(&open.path), value(&open.step_id));
-        writeln!(out, "     {YELLOW}open{RESET} {path}: filled from the output of {from}{output}")?;
-    }
-    for reason in validation.tier_reasons.iter().filter(|reason| reason.tier >= 2) {
-        writeln!(out, "     {DIM}tier {}: {}{RESET}", reason.tier, sentence(&reason.message))?;
-    }
-    Ok(())
-}
-
-fn action(out: &mut String, action: &v1::ActionView) -> Result {
-    writeln!(out, "\n{BOLD}what will run{RESET}")?;
-    let name = action.action.as_ref().map(|action| action.name.as_str()).unwrap_or_default();
-    let resource = action.resource.clone().unwrap_or_default();
-    let on = match (resource.r#type.as_str(), resource.id.as_str()) {
-        ("", "") => String::new(),
-        (kind, "") => format!(" on {}", value(kind)),
-        ("", id) => format!(" on {}", value(id)),
-        (kind, id) => format!(" on {} {}", value(kind), value(id)),
-    };
-    writeln!(out, "  {BOLD}{}{RESET}{on}", value(name))?;
-    let properties = action.action.as_ref().and_then(|action| action.properties.clone());
-    for (name, members) in [("action", &properties), ("resource", &resource.properties), ("context", &action.context)] {
-        let members = json::structure(members);
-        if members.as_object().is_some_and(|members| !members.is_empty()) {
-            writeln!(out, "     {DIM}{name}{RESET}")?;
-            block(out, 7, &members.to_string(), Length::Full)?;
-        }
-    }
-    if let Some(decision) = &action.decision {
-        writeln!(out, "\n{BOLD}why it needs approval{RESET}\n  {YELLOW}!{RESET} {}", sentence(&decision.reason))?;
-    }
-    Ok(())
 }
 
 /// What the caller wrote, and nobody has checked.

@@ -35,9 +35,10 @@ pub fn run(args: &TestArgs) -> ExitCode {
         Ok(endpoint) => endpoint,
         Err(error) => return error.report(),
     };
-    let id = new_id();
+    let now = Timestamp::from_system(SystemTime::now());
+    let id = new_id(now);
     let started = Instant::now();
-    let result = match send(&endpoint, &id) {
+    let result = match send(&endpoint, &id, now) {
         Ok(result) => result,
         Err(error) => return CommandError::environment(format!("cannot send anything: {error}")).report(),
     };
@@ -67,8 +68,7 @@ fn endpoint(args: &TestArgs) -> Result<Arc<WebhookEndpoint>, CommandError> {
 }
 
 /// One attempt.
-fn send(endpoint: &Arc<WebhookEndpoint>, id: &str) -> std::io::Result<Result<u16, AttemptError>> {
-    let now = Timestamp::from_system(SystemTime::now());
+fn send(endpoint: &Arc<WebhookEndpoint>, id: &str, now: Timestamp) -> std::io::Result<Result<u16, AttemptError>> {
     let body = test_payload(id, now);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(Sender::default().send(endpoint, Message { id, body: &body }, now));

@@ -8,6 +8,7 @@ use super::matching::{Groups, assign};
 use super::order::moved;
 use super::redeemed::Authority;
 use super::{CheckParams, Steps};
+use crate::ir::call::unfilled;
 use crate::model::bound_paths;
 use crate::model::{DagVerification, Deviation, DeviationKind, Execution, ExecutionOutcome, Ordering, Text};
 
@@ -99,11 +100,17 @@ impl Audit<'_, '_> {
             self.deviate(DeviationKind::ChangedResource, id, turn, message);
         }
         let changed = changed_params(step, &call.params);
-        if !changed.is_empty() {
-            self.deviate(DeviationKind::ChangedParams, id, turn, format!("params differ at {}", shortened(&changed)));
+        let difference = match unfilled(step, &call.params) {
+            _ if !changed.is_empty() => Some(format!("params differ at {}", shortened(&changed))),
+            Some(gap) => Some(format!("{gap} is filled from another step's output, and was not given")),
+            None => None,
+        };
+        let as_planned = difference.is_none();
+        if let Some(message) = difference {
+            self.deviate(DeviationKind::ChangedParams, id, turn, message);
         }
         if let Some((kind, message)) = self.authority.objection_to_call(id, step, &call.params)
-            && (kind != DeviationKind::ChangedParams || changed.is_empty())
+            && (kind != DeviationKind::ChangedParams || as_planned)
         {
             self.deviate(kind, id, turn, message);
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::model::{Plan, Text, Violation, ViolationCode, ViolationSeverity, has_forbidden_character, sanitise_reason};
+use crate::model::{Plan, Text, Violation, ViolationCode, ViolationSeverity, changes_the_display, sanitise_reason};
 
 /// Collects violations, and what makes a plan escalate besides.
 #[derive(Debug, Default)]
@@ -73,7 +73,7 @@ impl Report {
         // Messages reach people, logs and models, and may quote what the plan says.
         for violation in &mut self.violations {
             for text in [&mut violation.message, &mut violation.help] {
-                if has_forbidden_character(text) {
+                if text.contains(changes_the_display) {
                     *text = sanitise_reason(text).into();
                 }
             }

@@ -90,7 +90,7 @@ pub(crate) fn short_text<'n>(field: Field<'n>, out: &mut Findings) -> Option<&'n
     let problem = if text.trim().is_empty() {
         format!("`{}` must not be empty", field.name)
     } else if has_forbidden_character(text) {
-        format!("`{}` holds a control or text-direction character", field.name)
+        format!("`{}` holds a control, text-direction or invisible character", field.name)
     } else if text.len() > MAX_SHORT {
         format!("`{}` has more than {MAX_SHORT} bytes", field.name)
     } else {

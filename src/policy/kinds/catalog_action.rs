@@ -104,7 +104,7 @@ fn action_name<'n>(field: Field<'n>, context: Context<'_>, out: &mut Findings) -
     } else if text.trim() != text {
         (format!("`{text}` starts or ends with a blank, which no step may"), "remove the blank")
     } else if has_forbidden_character(text) {
-        ("the name holds a control or text-direction character".to_owned(), "remove it: no step may name it")
+        ("the name holds a control, text-direction or invisible character".to_owned(), "remove it: no step may name it")
     } else if text.len() > longest {
         (format!("the name has more than {longest} bytes"), "no step may name it; choose a shorter one")
     } else if context.layer != Layer::System && (text == "lictor" || text.starts_with("lictor.")) {

@@ -22,7 +22,7 @@ pub enum BadPattern {
     #[error("the pattern has {0} bytes, more than the {MAX_PATTERN_BYTES} that an id may have")]
     TooLong(usize),
     /// No id holds such a character.
-    #[error("the pattern holds a control or text-direction character, which no id may hold")]
+    #[error("the pattern holds a control, text-direction or invisible character, which no id may hold")]
     ForbiddenCharacter,
     /// Three or more stars in a row.
     #[error("`***` is not a wildcard")]

@@ -1,5 +1,8 @@
 //! Approvals as they were committed last, so that asking for one that was just written needs no look at the file.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -75,7 +78,9 @@ impl Recent {
             match (write, written) {
                 (Write::Create(new), Written::Created(Created::New)) => generations.insert(Arc::new(new.approval)),
                 (Write::Change(change), Written::Changed(Changed::Done)) => {
-                    if let Some(before) = changed.remove(&change.approval.id) {
+                    // Or created just before, in the same group.
+                    let id = &change.approval.id;
+                    if let Some(before) = changed.remove(id).or_else(|| generations.remove(id)) {
                         let after = apply(Arc::unwrap_or_clone(before), *change);
                         changed.insert(after.id.clone(), Arc::new(after));
                     }

@@ -51,16 +51,12 @@ pub(in crate::store) async fn create(
     }
     // The key's index tells whether it was used before.
     if insert(conn, approval).await? == 0 {
-        return match by_key(conn, approval).await? {
-            Some(existing) => Ok(Created::Existing(Box::new(existing))),
-            None => Err(nonsense("id", format!("{}, which another approval has", approval.id))),
-        };
+        return used_before(conn, approval).await;
     }
-    conn.run(
-        "INSERT INTO approval_target (approval_id, target, view) VALUES (?1, ?2, ?3)",
-        &[(&approval.id).into(), approval.target.as_slice().into(), approval.view.as_slice().into()],
-    )
-    .await?;
+    if insert_target(conn, approval).await? == 0 {
+        conn.run("DELETE FROM approval WHERE id = ?1", &[(&approval.id).into()]).await?;
+        return used_before(conn, approval).await;
+    }
     history(conn, &new.history).await?;
     outbox::add(conn, &new.events).await?;
     deliveries::add(conn, &new.deliveries, moment).await?;
@@ -109,11 +105,46 @@ async fn surroundings(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<Surro
     found.ok_or_else(|| nonsense("epoch", "nothing"))
 }
 
+/// Where its creator has used its key before.
+async fn used_before(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<Created> {
+    match by_key(conn, approval).await? {
+        Some(existing) => Ok(Created::Existing(Box::new(existing))),
+        None => Err(nonsense("id", format!("{}, which another approval has", approval.id))),
+    }
+}
+
 async fn by_key(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<Option<Approval>> {
-    let sql =
-        concat!("SELECT ", columns!(), " FROM approval WHERE tenant_id = ?1 AND created_by = ?2 AND key_hash = ?3");
+    macro_rules! with_key {
+        ($table:literal) => {
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM ",
+                $table,
+                " WHERE tenant_id = ?1 AND created_by = ?2 AND key_hash = ?3"
+            )
+        };
+    }
     let params = [(&approval.tenant_id).into(), (&approval.created_by).into(), (&approval.key_hash).into()];
-    first_of(conn, &[sql], &params).await
+    first_of(conn, &[with_key!("approval"), with_key!("approval_archive")], &params).await
+}
+
+/// Adds the target, unless the key was archived. Asked here and not before the approval is added: that waits for whoever
+/// archives the one of the same key right now, and this sees what they did.
+async fn insert_target(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<u64> {
+    conn.run(
+        "INSERT INTO approval_target (approval_id, target, view) SELECT ?1, ?2, ?3 WHERE NOT EXISTS \
+         (SELECT 1 FROM approval_archive WHERE tenant_id = ?4 AND created_by = ?5 AND key_hash = ?6)",
+        &[
+            (&approval.id).into(),
+            approval.target.as_slice().into(),
+            approval.view.as_slice().into(),
+            (&approval.tenant_id).into(),
+            (&approval.created_by).into(),
+            (&approval.key_hash).into(),
+        ],
+    )
+    .await
 }
 
 async fn insert(conn: &mut Conn<'_>, approval: &Approval) -> Outcome<u64> {

@@ -1,5 +1,6 @@
 //! What webhooks are to be told.
 
+use super::approvals::signed;
 use super::lists::{one_more, page};
 use super::{Conn, Moment, Outcome};
 use crate::model::{Page, Text, Timestamp};
@@ -8,8 +9,8 @@ use crate::store::sql::{Param, Row, nonsense};
 
 macro_rules! columns {
     () => {
-        "id, endpoint, tenant_id, approval_id, event_id, event_type, payload, state, attempts, created_at, next_at, \
-         attempted_at, last_status, last_error"
+        "id, endpoint, tenant_id, approval_id, approval_version, event_id, event_type, payload, state, attempts, \
+         created_at, next_at, attempted_at, last_status, last_error"
     };
 }
 
@@ -19,13 +20,14 @@ pub(in crate::store) async fn add(conn: &mut Conn<'_>, deliveries: &[NewDelivery
         let sql = concat!(
             "INSERT INTO delivery (",
             columns!(),
-            ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'PENDING', 0, ?8, ?9, NULL, NULL, '')"
+            ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'PENDING', 0, ?9, ?10, NULL, NULL, '')"
         );
         let params = [
             (&new.id).into(),
             (&new.endpoint).into(),
             (&new.tenant_id).into(),
             (&new.approval_id).into(),
+            signed("approval_version", new.approval_version)?,
             (&new.event_id).into(),
             (&new.event_type).into(),
             new.payload.as_slice().into(),
@@ -38,7 +40,8 @@ pub(in crate::store) async fn add(conn: &mut Conn<'_>, deliveries: &[NewDelivery
 }
 
 /// Claims deliveries whose time has come, the longest overdue first. Nobody else gets them before the lease ends. Of
-/// those about one approval to one endpoint only the oldest that waits: they arrive in order.
+/// those about one approval to one endpoint only the oldest that waits, by the approval's version: they arrive in order,
+/// whichever replica's clock made their ids.
 pub(in crate::store) async fn claim(
     conn: &mut Conn<'_>,
     claim: &DeliveryClaim,
@@ -52,7 +55,8 @@ pub(in crate::store) async fn claim(
                  SELECT id FROM (SELECT id, next_at, ROW_NUMBER() OVER (PARTITION BY endpoint ORDER BY next_at, id) AS place \
                  FROM delivery WHERE state = 'PENDING' AND next_at <= ?1 AND claimed_until <= ?1 \
                  AND (approval_id = '' OR NOT EXISTS (SELECT 1 FROM delivery AS older WHERE older.state = 'PENDING' \
-                 AND older.approval_id = delivery.approval_id AND older.endpoint = delivery.endpoint AND older.id < delivery.id)) \
+                 AND older.approval_id = delivery.approval_id AND older.endpoint = delivery.endpoint \
+                 AND (older.approval_version, older.id) < (delivery.approval_version, delivery.id))) \
                  AND endpoint NOT IN (",
                 $busy,
                 ")) AS ready WHERE place <= ?3 ORDER BY next_at, id LIMIT ?4) RETURNING ",
@@ -191,6 +195,7 @@ fn read(row: &Row<'_>) -> Outcome<Delivery> {
         endpoint: row.text("endpoint")?,
         tenant_id: row.text("tenant_id")?,
         approval_id: row.text("approval_id")?,
+        approval_version: row.number("approval_version")?,
         event_id: row.text("event_id")?,
         event_type: row.text("event_type")?,
         payload: row.bytes("payload")?,

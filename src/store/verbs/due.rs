@@ -10,7 +10,7 @@ use crate::store::sql::Param;
 const LEASE_MICROS: i64 = 30_000_000;
 
 macro_rules! claim {
-    ($which:literal, $order:literal, $lock:literal) => {
+    ($which:expr, $order:literal, $lock:literal) => {
         concat!(
             "UPDATE approval SET claimed_until = ?3 WHERE id IN (SELECT id FROM approval WHERE claimed_until <= ?1 AND ",
             $which,
@@ -24,25 +24,36 @@ macro_rules! claim {
     };
 }
 
-macro_rules! expired {
-    ($lock:literal) => {
-        claim!(
-            "status IN ('PENDING', 'ESCALATED', 'APPROVED', 'AUTO_APPROVED') AND expires_at <= ?1",
-            "expires_at",
-            $lock
-        )
+/// The condition of the index `approval_expiry`, word for word.
+macro_rules! live {
+    () => {
+        "(status = 'PENDING' OR status = 'ESCALATED' OR status = 'APPROVED' OR status = 'AUTO_APPROVED')"
     };
 }
 
-// Apart from those whose time is over: one statement for both would look at every approval that lives.
+/// The condition of the index `approval_final`, word for word.
+macro_rules! is_final {
+    () => {
+        "(status = 'REJECTED' OR status = 'CONSUMED' OR status = 'EXPIRED' OR status = 'CANCELLED')"
+    };
+}
+
+macro_rules! epoch {
+    () => {
+        "(SELECT value FROM store_meta WHERE name = 'epoch')"
+    };
+}
+
+macro_rules! expired {
+    ($lock:literal) => {
+        claim!(concat!(live!(), " AND epoch = ", epoch!(), " AND expires_at <= ?1"), "expires_at", $lock)
+    };
+}
+
+// Apart from those whose time is over, which the index finds otherwise.
 macro_rules! of_older_epochs {
     ($lock:literal) => {
-        claim!(
-            "status IN ('PENDING', 'ESCALATED', 'APPROVED', 'AUTO_APPROVED') AND \
-             epoch < (SELECT value FROM store_meta WHERE name = 'epoch')",
-            "epoch",
-            $lock
-        )
+        claim!(concat!(live!(), " AND epoch < ", epoch!()), "epoch", $lock)
     };
 }
 
@@ -50,8 +61,10 @@ macro_rules! of_older_epochs {
 macro_rules! escalating {
     ($lock:literal) => {
         claim!(
-            "status = 'PENDING' AND escalates_at IS NOT NULL AND escalates_at <= ?1 AND expires_at > ?1 AND \
-             epoch = (SELECT value FROM store_meta WHERE name = 'epoch')",
+            concat!(
+                "status = 'PENDING' AND escalates_at IS NOT NULL AND escalates_at <= ?1 AND expires_at > ?1 AND epoch = ",
+                epoch!()
+            ),
             "escalates_at",
             $lock
         )
@@ -61,8 +74,9 @@ macro_rules! escalating {
 macro_rules! old {
     ($lock:literal) => {
         concat!(
-            "SELECT id FROM approval WHERE status IN ('REJECTED', 'CONSUMED', 'EXPIRED', 'CANCELLED') \
-             AND updated_at < ?1 ORDER BY updated_at LIMIT ?2",
+            "SELECT id FROM approval WHERE ",
+            is_final!(),
+            " AND updated_at < ?1 ORDER BY updated_at LIMIT ?2",
             $lock
         )
     };
@@ -98,11 +112,18 @@ pub(in crate::store) async fn claim(
 pub(in crate::store) async fn next(conn: &mut Conn<'_>) -> Outcome<Option<Timestamp>> {
     let next = conn
         .one(
-            "SELECT MIN(at) AS at FROM (\
-             SELECT MIN(expires_at) AS at FROM approval \
-             WHERE status IN ('PENDING', 'ESCALATED', 'APPROVED', 'AUTO_APPROVED') \
-             UNION ALL SELECT MIN(escalates_at) AS at FROM approval \
-             WHERE status = 'PENDING' AND escalates_at IS NOT NULL) AS due",
+            concat!(
+                "SELECT MIN(at) AS at FROM (SELECT MIN(expires_at) AS at FROM approval WHERE ",
+                live!(),
+                " AND epoch = ",
+                epoch!(),
+                " UNION ALL SELECT MIN(expires_at) AS at FROM approval WHERE ",
+                live!(),
+                " AND epoch < ",
+                epoch!(),
+                " UNION ALL SELECT MIN(escalates_at) AS at FROM approval \
+                 WHERE status = 'PENDING' AND escalates_at IS NOT NULL) AS due"
+            ),
             &[],
             |row| row.opt_time("at"),
         )
@@ -141,8 +162,8 @@ mod tests {
         for (sql, index, seeks) in [
             (old!(""), "approval_final", "updated_at<?"),
             (escalating!(""), "approval_escalation", "escalates_at<?"),
-            (expired!(""), "approval_expiry", "expires_at<?"),
-            (of_older_epochs!(""), "approval_epoch", "epoch<?"),
+            (expired!(""), "approval_expiry", "epoch=? AND expires_at<?"),
+            (of_older_epochs!(""), "approval_expiry", "epoch<?"),
         ] {
             let mut plan = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let steps = plan.raw_query().mapped(|row| row.get::<_, String>("detail"));

@@ -1,6 +1,9 @@
 //! The mark of a store, and what follows where it is not the one that is expected.
 
+use std::time::SystemTime;
+
 use super::{Conn, Outcome, meta};
+use crate::model::{Timestamp, new_id};
 use crate::store::mark::{Expected, Mark};
 
 /// What the database says of itself, without the latest time.
@@ -62,6 +65,6 @@ pub(in crate::store) async fn refused(
 
 /// A number of 62 random bits.
 fn random() -> i64 {
-    let (_, low) = uuid::Uuid::now_v7().as_u64_pair();
+    let (_, low) = new_id(Timestamp::from_system(SystemTime::now())).as_u64_pair();
     i64::try_from(low >> 2 & (u64::MAX >> 2)).unwrap_or(i64::MAX)
 }

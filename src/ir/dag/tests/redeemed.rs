@@ -74,6 +74,15 @@ fn calls_are_what_was_redeemed() {
             assert_eq!(found.success, expected.is_empty());
         }
     }
+    // Whoever redeems the whole fills the open arguments, and leaves none out.
+    let mut made = calls_with("hello");
+    made[2].params = attributes(r#"{"to": "eve"}"#);
+    for redemption in [&whole, &all] {
+        let found = verify(Some(redemption), &[], &made);
+        assert_eq!(said(&found), [(ChangedParams, "c")]);
+        assert_eq!(found.deviations[0].message, "/body is filled from another step's output, and was not given");
+        assert!(!found.success);
+    }
     // A call that was not made needs nothing, and other literals are told once.
     let mut made = calls_with("hello");
     made[2].outcome = ExecutionOutcome::Refused;

@@ -90,7 +90,7 @@ fn bad_name(name: &str) -> Option<String> {
     } else if name.trim() != name {
         Some("has a name that starts or ends with a blank".to_owned())
     } else if has_forbidden_character(name) {
-        Some("has a control or text-direction character in its name".to_owned())
+        Some("has a control, text-direction or invisible character in its name".to_owned())
     } else if name.len() > longest {
         Some(format!("has a name of more than {longest} bytes"))
     } else if name == "lictor" || name.starts_with("lictor.") {
