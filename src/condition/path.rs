@@ -54,6 +54,13 @@ impl<'a> Bindings<'a> {
         Self { request, now, plan: None, context: Some(context) }
     }
 
+    /// Whether nobody knows of what type the resource is: it is a step's, and no catalogue says.
+    #[inline]
+    #[must_use]
+    pub fn is_resource_type_unknown(&self) -> bool {
+        self.context.is_some() && self.request.resource.kind.is_empty()
+    }
+
     /// What the tier rules of a risk policy read: a plan, and its step at `step`.
     #[must_use]
     pub fn of_step(plan: &'a PlanBindings<'a>, step: usize, now: Timestamp) -> Self {

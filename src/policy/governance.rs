@@ -31,6 +31,8 @@ pub struct CatalogAction {
     pub name: Text,
     /// Base tier, 0–3.
     pub tier: u8,
+    /// Type of the resources that it is done to, as policies name it; `None` where that is not said.
+    pub resource_type: Option<Text>,
     /// Providers that serve it; `None` means every provider of the catalogue.
     pub providers: Option<Vec<Text>>,
     /// Labels of its output as a whole, such as `reads_untrusted`, and of the action itself, such as `side_effect`.

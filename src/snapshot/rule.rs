@@ -59,6 +59,36 @@ impl CompiledRule {
                 .is_none_or(|tenants| tenants.iter().any(|pattern| matches(Dimension::Tenant, pattern)))
     }
 
+    /// Whether it restricts, and names its resources by type and by id, so that it is about those of the id whose type
+    /// nobody knows.
+    pub(super) fn guards_untyped(&self) -> bool {
+        let all = |pattern: &Pattern| matches!(pattern.as_str(), "*" | "**");
+        let mut ids = self.patterns(Dimension::ResourceId).peekable();
+        self.effect != Effect::Allow
+            && self.patterns(Dimension::ResourceType).next().is_some()
+            && ids.peek().is_some()
+            && !ids.any(all)
+    }
+
+    /// Whether it [guards](Self::guards_untyped) what has no type, and every other pattern matches `request`, whose resource
+    /// has none. The id may begin with a type and a colon.
+    #[must_use]
+    pub fn concerns_untyped(&self, request: &Request, work: &mut usize) -> bool {
+        let id = request.resource.id.as_str();
+        let bare = id.split_once(':').map_or("", |(_, bare)| bare);
+        let mut matches = |dimension: Dimension, pattern: &Pattern| match dimension {
+            Dimension::ResourceType => true,
+            Dimension::ResourceId => {
+                pattern.matches_counting(id, work) || (!bare.is_empty() && pattern.matches_counting(bare, work))
+            }
+            _ => dimension.matches(request, pattern, work),
+        };
+        let tenants = self.tenants.as_deref().unwrap_or_default();
+        self.guards_untyped()
+            && self.groups().all(|(dimension, group)| group.iter().any(|(_, pattern)| matches(dimension, pattern)))
+            && (tenants.is_empty() || tenants.iter().any(|pattern| matches(Dimension::Tenant, pattern)))
+    }
+
     /// The first pattern list that does not match `request`, as words for an explanation. Adds to `work` what it took.
     #[must_use]
     pub fn first_mismatch(&self, request: &Request, work: &mut usize) -> Option<String> {

@@ -70,6 +70,7 @@ fn action(name: &str, entry: &Json) -> CatalogAction {
     CatalogAction {
         name: name.into(),
         tier: 0,
+        resource_type: None,
         providers: None,
         labels: texts(&entry["labels"]),
         outputs: labelled(&entry["outputs"]),

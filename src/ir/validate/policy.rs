@@ -1,7 +1,8 @@
 //! What the rules of the policies say of each step.
 //!
-//! A step is asked as the request: may the plan's subject do `action` to the resource whose id is `resource` (its type is
-//! empty), in the context that the step is ([`StepContext`])? Only what a rule says counts: the default, and having no
+//! A step is asked as the request: may the plan's subject do `action` to the resource whose id is `resource`, without the type
+//! that it may begin with, and whose type the catalogue gives to the action, in the context that the step is
+//! ([`StepContext`])? A rule that restricts by type and id counts where no catalogue gives a type and the id matches. Only what a rule says counts: the default, and having no
 //! policy at all, do not. A rule that forbids or asks and reads an argument that is bound to another step's output counts,
 //! as one whose condition fails; one that allows does not.
 
@@ -36,7 +37,13 @@ pub(super) fn decide(
     for (index, (step, validation)) in plan.steps.iter().zip(steps).enumerate() {
         if has_rules {
             request.action.name.clone_from(&step.action);
-            request.resource.id.clone_from(&step.resource);
+            let kind = subject.actions.get(index).copied().flatten().and_then(|of| of.entry().resource_type.as_ref());
+            request.resource.kind = kind.cloned().unwrap_or_default();
+            request.resource.id =
+                match kind.and_then(|kind| step.resource.strip_prefix(kind.as_str())?.strip_prefix(':')) {
+                    Some(bare) => bare.into(),
+                    None => step.resource.clone(),
+                };
         }
         let context = StepContext::of(step);
         let bindings = Bindings::of_request_for(&request, &context, subject.now);

@@ -22,6 +22,8 @@ spec! {
         /// How risky it is by itself: 0 reads, 1 low, 2 medium, 3 high.
         #[schemars(range(min = 0, max = 3))]
         tier: u8,
+        /// Type of the resource that it is done to, as the rules of policies name it in `resources.types`.
+        resourceType: Option<OneLine>,
         /// The providers that serve it, of those of the catalogue; all of them if not given.
         #[schemars(length(min = 1))]
         providers: Option<Vec<OneLine>>,
@@ -66,6 +68,7 @@ pub(super) fn decode(
         description.string(out);
     }
     let tier = fields.require("tier", out).and_then(|field| tier(field, out));
+    let resource_type = fields.get("resourceType").and_then(|field| resource_type(field, out));
     let served = fields.get("providers").map(|field| serving(field, providers, out));
     let labels = fields.get("labels").map(|field| labels(field, out)).unwrap_or_default();
     let outputs = fields.get("outputs").map(|field| labelled(field, out)).unwrap_or_default();
@@ -79,6 +82,7 @@ pub(super) fn decode(
     Some(CatalogAction {
         name: name?.into(),
         tier: tier?,
+        resource_type,
         providers: served,
         labels,
         outputs,
@@ -94,6 +98,21 @@ pub(super) fn decode(
 /// A tier.
 pub(super) fn tier(field: Field<'_>, out: &mut Findings) -> Option<u8> {
     field.integer(0..=3, out).and_then(|tier| u8::try_from(tier).ok())
+}
+
+fn resource_type(field: Field<'_>, out: &mut Findings) -> Option<Text> {
+    let text = field.string(out)?;
+    let longest = Limits::default().name_bytes;
+    let problem = if text.is_empty() || text.trim() != text {
+        "is empty, or starts or ends with a blank"
+    } else if text.len() > longest || has_forbidden_character(text) {
+        "is longer than any, or holds a control or text-direction character"
+    } else {
+        return Some(text.into());
+    };
+    let finding = Finding::error("bad-value", format!("`resourceType` {problem}")).at(field.node.span);
+    out.push(finding.help("write the type as `resources.types` of the rules names it, for example `file`"));
+    None
 }
 
 fn action_name<'n>(field: Field<'n>, context: Context<'_>, out: &mut Findings) -> Option<&'n str> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::diag::{Finding, Findings, Span, did_you_mean};
-use crate::model::{Layer, Text};
+use crate::model::{Effect, Layer, Text};
 use crate::policy::{DocumentSet, Pattern};
 
 /// Reports actions that are listed twice in a layer.
@@ -54,6 +54,38 @@ pub(super) fn unknown_names(set: &DocumentSet, out: &mut Findings) {
                 None => finding,
             });
         }
+    }
+}
+
+/// Reports rules that restrict by the type of a resource alone, where no catalogue gives an action of theirs such a type, and
+/// some action has none: they never apply to its steps.
+pub(super) fn untyped_actions(set: &DocumentSet, out: &mut Findings) {
+    let actions: Vec<_> = set.catalogs.iter().flat_map(|catalog| &catalog.actions).collect();
+    if actions.is_empty() {
+        return;
+    }
+    for rule in set.policies.iter().filter(|policy| policy.enabled).flat_map(|policy| &policy.rules) {
+        let target = &rule.target;
+        let all = |pattern: &Pattern| matches!(pattern.as_str(), "*" | "**");
+        let names_ids = target.resource_ids.as_ref().is_some_and(|ids| !ids.iter().any(all));
+        let Some(types) = &target.resource_types else { continue };
+        if !rule.enabled || matches!(rule.effect, Effect::Allow) || names_ids {
+            continue;
+        }
+        let concerned = |name: &str| target.actions.as_ref().is_none_or(|list| list.iter().any(|p| p.matches(name)));
+        let typed = |kind: &str| types.iter().any(|pattern| pattern.matches(kind));
+        let meant = || actions.iter().filter(|action| concerned(&action.name));
+        let is_typed = meant().any(|action| action.resource_type.as_deref().is_some_and(typed));
+        let Some(untyped) = meant().find(|action| action.resource_type.is_none()).filter(|_| !is_typed) else {
+            continue;
+        };
+        let message = format!(
+            "the rule `{}` names resources by their type alone, and no catalogue says of what type those of `{}` are: it \
+             applies to no step with such an action",
+            rule.name, untyped.name
+        );
+        let finding = Finding::warning("untyped-action", message).at(rule.span);
+        out.push(finding.help("write the `resourceType` of the action into the ActionCatalog"));
     }
 }
 

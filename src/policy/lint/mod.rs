@@ -21,6 +21,7 @@ pub(super) fn lint(set: &DocumentSet, complete: bool, out: &mut Findings) {
     if complete {
         unknown_rule::unknown_rules(set, out);
         governance::unknown_names(set, out);
+        governance::untyped_actions(set, out);
         approvals::unknown_endpoints(set, out);
     }
 }

@@ -15,6 +15,26 @@ fn lints(rules: &str) -> Vec<String> {
 }
 
 #[test]
+fn rules_by_type_alone_for_actions_without_one_are_found() {
+    for (rule, actions, is_found) in [
+        ("resources: {types: [secret]}", "{name: a, tier: 0}", true),
+        ("resources: {types: [secret]}", "{name: a, tier: 0, resourceType: file}", false),
+        ("resources: {types: [secret]}", "{name: a, tier: 0}, {name: b, tier: 0, resourceType: secret}", false),
+        ("resources: {types: [secret]}, actions: [b]", "{name: a, tier: 0}", false),
+        ("resources: {types: [secret], ids: [\"x/**\"]}", "{name: a, tier: 0}", false),
+        ("resources: {types: [secret], ids: [\"**\"]}", "{name: a, tier: 0}", true),
+    ] {
+        let text = format!(
+            "apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec:\n  rules:\n    - {{name: r, effect: deny, \
+             {rule}}}\n---\napiVersion: lictor.dev/v1\nkind: ActionCatalog\nmetadata: {{name: c}}\nspec: {{actions: \
+             [{actions}]}}\n"
+        );
+        let found: Vec<_> = load_text("p.yaml", &text).findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(found, if is_found { vec!["untyped-action"] } else { vec![] }, "{rule} {actions}");
+    }
+}
+
+#[test]
 fn shadowed_rules_are_found() {
     for (rules, expected) in [
         // The wider one goes first.

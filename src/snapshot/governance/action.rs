@@ -86,6 +86,9 @@ impl GovernedAction {
             }
         }
         entry.count_together |= other.count_together;
+        if entry.resource_type.is_none() {
+            entry.resource_type = other.resource_type;
+        }
         if entry.params_schema.is_none() {
             entry.params_schema = other.params_schema;
             entry.params_check = other.params_check.clone();

@@ -30,6 +30,8 @@ pub struct Index {
     values: Box<[ValueTable]>,
     /// Rules that every request looks at, ascending.
     unfiled: Box<[u32]>,
+    /// Rules that those look at besides of whose resource nobody knows the type, ascending.
+    untyped: Box<[u32]>,
 }
 
 impl Index {
@@ -44,13 +46,20 @@ impl Index {
             .map(|(dimension, entries)| (dimension, Table::build(entries)))
             .collect();
         let values = filed.by_attribute.into_iter().map(|(path, demands)| ValueTable::build(path, &demands)).collect();
-        Self { tables, values, unfiled: filed.unfiled.into_boxed_slice() }
+        let untyped =
+            rules.iter().zip(0..).filter(|(rule, _)| rule.guards_untyped()).map(|(_, number)| number).collect();
+        Self { tables, values, unfiled: filed.unfiled.into_boxed_slice(), untyped }
     }
 
     /// An index that leaves out none of `count` rules.
     #[cfg(test)]
     pub fn of_all(count: usize) -> Self {
-        Self { tables: Box::default(), values: Box::default(), unfiled: (0..).take(count).collect() }
+        Self {
+            tables: Box::default(),
+            values: Box::default(),
+            unfiled: (0..).take(count).collect(),
+            untyped: Box::default(),
+        }
     }
 
     /// Numbers of the rules that may concern the request of `bindings`, ascending.
@@ -63,6 +72,9 @@ impl Index {
         }
         for table in &self.values {
             table.probe(bindings, |list| candidates.add(list));
+        }
+        if bindings.is_resource_type_unknown() {
+            candidates.add(&self.untyped);
         }
         candidates.finish();
         candidates
