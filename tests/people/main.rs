@@ -7,6 +7,7 @@ mod approvals;
 mod approvals_bound;
 mod approvals_downtime;
 mod approvals_killed;
+mod approvals_levels;
 mod approvals_load;
 mod approvals_model;
 mod approvals_outage;
@@ -36,3 +37,4 @@ mod system;
 #[path = "../server/identity/token_key.rs"]
 mod token_key;
 mod webhooks;
+mod webhooks_served;
