@@ -11,8 +11,8 @@ use lictor::api::proto::v1::{self, ApprovalStatus};
 use tokio::task::JoinSet;
 use tonic::Code;
 
-use crate::approvals::eventually;
 use crate::harness::moment;
+use crate::house::eventually;
 use crate::served::{Backend, Client, approval_of, approving, by, client, consuming, creation};
 use crate::system::{Lictor, wait_for};
 

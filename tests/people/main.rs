@@ -17,6 +17,7 @@ mod approvals_states;
 mod approvals_tenants;
 mod approvals_workers;
 mod harness;
+mod house;
 mod postgres;
 #[allow(dead_code, reason = "shared with the tests of the room, which use all of it")]
 #[path = "../../src/webhook/tests/receiver.rs"]

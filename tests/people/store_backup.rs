@@ -177,7 +177,7 @@ async fn a_dump_of_postgres_is_put_back_and_ends_what_was_approved() {
     assert_eq!(again.code(), tonic::Code::NotFound, "redeemed twice");
     let id = approval_of(&approved).id.clone();
     let reader = client.clone();
-    crate::approvals::eventually("expiry", async || {
+    crate::house::eventually("expiry", async || {
         status_of(&mut reader.clone(), "", &id).await == v1::ApprovalStatus::Expired
     })
     .await;
