@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering::Relaxed;
 
-use lictor::approval::{Actor, ApprovalError, Consumed, Creation, Decided, NotApprovable, Redemption, Refused, Target};
+use lictor::approval::{
+    Actor, ApprovalError, Consumed, Creation, Decided, NotApprovable, Redemption, Refused, Target, Vote,
+};
 use lictor::model::{Action, ApprovalStatus, Attributes, Plan, RedemptionMode, Request, Subject, Text, Value};
 use lictor::store::{Place, Store};
 
