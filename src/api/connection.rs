@@ -25,7 +25,7 @@ use super::timer::{self, ConnectionTimer};
 use super::tls::TlsSocket;
 use super::untaken::{Patience, Untaken};
 use super::worker::Worker;
-use crate::identity::{Caller, Identity};
+use crate::identity::{Caller, Identity, Trusted};
 
 /// Bytes that a client has sent once it has introduced itself: the preface and the header of its settings.
 const INTRODUCTION_BYTES: usize = 24 + 9;
@@ -46,6 +46,8 @@ const UNTIMED_BYTES: usize = 4 * 1_024;
 const CHEAP_BYTES: usize = 64 * 1_024;
 /// Bytes that are read at a time from a connection whose turns are dear.
 const DEAR_BYTES: usize = 1_024;
+/// The calls of a client whose certificate would not be accepted any more are answered within so long, or cut off.
+const DISTRUSTED: Duration = Duration::from_secs(5);
 /// Bytes that may wait to be sent on one call.
 const SEND_BUFFER: usize = 128 * 1_024;
 
@@ -110,11 +112,15 @@ impl Connection {
 }
 
 /// Serves `socket` until the client leaves, breaks the protocol, or the server drains and all calls are answered.
-pub async fn serve(worker: Rc<Worker>, socket: Socket) {
+pub async fn serve(worker: Rc<Worker>, mut socket: Socket) {
     let limits = worker.connection_limits.clone();
     let caller = socket.caller(&worker.desk.identity);
     let needs_credentials = matches!(&socket, Socket::Tls(tls) if tls.needs_credentials);
     let mut expiry = std::pin::pin!(expired(caller.valid_until));
+    let trusted = if let Socket::Tls(tls) = &mut socket { tls.trusted.take() } else { None };
+    let mut distrust = std::pin::pin!(distrusted(trusted));
+    let mut is_distrusted = false;
+    let mut cut = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
     let received = Rc::new(Cell::new(0));
     let mender = matches!(socket, Socket::Unix(_)).then(Mender::default);
     let io = TokioIo::new(Counted { socket, received: received.clone(), turn: Turn::default(), mender });
@@ -154,6 +160,17 @@ pub async fn serve(worker: Rc<Worker>, socket: Socket) {
                 draining = true;
                 serving.as_mut().graceful_shutdown();
             }
+            () = &mut distrust, if !is_distrusted => {
+                is_distrusted = true;
+                cut.as_mut().reset(tokio::time::Instant::now() + DISTRUSTED);
+                if !std::mem::replace(&mut draining, true) {
+                    serving.as_mut().graceful_shutdown();
+                }
+            }
+            () = &mut cut, if is_distrusted => {
+                tracing::debug!("the calls of a client that is not trusted any more are cut off");
+                return;
+            }
             () = &mut introduction, if !introduced => {
                 introduced = true;
                 if received.get() < INTRODUCTION_BYTES {
@@ -165,6 +182,14 @@ pub async fn serve(worker: Rc<Worker>, socket: Socket) {
     };
     if let Err(error) = outcome {
         tracing::debug!(%error, "connection ended with an error");
+    }
+}
+
+/// Ready once the client's certificate would not be accepted any more.
+async fn distrusted(trusted: Option<Trusted>) {
+    match trusted {
+        Some(trusted) => trusted.lost().await,
+        None => std::future::pending().await,
     }
 }
 

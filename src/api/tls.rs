@@ -12,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::admission::{Admission, Permit};
-use crate::identity::{BadCertificate, Caller, Identity, TlsFiles};
+use crate::identity::{BadCertificate, Caller, Identity, TlsFiles, Trusted};
 
 /// Why a handshake came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,9 @@ pub enum HandshakeError {
     /// The client's certificate shows nobody.
     #[error("the client's certificate shows nobody: {0}")]
     Certificate(#[from] BadCertificate),
+    /// The client's certificate has lost its worth since hands were shaken.
+    #[error("the client's certificate is not good any more: {0}")]
+    Distrusted(#[from] rustls::Error),
 }
 
 /// A TLS connection on its way to a worker.
@@ -34,6 +37,7 @@ pub struct Handshaken {
     session: TlsStream<Movable>,
     stream: std::net::TcpStream,
     caller: Arc<Caller>,
+    trusted: Option<Trusted>,
     needs_credentials: bool,
 }
 
@@ -62,15 +66,18 @@ impl Handshakes {
     /// # Errors
     /// The client did not.
     pub async fn shake(&self, stream: TcpStream) -> Result<Handshaken, HandshakeError> {
-        let handshake = TlsAcceptor::from(self.tls.config()).accept(Movable(Some(stream)));
+        let terms = self.tls.terms();
+        let handshake = TlsAcceptor::from(terms.config()).accept(Movable(Some(stream)));
         let mut session = tokio::time::timeout(self.limit, handshake).await.map_err(|_| HandshakeError::Timeout)??;
         let (movable, connection) = session.get_mut();
-        let (caller, needs_credentials) = match connection.peer_certificates().and_then(<[_]>::first) {
-            Some(certificate) => (self.identity.certificate(certificate)?, false),
-            None => (self.identity.anonymous(), self.tls.knows_callers()),
+        let (caller, trusted, needs_credentials) = match connection.peer_certificates() {
+            Some(chain @ [certificate, ..]) => {
+                (self.identity.certificate(certificate)?, Some(self.tls.admit(&terms, chain)?), false)
+            }
+            _ => (self.identity.anonymous(), None, self.tls.knows_callers()),
         };
         let stream = movable.0.take().ok_or_else(gone)?.into_std()?;
-        Ok(Handshaken { session, stream, caller, needs_credentials })
+        Ok(Handshaken { session, stream, caller, trusted, needs_credentials })
     }
 }
 
@@ -81,6 +88,8 @@ pub struct TlsSocket {
     pub stream: TlsStream<Movable>,
     /// Whom the client's certificate shows.
     pub caller: Arc<Caller>,
+    /// What becomes of the certificate; `None` where the client has shown none.
+    pub trusted: Option<Trusted>,
     /// Whether each call must show who makes it.
     pub needs_credentials: bool,
 }
@@ -91,9 +100,9 @@ impl TlsSocket {
     /// # Errors
     /// The runtime takes no more sockets.
     pub fn settle(shaken: Handshaken) -> io::Result<Self> {
-        let Handshaken { mut session, stream, caller, needs_credentials } = shaken;
+        let Handshaken { mut session, stream, caller, trusted, needs_credentials } = shaken;
         session.get_mut().0.0 = Some(TcpStream::from_std(stream)?);
-        Ok(Self { stream: session, caller, needs_credentials })
+        Ok(Self { stream: session, caller, trusted, needs_credentials })
     }
 }
 

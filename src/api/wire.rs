@@ -45,7 +45,7 @@ pub(super) fn to_struct(map: &Attributes) -> Option<prost_types::Struct> {
 }
 
 /// The map as protobuf's own type has it.
-pub(super) fn to_filled_struct(map: &Attributes) -> prost_types::Struct {
+pub fn to_filled_struct(map: &Attributes) -> prost_types::Struct {
     prost_types::Struct { fields: map.iter().map(|(key, value)| (key.to_string(), to_value(value))).collect() }
 }
 

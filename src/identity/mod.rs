@@ -21,5 +21,5 @@ pub use denied::{Denied, DeniedReason};
 pub use dev::{Asserted, BadAssertion};
 pub use names::Names;
 pub use registry::{Identity, IdentityError, IdentityOptions};
-pub use tls::{BadCertificate, TlsError, TlsFiles};
+pub use tls::{BadCertificate, TlsError, TlsFiles, Trusted};
 pub use token::{BadToken, JwksError, MAX_TOKEN_BYTES};

@@ -36,7 +36,7 @@ pub use governance::{
     TierRule,
 };
 pub use import::{Imported, import, import_mcp};
-pub use kinds::{read_executions, read_nodes, read_plan, read_request};
+pub use kinds::{read_executions, read_nodes, read_params, read_plan, read_request};
 pub use load::{Loaded, SourceText, load};
 pub use params_schema::{BadParam, BadSchema, IsOpen, MAX_CHECK_COST, ParamsSchema, TooCostly};
 pub use pattern::{BadPattern, MAX_PATTERN_BYTES, MAX_WILDCARDS, Pattern};

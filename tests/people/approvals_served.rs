@@ -6,6 +6,7 @@ use lictor::api::proto::v1::verify_dag_request::Binding;
 use lictor::api::proto::v1::{self, ApprovalStatus};
 use tonic::Code;
 
+use crate::harness::PATIENCE;
 use crate::served::{Backend, approval_of, approving, by, channel, client, consuming, creation, plan};
 use crate::system::wait_for;
 
@@ -208,4 +209,25 @@ async fn of_two_servers_on_one_database_one_redeems() {
     wait_for("record", || {
         servers.iter().map(|server| server.records("ir.approval_consumed").len()).sum::<usize>() == 1
     });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_watches_at_one_server_is_told_what_another_does() {
+    let backend = Backend::postgres().await;
+    let servers = [backend.server(), backend.server()];
+    let (mut here, mut there) = (client(&servers[0]).await, client(&servers[1]).await);
+    let made = here.create_approval(by("runtime", None, creation("default", "k"))).await.unwrap().into_inner();
+    let approval = approval_of(&made);
+    let watch = v1::WatchApprovalRequest { tenant_id: "default".into(), approval_id: approval.id.clone() };
+    let mut changes = here.watch_approval(by("runtime", None, watch)).await.unwrap().into_inner();
+    let mut next = async || {
+        let change = tokio::time::timeout(PATIENCE, changes.message()).await.expect("a change").unwrap();
+        change.map(|change| change.approval.expect("an approval").status())
+    };
+    assert_eq!(next().await, Some(ApprovalStatus::Pending));
+    there.approve(by("ann", Some("4"), approving("default", approval))).await.unwrap();
+    assert_eq!(next().await, Some(ApprovalStatus::Approved));
+    there.consume(by("runtime", None, consuming("default", &made))).await.unwrap();
+    assert_eq!(next().await, Some(ApprovalStatus::Consumed));
+    assert_eq!(next().await, None, "nothing follows a final state");
 }

@@ -14,7 +14,12 @@ use crate::served::{
 use crate::system::wait_for;
 use ApprovalStatus::{Approved, AutoApproved, Cancelled, Consumed, Escalated, Expired, Pending, Rejected};
 
-served_by_both!(every_verb_in_every_state, creations_are_bounded_and_repeatable, texts_hold_no_control_characters);
+served_by_both!(
+    every_verb_in_every_state,
+    creations_are_bounded_and_repeatable,
+    texts_hold_no_control_characters,
+    ids_hold_nothing_that_shows_as_nothing,
+);
 
 async fn texts_hold_no_control_characters(backend: Backend) {
     let lictor = backend.server();
@@ -46,6 +51,40 @@ async fn texts_hold_no_control_characters(backend: Backend) {
     assert_eq!(status_of(&mut client, "default", &approval.id).await, Pending);
     let lines = v1::ApproveRequest { notes: "größe\r\n\ttwo".into(), ..approving("default", &approval) };
     client.approve(by("ann", Some("4"), lines)).await.unwrap();
+}
+
+async fn ids_hold_nothing_that_shows_as_nothing(backend: Backend) {
+    let lictor = backend.server();
+    let mut client = client(&lictor).await;
+    for hidden in ["\u{2800}", "\u{3164}", "\u{ffa0}", "\u{34f}", "\u{200d}", "\u{fe0f}", "\u{e0041}"] {
+        let id = format!("alice{hidden}");
+        let with = |change: &dyn Fn(&mut v1::CreateApprovalRequest, &mut v1::ValidateIrRequest)| {
+            let (mut creation, mut shown) = (creation("default", "k"), plan("default", 12.0));
+            change(&mut creation, &mut shown);
+            v1::CreateApprovalRequest { target: Some(Target::Plan(shown)), ..creation }
+        };
+        for (creation, field, code) in [
+            (with(&|creation, _| creation.idempotency_key = id.clone()), "idempotency_key", Code::InvalidArgument),
+            (with(&|creation, _| creation.requested_by = id.clone()), "requested_by", Code::InvalidArgument),
+            (with(&|creation, _| creation.correlation_id = id.clone()), "correlation_id", Code::InvalidArgument),
+            (with(&|_, plan| plan.subject.as_mut().unwrap().id = id.clone()), "subject.id", Code::InvalidArgument),
+            (with(&|_, plan| plan.steps[0].step_id = id.clone()), "an id may not hold", Code::FailedPrecondition),
+        ] {
+            let refused = client.create_approval(by("runtime", None, creation)).await.expect_err(field);
+            let shown = format!("U+{:04X}", u32::from(hidden.chars().next().unwrap()));
+            let says = refused.message().contains(field) && refused.message().contains(&shown);
+            assert_eq!((refused.code(), says), (code, true), "{refused}");
+        }
+    }
+    // Texts for people are theirs.
+    let justification = "🏳\u{fe0f}\u{200d}🌈 ❤\u{fe0f} \u{2800}";
+    let free = v1::CreateApprovalRequest { justification: justification.into(), ..creation("default", "k") };
+    let made = client.create_approval(by("runtime", None, free)).await.unwrap().into_inner();
+    let address = lictor.tcp.to_string();
+    let show =
+        ["approvals", "show", &approval_of(&made).id, "--server", &address, "--dev-as", "ann", "--dev-level", "4"];
+    let (code, printed) = lictor.command(&show);
+    assert!(code == 0 && printed.contains(justification), "{printed}");
 }
 
 const STATES: [ApprovalStatus; 8] =

@@ -5,6 +5,7 @@
 
 mod approvals;
 mod approvals_bound;
+mod approvals_commanded;
 mod approvals_downtime;
 mod approvals_killed;
 mod approvals_levels;

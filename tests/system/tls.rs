@@ -65,3 +65,42 @@ fn certificates_are_replaced_while_the_program_runs() {
     wait_for("records", || lictor.records("policy.evaluated").len() > 1);
     assert!(lictor.records("policy.evaluated").iter().all(|event| event["meta"]["actor"] == "alice"));
 }
+
+#[test]
+fn whoever_connects_wrongly_is_told_how_to() {
+    let mut lictor = Lictor::prepare(POLICY);
+    lictor.config = CONFIG.to_owned();
+    let (servers, clients, strangers) = (Authority::new("servers"), Authority::new("clients"), Authority::new("x"));
+    put_pair(&lictor, "server", &servers.server());
+    put_pair(&lictor, "alice", &clients.issue("alice", |_| {}));
+    put_pair(&lictor, "stranger", &strangers.issue("alice", |_| {}));
+    put(&lictor, "clients.pem", &clients.pem);
+    put(&lictor, "ca.pem", &servers.pem);
+    put(&lictor, "other-ca.pem", &strangers.pem);
+    lictor.run();
+    let port = lictor.tcp.port();
+    let (secure, plain) = (format!("https://localhost:{port}"), format!("localhost:{port}"));
+    let elsewhere = format!("https://127.0.0.2:{port}");
+    let http = format!("https://localhost:{}", lictor.http.port());
+    let alice = ["--tls-certificate", "alice.pem", "--tls-key", "alice.key"];
+    let stranger = ["--tls-certificate", "stranger.pem", "--tls-key", "stranger.key"];
+    let show = "show one of an authority that it trusts with `--tls-certificate` and `--tls-key`";
+    for (server, ca, shown, expected) in [
+        (&secure, Some("ca.pem"), &alice[..], "ALLOW"),
+        (&secure, Some("other-ca.pem"), &alice, "name that authority's certificate with `--tls-ca FILE`"),
+        (&secure, None, &alice, "name that authority's certificate with `--tls-ca FILE`"),
+        (&secure, Some("ca.pem"), &[], show),
+        (&secure, Some("ca.pem"), &stranger, show),
+        (&plain, None, &[], "if the server speaks TLS, name it as `https://localhost:"),
+        (&http, Some("ca.pem"), &alice, "if it speaks no TLS, name it as `http://HOST:PORT`"),
+        (&elsewhere, Some("ca.pem"), &alice, "`https://127.0.0.2:"),
+    ] {
+        let question =
+            ["eval", "--subject", "agent/agent-7", "--action", "a", "--server", server, "--timeout-ms", "30000"];
+        let roots: &[&str] = ca.as_ref().map_or(&[], |_| &["--tls-ca"]);
+        let roots = [roots, ca.as_slice()].concat();
+        let (code, printed) = lictor.command(&[&question[..], &roots, shown].concat());
+        assert!(printed.contains(expected), "{server} {ca:?} {shown:?}: {printed}");
+        assert_eq!(code, if expected == "ALLOW" { 0 } else { 2 }, "{printed}");
+    }
+}

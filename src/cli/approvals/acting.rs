@@ -8,7 +8,7 @@ use super::args::{CancelArgs, ConsumeArgs, CreateArgs, VoteArgs};
 use super::quoted::Length;
 use super::{json, render};
 use crate::api::proto::v1::{self, create_approval_request::Target};
-use crate::api::{to_plan_request, to_request};
+use crate::api::{to_filled_struct, to_plan_request, to_request};
 use crate::cli::at_server::{AtServer, Client};
 use crate::cli::documents::CommandError;
 use crate::cli::target::Format;
@@ -194,17 +194,33 @@ pub fn token(file: &Path) -> Result<String, CommandError> {
     Ok(text.trim().to_owned())
 }
 
+/// The step that is to be redeemed, with its arguments.
+///
+/// # Errors
+/// They cannot be read, or the token is to come from there.
+pub fn step(consume: &ConsumeArgs) -> Result<Option<v1::ConsumeStep>, CommandError> {
+    let Some(step_id) = consume.step.clone() else { return Ok(None) };
+    let from_stdin = |path: &Path| path.as_os_str() == "-";
+    if consume.params.as_deref().is_some_and(from_stdin) && from_stdin(&consume.token_from) {
+        let message = "the token and the arguments cannot both come from standard input; name a file with --token-from";
+        return Err(CommandError::environment(message));
+    }
+    let params = consume.params.as_deref().map(|path| input::read(path, policy::read_params)).transpose()?;
+    Ok(Some(v1::ConsumeStep { step_id, params: params.as_ref().map(to_filled_struct) }))
+}
+
 pub async fn consume(
     server: &AtServer,
     consume: &ConsumeArgs,
     token: String,
+    step: Option<v1::ConsumeStep>,
     client: &mut Client,
 ) -> Result<ExitCode, tonic::Status> {
     let request = v1::ConsumeRequest {
         tenant_id: server.tenant.clone(),
         token,
         target_hash: consume.hash.clone(),
-        step: None,
+        step,
         redemption_key: consume.key.clone(),
     };
     let answer = client.consume(server.timed(request)).await?.into_inner();

@@ -136,6 +136,12 @@ pub struct ConsumeArgs {
     /// Makes the command repeatable.
     #[arg(long, value_name = "KEY", default_value = "", hide_default_value = true)]
     pub key: String,
+    /// Redeem this step of a plan alone, and not the whole: its id, or its position from 0 where it has none.
+    #[arg(long, value_name = "ID")]
+    pub step: Option<String>,
+    /// The arguments that the step is about to be called with, a YAML or JSON file with one map; `-` for standard input.
+    #[arg(long, value_name = "FILE", requires = "step")]
+    pub params: Option<PathBuf>,
 }
 
 fn level(text: &str) -> Result<u32, String> {

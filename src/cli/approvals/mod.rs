@@ -97,8 +97,9 @@ async fn execute(command: &Command) -> Result<ExitCode, CommandError> {
             server.ask(async |client| acting::create(server, own, Some(target), token_file, client).await).await
         }
         Command::Consume(Asking { own, server }) => {
+            let step = acting::step(own)?;
             let token = acting::token(&own.token_from)?;
-            server.ask(async |client| acting::consume(server, own, token, client).await).await
+            server.ask(async |client| acting::consume(server, own, token, step, client).await).await
         }
     }
 }

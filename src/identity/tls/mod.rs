@@ -1,9 +1,11 @@
 //! TLS on the listener: the server's certificate, the roots that clients' certificates lead to, and which of them are revoked.
 //!
-//! The files are read again when their content changes. Connections that are open stay; new ones use what was read last.
+//! The files are read again when their content changes. New connections use what was read last; those that are open stay,
+//! unless their client's certificate would not be accepted any more.
 
 mod certificate;
 mod error;
+mod open;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +14,7 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use sha2::{Digest, Sha256};
@@ -19,6 +22,7 @@ use sha2::{Digest, Sha256};
 pub use certificate::BadCertificate;
 pub(super) use certificate::shown_by;
 pub use error::TlsError;
+pub use open::Trusted;
 
 use crate::config::Tls;
 
@@ -36,6 +40,7 @@ pub struct TlsFiles {
     /// Whether a client may do without a certificate, because it may show a token.
     certificate_optional: bool,
     loaded: ArcSwap<Loaded>,
+    open: open::Open,
     digest: Mutex<[u8; 32]>,
 }
 
@@ -43,7 +48,21 @@ pub struct TlsFiles {
 #[derive(Debug)]
 struct Loaded {
     config: Arc<ServerConfig>,
+    /// Judges clients' certificates; `None` where none is asked for.
+    verifier: Option<Arc<dyn ClientCertVerifier>>,
     expires: Option<SystemTime>,
+}
+
+/// What one handshake goes by.
+#[derive(Debug)]
+pub struct Terms(Arc<Loaded>);
+
+impl Terms {
+    /// What the connection is served with.
+    #[must_use]
+    pub fn config(&self) -> Arc<ServerConfig> {
+        self.0.config.clone()
+    }
 }
 
 impl TlsFiles {
@@ -58,14 +77,29 @@ impl TlsFiles {
             files,
             certificate_optional,
             loaded: ArcSwap::from_pointee(loaded),
+            open: open::Open::default(),
             digest: Mutex::new(content.digest()),
         })
     }
 
     /// What a new connection is served with.
     #[must_use]
-    pub fn config(&self) -> Arc<ServerConfig> {
-        self.loaded.load().config.clone()
+    pub fn terms(&self) -> Terms {
+        Terms(self.loaded.load_full())
+    }
+
+    /// Notes a connection for which hands were shaken by `terms`, its client having shown `chain`.
+    ///
+    /// # Errors
+    /// The files were replaced in between, and the client would not be accepted any more.
+    pub fn admit(&self, terms: &Terms, chain: &[CertificateDer<'_>]) -> Result<Trusted, rustls::Error> {
+        self.open.note(chain, || {
+            let loaded = self.loaded.load();
+            match &loaded.verifier {
+                Some(verifier) if !Arc::ptr_eq(&loaded, &terms.0) => open::judge(&**verifier, chain),
+                _ => Ok(()),
+            }
+        })
     }
 
     /// When the server's certificate expires; `None` where it does not say.
@@ -80,7 +114,8 @@ impl TlsFiles {
         self.files.client_ca.is_some() || self.certificate_optional
     }
 
-    /// Reads the files again and takes up what has changed; gives whether something has.
+    /// Reads the files again and takes up what has changed; gives whether something has. Tells the connections whose
+    /// client's certificate would not be accepted any more.
     ///
     /// # Errors
     /// A file cannot be read or used; everything stays as it is then. While files are replaced one by one they need not
@@ -92,8 +127,16 @@ impl TlsFiles {
         if *known == digest {
             return Ok(false);
         }
-        self.loaded.store(Arc::new(content.load(&self.files, self.certificate_optional)?));
+        let loaded = Arc::new(content.load(&self.files, self.certificate_optional)?);
+        self.loaded.store(loaded.clone());
         *known = digest;
+        let lost = loaded.verifier.as_ref().map_or(0, |verifier| self.open.judge_again(&**verifier));
+        if lost > 0 {
+            tracing::info!(
+                connections = lost,
+                "open connections end, because their clients' certificates are not good any more"
+            );
+        }
         Ok(true)
     }
 }
@@ -134,6 +177,7 @@ impl Content {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions();
         let builder = builder.map_err(|error| TlsError::unusable(&files.certificate, error.to_string()))?;
+        let mut judge = None;
         let builder = match (&files.client_ca, &self.client_ca) {
             (Some(path), Some(content)) => {
                 let mut roots = RootCertStore::empty();
@@ -150,6 +194,7 @@ impl Content {
                 };
                 let verifier = if certificate_optional { verifier.allow_unauthenticated() } else { verifier };
                 let verifier = verifier.build().map_err(|error| TlsError::unusable(path, error.to_string()))?;
+                judge = Some(verifier.clone());
                 builder.with_client_cert_verifier(verifier)
             }
             _ => builder.with_no_client_auth(),
@@ -161,7 +206,7 @@ impl Content {
         // A resumed session would bring a client's certificate that is not checked again. Connections of gRPC last.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
-        Ok(Loaded { config: Arc::new(config), expires })
+        Ok(Loaded { config: Arc::new(config), verifier: judge, expires })
     }
 }
 

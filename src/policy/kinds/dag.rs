@@ -1,7 +1,7 @@
 //! What was made of a plan, as executors write it: the nodes of a DAG, and calls. For `lictor verify-dag`.
 
 use crate::diag::{Finding, Findings, SourceId, Span};
-use crate::model::{DagNode, Execution, ExecutionOutcome};
+use crate::model::{Attributes, DagNode, Execution, ExecutionOutcome};
 use crate::yaml::{self, Field, Fields, Node};
 
 use super::plan::{attributes, renamed, step, text, texts};
@@ -27,6 +27,21 @@ pub fn read_nodes(source: SourceId, text: &str, out: &mut Findings) -> Option<Ve
 /// these names or those of the wire. `outcome` is required. `None` where it cannot be read at all.
 pub fn read_executions(source: SourceId, text: &str, out: &mut Findings) -> Option<Vec<Execution>> {
     read(source, text, "executions", execution, out)
+}
+
+/// Reads a text that holds the arguments of one call, in YAML or JSON: one map. `None` where it is none.
+pub fn read_params(source: SourceId, text: &str, out: &mut Findings) -> Option<Attributes> {
+    let documents = yaml::parse(source, text, out);
+    match documents.as_slice() {
+        [only] if matches!(only.kind, yaml::Kind::Map(_)) => yaml::attributes(only, out),
+        _ if out.has_errors() => None,
+        _ => {
+            let finding =
+                Finding::error("no-params", "the file holds one map, from the names of arguments to their values");
+            out.push(finding.at(Span::new(source, 0, 0)));
+            None
+        }
+    }
 }
 
 fn read<T>(

@@ -17,7 +17,7 @@ mod schema_keywords;
 mod test_cases;
 mod webhook_endpoint;
 
-pub use dag::{read_executions, read_nodes};
+pub use dag::{read_executions, read_nodes, read_params};
 pub use plan::read as read_plan;
 pub use request::read as read_request;
 

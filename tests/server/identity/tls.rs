@@ -2,12 +2,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use lictor::api::proto::v1::EvaluateRequest;
 use lictor::api::proto::v1::decision_service_client::DecisionServiceClient;
+use lictor::api::proto::v1::{EvaluateRequest, EvaluateStreamRequest};
 use lictor::config::Tls;
 use lictor::identity::{Identity, IdentityOptions, TlsFiles};
 use rcgen::date_time_ymd;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 use tonic::transport::Channel;
 use tonic_health::pb::HealthCheckRequest;
@@ -17,6 +19,9 @@ use super::credentials::{
     Authority, Certificate, TokenKey, connect, patterns, principal, with_token, write_keys, write_tls,
 };
 use crate::harness::{Running, question, reason};
+
+/// Longest that something is waited for that should happen soon.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server at which clients of `clients` show certificates.
 struct Guarded {
@@ -133,7 +138,7 @@ async fn only_good_certificates_are_served() {
 }
 
 #[tokio::test]
-async fn certificates_are_replaced_while_connections_go_on() {
+async fn certificates_are_replaced_while_the_server_runs() {
     let mut guarded = Guarded::start(anybody());
     let old = guarded.clients.issue("old", |_| {});
     let mut before = guarded.client(Some(&old)).await.unwrap();
@@ -153,7 +158,17 @@ async fn certificates_are_replaced_while_connections_go_on() {
     guarded.servers = servers;
     assert!(!guarded.serves(Some(&old)).await, "the roots of clients are others");
     assert!(guarded.serves(Some(&clients.issue("new", |_| {}))).await);
-    before.evaluate(question("file.read")).await.unwrap();
+    ends(&mut before).await;
+}
+
+/// Waits until the connection has ended that the client began with. Where it began it is not let in again.
+async fn ends(client: &mut DecisionServiceClient<Channel>) {
+    let ended = async {
+        while client.evaluate(question("file.read")).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, ended).await.expect("the connection ends");
 }
 
 #[tokio::test]
@@ -180,6 +195,42 @@ async fn revoked_certificates_are_not_served() {
         assert!(rewrite(&useless).unwrap());
         assert!(!guarded.serves(Some(&good)).await);
     }
+}
+
+#[tokio::test]
+async fn open_connections_end_whose_certificates_are_revoked() {
+    let guarded = Guarded::start_with(anybody(), |tls, folder, clients| {
+        std::fs::write(folder.join("clients.crl"), clients.revoke(&[], 2090)).unwrap();
+        tls.client_crl = Some(folder.join("clients.crl"));
+    });
+    let numbered = |number: u64| guarded.clients.issue("somebody", |p| p.serial_number = Some(number.into()));
+    let mut stolen = guarded.client(Some(&numbered(7))).await.unwrap();
+    let mut good = guarded.client(Some(&numbered(8))).await.unwrap();
+    // Calls that stay open, each with one answer: the sender is held, so that they do not end by themselves.
+    let mut streams = Vec::new();
+    for client in [&mut stolen, &mut good] {
+        let (questions, asked) = tokio::sync::mpsc::channel(2);
+        questions.send(streamed()).await.unwrap();
+        let mut answers = client.evaluate_stream(ReceiverStream::new(asked)).await.unwrap().into_inner();
+        assert!(answers.message().await.unwrap().is_some());
+        streams.push((questions, answers));
+    }
+    std::fs::write(guarded.folder.path().join("clients.crl"), guarded.clients.revoke(&[7], 2090)).unwrap();
+    assert!(guarded.files.refresh().unwrap());
+    ends(&mut stolen).await;
+    let (_, cut) = &mut streams[0];
+    let outcome = tokio::time::timeout(PATIENCE, cut.message()).await.expect("the stream is cut off");
+    assert!(!matches!(outcome, Ok(Some(_))), "{outcome:?}");
+    // The other goes on, on the same connection.
+    good.evaluate(question("file.read")).await.unwrap();
+    let (questions, answers) = &mut streams[1];
+    questions.send(streamed()).await.unwrap();
+    let answered = tokio::time::timeout(PATIENCE, answers.message()).await.expect("an answer");
+    assert!(answered.unwrap().is_some());
+}
+
+fn streamed() -> EvaluateStreamRequest {
+    EvaluateStreamRequest { request: Some(question("file.read")) }
 }
 
 #[tokio::test]
