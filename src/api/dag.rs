@@ -54,30 +54,42 @@ impl PlanDesk {
         caller.may_ask_in(&plan.tenant_id).map_err(Refusal::denied)?;
         let verified_at = Timestamp::from_system(SystemTime::now());
         let (receipt, approved);
+        // The snapshot that let the plan run.
+        let mut validated_by = "";
         let binding = match &binding {
             Binding::None => ir::Binding::None,
             Binding::Approval(id) => {
                 let approvals = self.approvals.as_ref().ok_or_else(Refusal::no_approvals)?;
                 approved = approvals.binding(caller, plan.tenant(), id)?;
                 let redemption = approved.progress.redemption.as_ref();
+                validated_by = &approved.snapshot;
                 ir::Binding::Approval { ir_hash: &approved.target_hash, redemption }
             }
             Binding::Receipt(token) => {
                 let Some(issuer) = &self.issuer else { return Err(Refusal::bad_receipt("this server signs none")) };
                 receipt = issuer.recognise(token).map_err(Refusal::bad_receipt)?;
+                validated_by = &receipt.snapshot;
                 ir::Binding::Receipt { ir_hash: &receipt.ir_hash, status: receipt.status() }
             }
         };
         let residents = self.holder.load();
-        let governance = residents.live().map(|snapshot| snapshot.governance());
-        let work = Cell::new(MAX_CHECK_COST);
+        // Of one that has left only the digest is known.
+        let snapshot = residents.pinned(validated_by).or_else(|| residents.live());
+        let (work, was_asked) = (Cell::new(MAX_CHECK_COST), Cell::new(false));
         let check = |step: &Step, params: &Attributes| {
+            let Some(snapshot) = snapshot else {
+                return Some("no policies are loaded to hold the open arguments against".to_owned());
+            };
+            was_asked.set(true);
             let mut left = work.get();
-            let wrong = ir::wrong_params(governance?, step, params, &mut left);
+            let wrong = ir::wrong_params(snapshot.governance(), step, params, &mut left);
             work.set(left);
             wrong
         };
-        let verification = ir::verify_dag(&plan, &nodes, &executions, binding, Some(&check));
+        let mut verification = ir::verify_dag(&plan, &nodes, &executions, binding, Some(&check));
+        if let Some(snapshot) = snapshot.filter(|_| was_asked.get()) {
+            verification.params_snapshot = snapshot.digest().into();
+        }
         let answer = DagAnswer {
             verification: &verification,
             request_id: &plan.request_id,

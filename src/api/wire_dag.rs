@@ -1,11 +1,13 @@
 //! What was made of a plan, between the domain's types and the generated ones, for clients.
 
+use super::decode;
 use super::proto::v1;
+use super::refusal::Refusal;
 use super::wire::to_struct;
 use super::wire_plan::to_plan_request;
 use crate::model::{
     BoundTo, Compared, DagNode, DagVerification, Deviation, DeviationKind, Execution, ExecutionOutcome, HashMismatch,
-    MalformedNode, Plan, Text,
+    Limits, MalformedNode, Plan, Text,
 };
 
 /// The question whether what was made of `plan`, which the approval binds, is the plan, ready to be sent.
@@ -16,12 +18,44 @@ pub fn to_dag_request(
     executions: &[Execution],
     approval_id: &str,
 ) -> v1::VerifyDagRequest {
+    dag_request(plan, nodes, executions, &decode::Binding::Approval(approval_id.into()))
+}
+
+/// Reads an encoded `VerifyDagRequest` as a server does that is sent it, and gives what it read.
+///
+/// # Errors
+/// The status with which the server would refuse it, with the fields that are wrong.
+pub fn read_dag_request(message: &[u8], limits: &Limits) -> Result<v1::VerifyDagRequest, Box<tonic::Status>> {
+    let refusal = if message.len() > limits.plan_bytes {
+        Refusal::message_too_large(message.len(), limits.plan_bytes)
+    } else {
+        match decode::verify_dag_request(message, limits) {
+            Ok(read) if read.violations.is_empty() => {
+                return Ok(dag_request(&read.plan, &read.nodes, &read.executions, &read.binding));
+            }
+            Ok(read) => Refusal::invalid(read.violations),
+            Err(why) => Refusal::malformed(why),
+        }
+    };
+    Err(Box::new(refusal.to_status()))
+}
+
+fn dag_request(
+    plan: &Plan,
+    nodes: &[DagNode],
+    executions: &[Execution],
+    binding: &decode::Binding,
+) -> v1::VerifyDagRequest {
     let asked = to_plan_request(plan);
     v1::VerifyDagRequest {
         tenant_id: asked.tenant_id,
         ordering: asked.ordering,
         steps: asked.steps,
-        binding: Some(v1::verify_dag_request::Binding::ApprovalId(approval_id.to_owned())),
+        binding: match binding {
+            decode::Binding::None => None,
+            decode::Binding::Receipt(token) => Some(v1::verify_dag_request::Binding::Receipt(token.clone())),
+            decode::Binding::Approval(id) => Some(v1::verify_dag_request::Binding::ApprovalId(id.to_string())),
+        },
         nodes: nodes.iter().map(node).collect(),
         executions: executions.iter().map(execution).collect(),
         correlation_id: asked.correlation_id,
@@ -108,6 +142,8 @@ pub fn read_dag_response(answer: &v1::VerifyDagResponse) -> DagVerification {
         deviations: answer.deviations.iter().map(deviation).collect(),
         not_run: texts(&answer.not_run),
         refused: texts(&answer.refused),
+        params_snapshot: answer.params_snapshot.as_str().into(),
+        unchecked_params: Vec::new(),
     }
 }
 

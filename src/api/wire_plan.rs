@@ -85,12 +85,19 @@ fn observation(observation: &Observation) -> v1::Observation {
 /// # Errors
 /// The status with which the server would refuse it, with the fields that are wrong.
 pub fn check_plan(plan: &Plan, limits: &Limits) -> Result<(), Box<tonic::Status>> {
-    let message = to_plan_request(plan).encode_to_vec();
+    read_plan_request(&to_plan_request(plan).encode_to_vec(), limits).map(drop)
+}
+
+/// Reads an encoded `ValidateIRRequest` as a server does that is sent it.
+///
+/// # Errors
+/// The status with which the server would refuse it, with the fields that are wrong.
+pub fn read_plan_request(message: &[u8], limits: &Limits) -> Result<Plan, Box<tonic::Status>> {
     let refusal = if message.len() > limits.plan_bytes {
         Refusal::message_too_large(message.len(), limits.plan_bytes)
     } else {
-        match decode::validate_ir_request(&message, limits) {
-            Ok(decoded) if decoded.violations.is_empty() => return Ok(()),
+        match decode::validate_ir_request(message, limits) {
+            Ok(decoded) if decoded.violations.is_empty() => return Ok(decoded.plan),
             Ok(decoded) => Refusal::invalid(decoded.violations),
             Err(why) => Refusal::malformed(why),
         }

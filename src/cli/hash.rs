@@ -86,7 +86,11 @@ fn canonical(plan: &crate::model::Plan) -> ExitCode {
 }
 
 fn refusals(found: &[ir::Refusal]) -> Vec<String> {
-    found.iter().map(|refusal| format!("{}: {}", refusal.path, refusal.reason)).collect()
+    let line = |refusal: &ir::Refusal| match refusal.path.is_empty() {
+        true => refusal.reason.to_string(),
+        false => format!("{}: {}", refusal.path, refusal.reason),
+    };
+    found.iter().map(line).collect()
 }
 
 fn legacy_hashes(plan: &Value) -> Result<Hashes, Vec<String>> {

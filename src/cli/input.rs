@@ -15,12 +15,25 @@ pub fn read<T>(path: &Path, parse: impl FnOnce(SourceId, &str, &mut Findings) ->
     let name = if from_stdin { "standard input".into() } else { path.display().to_string() };
     let mut bytes = Vec::new();
     let most = crate::yaml::MAX_BYTES as u64 + 1;
+    let too_large = |size: &str| {
+        CommandError::environment(format!(
+            "`{name}` has {size}, and at most {} are read; a plan may not be larger either: send fewer steps, or leave out \
+             what no step needs, such as long observations",
+            crate::yaml::MAX_BYTES
+        ))
+    };
     let outcome = if from_stdin {
         std::io::stdin().lock().take(most).read_to_end(&mut bytes)
     } else {
         std::fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes))
     };
     outcome.map_err(|error| CommandError::environment(format!("cannot read `{name}`: {error}")))?;
+    if bytes.len() as u64 >= most {
+        // Of what is piped in nobody knows how much more there is.
+        let size = std::fs::metadata(path).ok().filter(|file| !from_stdin && file.is_file());
+        let size = size.map_or_else(|| format!("more than {} bytes", most - 1), |file| format!("{} bytes", file.len()));
+        return Err(too_large(&size));
+    }
     let text =
         String::from_utf8(bytes).map_err(|_| CommandError::environment(format!("`{name}` is not UTF-8 text")))?;
     let text = json_text(text, path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json")))
@@ -43,8 +56,61 @@ fn json_text(text: String, must_be_json: bool) -> Result<String, String> {
         // How deep it may be is said with the place by whoever reads it.
         Err(error) if error.to_string().starts_with("recursion limit exceeded") => Ok(join_surrogates(&text)),
         Err(error) if must_be_json => Err(format!("it is not JSON: {error}")),
+        Err(error) if holds_bare_number_word(&text) => Err(format!(
+            "it begins like JSON and is none ({error}), and YAML takes `NaN` and `Infinity` for text; write a number, or the \
+             text in quotes"
+        )),
         Err(_) => Ok(text),
     }
+}
+
+/// Whether a text in braces or brackets holds one of the numbers that JSON does not have, outside of quotes and comments, where
+/// a value stands.
+fn holds_bare_number_word(text: &str) -> bool {
+    if !text.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '[']) {
+        return false;
+    }
+    let mut rest = text;
+    let mut before = None;
+    while let Some(c) = rest.chars().next() {
+        match c {
+            // A quote within a plain word opens nothing.
+            '"' | '\'' if !before.is_some_and(char::is_alphanumeric) => {
+                let end = quoted(rest, c);
+                rest = rest.get(end..).unwrap_or_default();
+                before = Some(c);
+                continue;
+            }
+            '#' if before.is_none_or(char::is_whitespace) => {
+                rest = rest.get(rest.find('\n').unwrap_or(rest.len())..).unwrap_or_default();
+                before = Some('\n');
+                continue;
+            }
+            _ => {}
+        }
+        if before.is_some_and(|c| matches!(c, ':' | ',' | '[' | '{') || c.is_whitespace()) {
+            let word = rest.split([',', ']', '}', '\n', '\r']).next().unwrap_or_default().trim();
+            if matches!(word, "NaN" | "Infinity" | "-Infinity" | "+Infinity" | "-NaN") {
+                return true;
+            }
+        }
+        before = Some(c);
+        rest = rest.get(c.len_utf8()..).unwrap_or_default();
+    }
+    false
+}
+
+/// Where the text in quotes ends that `text` begins with.
+fn quoted(text: &str, quote: char) -> usize {
+    let mut chars = text.char_indices().skip(1);
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '\\' if quote == '"' => drop(chars.next()),
+            c if c == quote => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 fn join_surrogates(text: &str) -> String {
@@ -104,7 +170,26 @@ mod tests {
         assert_eq!(join_surrogates(r#"{"a": "\ud83d\ude00 \\ud83d \u00e9"}"#), r#"{"a": "😀 \\ud83d \u00e9"}"#);
         assert_eq!(join_surrogates("a\\"), "a\\");
         assert!(json_text(r#"{"a": NaN}"#.into(), true).is_err());
-        assert_eq!(json_text("{a: NaN}".into(), false).ok().as_deref(), Some("{a: NaN}"));
+        for text in [
+            r#"{"a": NaN}"#,
+            "{a: NaN}",
+            r#"[1, Infinity]"#,
+            " {\"a\": {\"b\":-Infinity}}",
+            "{\"a\": \"x # y\", \"b\": [NaN\n]}",
+            "{\"a\": 'it''s', \"b\": NaN}",
+        ] {
+            let why = json_text(text.into(), false).unwrap_err();
+            assert!(why.contains("begins like JSON"), "{text}: {why}");
+        }
+        for text in [
+            "{a: \"NaN\"}",
+            "{a: NaN Inc}",
+            "{a: 'NaN', b: \"x, NaN, y\"} # NaN",
+            "a: NaN",
+            "{a: it's NaNcy, b: Infinity9}",
+        ] {
+            assert_eq!(json_text(text.into(), false).as_deref(), Ok(text));
+        }
         assert!(json_text(r#"{"a": 1e999}"#.into(), false).unwrap_err().contains("line 1, column"));
         let deep = "[".repeat(1_000) + &"]".repeat(1_000);
         assert_eq!(json_text(deep.clone(), true), Ok(deep));

@@ -1,6 +1,7 @@
 //! `lictor verify-dag`: compares the DAG that an executor compiled, and the calls that it made, with the plan. Asks nobody,
 //! unless an approval is named, which a server keeps.
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,7 +9,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::client::{ClientArgs, MAX_ANSWER_BYTES, describe};
-use super::documents::CommandError;
+use super::documents::{CommandError, Files};
 use super::output::{self, printable};
 use super::runtime::block_on;
 use super::style::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
@@ -18,9 +19,10 @@ use crate::api::proto::v1;
 use crate::api::proto::v1::decision_service_client::DecisionServiceClient;
 use crate::api::{read_dag_response, to_dag_request};
 use crate::ir::{self, Binding};
-use crate::model::{BoundTo, Compared, DagVerification, Text};
+use crate::model::{Attributes, BoundTo, Compared, DagVerification, Layer, Step, Text};
 use crate::policy;
 use crate::receipt::{Receipt, check_signature, public_keys};
+use crate::snapshot::Snapshot;
 
 /// Arguments of `lictor verify-dag`.
 #[derive(Debug, clap::Args)]
@@ -46,6 +48,10 @@ pub struct VerifyDagArgs {
     /// The approval that let the plan run: a server compares with what was approved and redeemed.
     #[arg(long, value_name = "ID", conflicts_with_all = ["receipt", "jwks"])]
     approval: Option<String>,
+    /// The policy documents that the plan was validated with: arguments that it leaves open are held against the schemas of
+    /// their catalogues.
+    #[arg(short, long, value_name = "PATH", num_args = 1.., conflicts_with = "approval")]
+    policies: Vec<PathBuf>,
     #[command(flatten)]
     client: ClientArgs,
     /// How to show the answer.
@@ -87,7 +93,25 @@ fn verify(args: &VerifyDagArgs) -> Result<DagVerification, CommandError> {
     let binding = receipt
         .as_ref()
         .map_or(Binding::None, |receipt| Binding::Receipt { ir_hash: &receipt.ir_hash, status: receipt.status() });
-    Ok(ir::verify_dag(&plan, &nodes.unwrap_or_default(), &executions.unwrap_or_default(), binding, None))
+    let (nodes, executions) = (nodes.unwrap_or_default(), executions.unwrap_or_default());
+    if args.policies.is_empty() {
+        return Ok(ir::verify_dag(&plan, &nodes, &executions, binding, None));
+    }
+    let loaded = Files::read([(Layer::Organisation, &args.policies)])?.load()?;
+    let snapshot = Snapshot::build(&loaded.documents, 0);
+    let (work, was_asked) = (Cell::new(policy::MAX_CHECK_COST), Cell::new(false));
+    let check = |step: &Step, params: &Attributes| {
+        was_asked.set(true);
+        let mut left = work.get();
+        let wrong = ir::wrong_params(snapshot.governance(), step, params, &mut left);
+        work.set(left);
+        wrong
+    };
+    let mut found = ir::verify_dag(&plan, &nodes, &executions, binding, Some(&check));
+    if was_asked.get() {
+        found.params_snapshot = snapshot.digest().into();
+    }
+    Ok(found)
 }
 
 async fn ask(client: &ClientArgs, question: v1::VerifyDagRequest) -> Result<DagVerification, CommandError> {
@@ -137,6 +161,8 @@ fn answer(found: &DagVerification) -> Value {
         "deviations": deviations.collect::<Vec<_>>(),
         "not_run": found.not_run,
         "refused": found.refused,
+        "params_snapshot": found.params_snapshot,
+        "unchecked_params": found.unchecked_params,
     })
 }
 
@@ -159,6 +185,11 @@ fn text(found: &DagVerification) -> String {
         let which = if found.compared == Compared::Mixed { "of some nodes " } else { "" };
         let note = format!("{which}only the declared hash was compared: what the nodes will do is not known");
         let _ = writeln!(out, "  {YELLOW}!{RESET} {note}");
+    }
+    if !found.unchecked_params.is_empty() {
+        let steps = printable(&found.unchecked_params.join(", "));
+        let note = "open arguments were held against no schema; give --policies. Steps: ";
+        let _ = writeln!(out, "  {YELLOW}!{RESET} {note}{steps}");
     }
     for (title, lines) in groups(found) {
         let _ = writeln!(out, "\n{BOLD}{title}{RESET}");

@@ -15,6 +15,7 @@ pub(super) fn equal(a: &Val<'_>, b: &Val<'_>, budget: &mut Budget) -> Result<boo
         (Val::Type(a), Val::Type(b)) => a == b,
         (Val::List(a), Val::List(b)) => lists_equal(a, b, budget)?,
         (Val::Map(a), Val::Map(b)) => maps_equal(a, b, budget)?,
+        (Val::Open(map), _) | (_, Val::Open(map)) => return Err(map.not_known()),
         _ => {
             if let (Some(a), Some(b)) = (a.as_str(), b.as_str()) {
                 budget.charge_bytes(a.len().min(b.len()))?;
@@ -90,6 +91,7 @@ pub(super) fn contains(wanted: &Val<'_>, container: &Val<'_>, budget: &mut Budge
             Ok(false)
         }
         Val::Map(map) => Ok(find(map, wanted, budget)?.is_some()),
+        Val::Open(map) => wanted.as_str().map_or(Ok(false), |key| map.has(key)),
         other => Err(Overload::binary("in", wanted.type_name(), other.type_name())),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::model::Text;
 
+use super::open::NotKnown;
 use super::value::TypeName;
 
 /// Why a condition has no value. Two words long and cheap to make, because errors are normal on the way to a value:
@@ -18,6 +19,9 @@ pub enum ConditionError {
     /// An attribute or a map key that is not there.
     #[error("no such key `{0}`")]
     NoSuchKey(MissingKey),
+    /// An argument of a step that is bound to another step's output, or a part of it, or what holds it.
+    #[error("it {0}")]
+    NotKnown(Box<NotKnown>),
     /// A list has no element at this index.
     #[error("index {0} is out of bounds")]
     OutOfBounds(i64),

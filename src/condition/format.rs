@@ -154,6 +154,7 @@ fn write_value(out: &mut String, value: &Val<'_>, budget: &mut Budget) -> Result
             }
             out.push(']');
         }
+        Val::Open(map) => return Err(map.not_known()),
         Val::Map(map) => {
             let mut entries = Vec::with_capacity(map.len());
             for (key, value) in map.iter() {

@@ -36,6 +36,7 @@ impl<'a> Iteration<'a> {
         let length = match &range {
             Val::List(list) => list.len(),
             Val::Map(map) => map.len(),
+            Val::Open(map) => return Err(map.not_known()),
             other => return Err(Overload::unary("macro", other.type_name())),
         };
         Ok(Self {

@@ -42,14 +42,15 @@ impl ListTest {
         !matches!(self, Self::Exists(false))
     }
 
-    /// Whether the entry holds. The only error is a used-up budget.
+    /// Whether the entry holds. The only errors are a used-up budget, and a field of a plan's step that is not known before
+    /// the plan runs.
     pub(super) fn holds(
         &self,
         path: &AttributePath,
         bindings: &Bindings<'_>,
         budget: &mut Budget,
     ) -> Result<bool, ConditionError> {
-        let found = path.find(bindings);
+        let found = path.find_known(bindings)?;
         if let Self::Exists(wanted) = self {
             return Ok(exists(found) == *wanted);
         }

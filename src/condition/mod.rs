@@ -30,6 +30,7 @@ mod list_types;
 mod literal;
 mod lower;
 mod macros;
+mod open;
 mod operators;
 mod parser;
 mod path;
@@ -54,6 +55,7 @@ pub use equality::{RequiredEquality, WhenMissing};
 pub use error::{BadArgument, Budget, ConditionError, MissingKey, Overload};
 pub use explain::ConditionExplanation;
 pub use expression::{ExpressionError, ExpressionValue, eval_expression};
+pub use open::{NotKnown, OpenParams};
 pub use path::{AttributePath, AttributeRef, Bindings};
 pub use pattern::{PatternCost, pattern_cost};
 pub use plan::PlanBindings;
@@ -86,13 +88,6 @@ impl Condition {
     #[must_use]
     pub fn required_attributes(&self) -> Vec<Text> {
         self.required_equalities().iter().map(|required| required.path.as_str().into()).collect()
-    }
-
-    /// The parameters of a step that the condition reads, each as the keys that lead to it; no keys are all parameters.
-    #[must_use]
-    pub fn parameters(&self) -> Vec<Vec<Text>> {
-        let paths = self.program.all_paths();
-        paths.into_iter().filter(|path| path.is_parameter()).map(|path| path.keys().map(Text::from).collect()).collect()
     }
 
     /// The value with its reasons. Slower than [`evaluate`](Self::evaluate), and always of the same result.

@@ -1,6 +1,9 @@
 //! Attribute paths: a slot of the request and the keys below it, resolved at load.
 
+mod not_known;
+
 use std::fmt;
+use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
 use crate::model::{Attributes, ExplainedValue, Request, Step, Subject, Text, Timestamp, Value};
@@ -8,6 +11,7 @@ use crate::model::{Attributes, ExplainedValue, Request, Step, Subject, Text, Tim
 use super::ast::{Ast, Kind, NodeId};
 use super::checker::{Checked, NodeMeaning};
 use super::error::{Budget, ConditionError, FIELD_OF, MissingKey, Overload};
+use super::open::OpenParams;
 use super::plan::PlanBindings;
 use super::scope::Slot;
 use super::step_context::StepContext;
@@ -102,6 +106,8 @@ pub enum AttributeRef<'a> {
     Map(&'a Attributes),
     /// A value among the properties or the context.
     Value(&'a Value),
+    /// The params of a step, of which some are not known before the plan runs.
+    Open(&'a OpenParams<'a>),
     /// The time of the decision.
     Now(Timestamp),
     /// A whole number of a plan or step; `None` where none is given.
@@ -124,7 +130,8 @@ impl<'a> AttributeRef<'a> {
             Self::Integer(number) => number.is_none(),
             Self::Steps(plan) => plan.plan.steps.is_empty(),
             Self::Labels(labels) => labels.is_empty(),
-            Self::Subject(_) | Self::Value(_) | Self::Now(_) => false,
+            // What is bound will be there.
+            Self::Subject(_) | Self::Open(_) | Self::Value(_) | Self::Now(_) => false,
         }
     }
 
@@ -133,6 +140,7 @@ impl<'a> AttributeRef<'a> {
             Self::Text(text) => Val::Str(text),
             Self::Texts(texts) => Val::List(List::Texts(texts)),
             Self::Map(map) => Val::Map(Map::Attributes(map)),
+            Self::Open(open) => Val::Open(Rc::new(open.map())),
             Self::Value(value) => Val::of_attribute(value),
             Self::Now(now) => Val::Timestamp(Instant::of(now)),
             Self::Integer(number) => Val::Int(number.unwrap_or(0)),
@@ -153,7 +161,8 @@ impl<'a> AttributeRef<'a> {
         }
     }
 
-    /// A copy as an attribute value; the time becomes RFC 3339, and of steps and subjects only the ids are kept.
+    /// A copy as an attribute value; the time becomes RFC 3339, and of steps and subjects only the ids are kept,
+    /// and of params that are not all known nothing.
     #[must_use]
     pub fn to_value(self) -> Value {
         let text = |text: &Text| Value::String(text.clone());
@@ -161,6 +170,7 @@ impl<'a> AttributeRef<'a> {
             Self::Text(text) => Value::String(text.into()),
             Self::Texts(texts) => Value::List(texts.iter().cloned().map(Value::String).collect()),
             Self::Map(map) => Value::Map(map.clone()),
+            Self::Open(_) => Value::Null,
             Self::Value(value) => value.clone(),
             Self::Now(now) => Value::String(now.to_string().as_str().into()),
             Self::Integer(number) => number.map_or(Value::Null, |number| Value::Number(number as f64)),
@@ -220,11 +230,6 @@ impl AttributePath {
     /// Whether it is a list in every request.
     pub(super) fn is_guaranteed_list(&self) -> bool {
         self.is_guaranteed() && self.slot == Slot::SubjectRoles
-    }
-
-    /// Whether it is a parameter of a step.
-    pub(super) fn is_parameter(&self) -> bool {
-        self.slot == Slot::StepParams
     }
 
     pub(super) fn slot(&self) -> Slot {
@@ -290,7 +295,7 @@ impl AttributePath {
     ) -> Result<AttributeRef<'a>, ConditionError> {
         match self.follow(&self.keys, bindings, budget) {
             Some(found) => Ok(found),
-            None => Err(self.missing(&self.keys, bindings)),
+            None => self.require_open(bindings),
         }
     }
 
@@ -305,8 +310,9 @@ impl AttributePath {
                 budget.spend(map.len() / 8);
                 Ok(map.get(&last.name).is_some())
             }
+            Some(AttributeRef::Open(open)) => open.map().has(&last.name),
             Some(other) => Err(self.no_field(before.len(), other)),
-            None => Err(self.missing(before, bindings)),
+            None => self.is_present_open(last, before, bindings),
         }
     }
 
@@ -327,6 +333,12 @@ impl AttributePath {
         bindings: &Bindings<'a>,
         budget: &mut Budget,
     ) -> Option<AttributeRef<'a>> {
+        if self.slot == Slot::Context && context.open().is_some() {
+            let is_all = keys.is_empty() && self.keys.is_empty();
+            if is_all || keys.first().is_some_and(|first| first.name == "params") {
+                return None;
+            }
+        }
         if let (Slot::Context, [first, below @ ..]) = (self.slot, keys)
             && let Some(map) = context.map(&first.name)
             // A map that is itself asked for is a value among the others.
@@ -340,15 +352,19 @@ impl AttributePath {
     /// Why following `keys` led nowhere.
     #[cold]
     fn missing(&self, keys: &[Key], bindings: &Bindings<'_>) -> ConditionError {
-        let mut found = self.base(bindings);
+        self.missing_below(self.base(bindings), 0, keys)
+    }
+
+    /// The same for `keys`, which stand behind the first `above` ones, from what those lead to.
+    fn missing_below(&self, mut found: AttributeRef<'_>, above: usize, keys: &[Key]) -> ConditionError {
         for (count, key) in keys.iter().enumerate() {
-            let Some(map) = found.as_map() else { return self.no_field(count, found) };
+            let Some(map) = found.as_map() else { return self.no_field(above + count, found) };
             match map.get(&key.name) {
                 Some(value) => found = AttributeRef::Value(value),
                 None => return ConditionError::NoSuchKey(MissingKey::at(&key.path)),
             }
         }
-        self.no_field(keys.len(), found)
+        self.no_field(above + keys.len(), found)
     }
 
     /// The first `count` keys lead to something that has no fields.
@@ -377,7 +393,10 @@ fn of_plan<'a>(slot: Slot, bindings: &Bindings<'a>) -> AttributeRef<'a> {
         Slot::StepResource => text(|step| &step.resource),
         Slot::StepIdempotencyKey => text(|step| &step.idempotency_key),
         Slot::StepDescription => text(|step| &step.description),
-        Slot::StepParams => map(|step| &step.params),
+        Slot::StepParams => match of.open_params(index) {
+            Some(open) => AttributeRef::Open(open),
+            None => map(|step| &step.params),
+        },
         Slot::StepConstraints => map(|step| &step.constraints),
         Slot::StepIndex => AttributeRef::Integer(i64::try_from(index).ok()),
         Slot::StepBudget => AttributeRef::Integer(step.and_then(|step| step.budget_cents)),

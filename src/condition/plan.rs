@@ -1,8 +1,11 @@
 //! Plans as values: steps and subjects are records whose fields are read one by one, so that a condition over a plan of a
 //! thousand steps converts none of them.
 
+use std::rc::Rc;
+
 use crate::model::{Plan, Step, Subject, Text};
 
+use super::open::OpenParams;
 use super::types::Ty;
 use super::value::{List, Map, Val};
 
@@ -13,6 +16,8 @@ pub struct PlanBindings<'a> {
     pub plan: &'a Plan,
     /// For each step, the labels of its action; what lies beyond the end has none.
     pub labels: &'a [&'a [Text]],
+    /// For each step, its params where some are bound to another step's output; what lies beyond the end has none.
+    pub open: &'a [Option<OpenParams<'a>>],
     /// Sum of the steps' budgets, in cents.
     pub total_budget_cents: i64,
 }
@@ -26,6 +31,11 @@ pub(super) struct StepRef<'a> {
 }
 
 impl<'a> PlanBindings<'a> {
+    /// The params of the step at `index`, where some are bound.
+    pub(super) fn open_params(&self, index: usize) -> Option<&'a OpenParams<'a>> {
+        self.open.get(index)?.as_ref()
+    }
+
     /// The step at `index`.
     pub(super) fn step(&'a self, index: usize) -> Option<StepRef<'a>> {
         self.plan.steps.get(index).map(|step| StepRef { plan: self, step, index })
@@ -132,7 +142,10 @@ impl<'a> StepRef<'a> {
             "action" => Val::Str(&step.action),
             "provider" => Val::Str(&step.provider),
             "resource" => Val::Str(&step.resource),
-            "params" => Val::Map(Map::Attributes(&step.params)),
+            "params" => match self.plan.open_params(self.index) {
+                Some(open) => Val::Open(Rc::new(open.map())),
+                None => Val::Map(Map::Attributes(&step.params)),
+            },
             "constraints" => Val::Map(Map::Attributes(&step.constraints)),
             "idempotency_key" => Val::Str(&step.idempotency_key),
             "budget_cents" => Val::Int(step.budget_cents.unwrap_or(0)),

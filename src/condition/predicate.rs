@@ -294,6 +294,10 @@ impl Predicate {
 
     fn element(&self, scalar: &Scalar, seen: AttributeRef<'_>, budget: &mut Budget) -> Result<bool, ConditionError> {
         match seen {
+            AttributeRef::Open(open) => match scalar {
+                Scalar::Text(text) => open.map().has(text),
+                _ => Ok(false),
+            },
             AttributeRef::Texts(texts) => {
                 budget.charge(texts.len() / 2)?;
                 Ok(matches!(scalar, Scalar::Text(text) if texts.iter().any(|known| same_text(known, text))))

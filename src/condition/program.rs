@@ -206,11 +206,6 @@ impl Program {
         paths
     }
 
-    /// The attributes that the whole program reads, each once.
-    pub(super) fn all_paths(&self) -> Vec<&AttributePath> {
-        self.paths_in(0..u32::try_from(self.code.len()).unwrap_or(u32::MAX))
-    }
-
     /// The text of a term.
     pub(super) fn clause(&self, term: &Term) -> &str {
         self.source.get(term.clause.start as usize..term.clause.end as usize).unwrap_or("")

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 
+use super::open::OpenParams;
 use crate::model::{Attributes, Step, Text, Value};
 
 /// What a rule of a policy reads as the context where it decides a step of a plan: `{params, constraints, provider,
@@ -10,6 +11,7 @@ use crate::model::{Attributes, Step, Text, Value};
 #[derive(Debug)]
 pub struct StepContext<'a> {
     step: &'a Step,
+    open: Option<OpenParams<'a>>,
     whole: OnceCell<Attributes>,
 }
 
@@ -17,7 +19,12 @@ impl<'a> StepContext<'a> {
     /// The context of `step`.
     #[must_use]
     pub fn of(step: &'a Step) -> Self {
-        Self { step, whole: OnceCell::new() }
+        Self { step, open: OpenParams::of(step), whole: OnceCell::new() }
+    }
+
+    /// The params, where some are bound to another step's output.
+    pub(super) fn open(&self) -> Option<&OpenParams<'a>> {
+        self.open.as_ref()
     }
 
     /// The map at `key`, for what is below it.

@@ -57,6 +57,7 @@ fn size<'a>(value: &Val<'a>, budget: &mut Budget) -> Result<Option<Val<'a>>, Con
     let count = match value {
         Val::List(list) => list.len(),
         Val::Map(map) => map.len(),
+        Val::Open(map) => return Err(map.not_known()),
         _ => match (value.as_str(), value.as_bytes()) {
             (Some(text), _) => {
                 budget.charge_text(text.len())?;

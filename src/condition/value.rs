@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use crate::model::{Attributes, Subject, Text, Value};
 
+use super::open::{Member, OpenMap};
 use super::plan::{PlanBindings, STEP, SUBJECT, StepRef, subject_field};
 use super::time::{Instant, Span};
 
@@ -23,6 +24,8 @@ pub(super) enum Val<'a> {
     Buffer(Rc<[u8]>),
     List(List<'a>),
     Map(Map<'a>),
+    /// A map of which a part is not known before the plan runs.
+    Open(Rc<OpenMap<'a>>),
     Timestamp(Instant),
     Duration(Span),
     Type(TypeName),
@@ -194,6 +197,14 @@ impl<'a> Val<'a> {
         }
     }
 
+    /// A member of a map of which a part is not known.
+    pub(super) fn of_member(member: Member<'a>) -> Self {
+        match member {
+            Member::Known(value) => Self::of_attribute(value),
+            Member::Open(map) => Self::Open(Rc::new(map)),
+        }
+    }
+
     /// A computed string.
     pub(super) fn text(text: impl Into<Rc<str>>) -> Self {
         Self::Text(text.into())
@@ -234,7 +245,7 @@ impl<'a> Val<'a> {
             Self::Str(_) | Self::Text(_) => TypeName::String,
             Self::Bytes(_) | Self::Buffer(_) => TypeName::Bytes,
             Self::List(_) => TypeName::List,
-            Self::Map(_) => TypeName::Map,
+            Self::Map(_) | Self::Open(_) => TypeName::Map,
             Self::Timestamp(_) => TypeName::Timestamp,
             Self::Duration(_) => TypeName::Duration,
             Self::Type(_) => TypeName::Type,
@@ -255,6 +266,8 @@ impl<'a> Val<'a> {
             Self::Buffer(bytes) => Const::Bytes((&**bytes).into()),
             Self::List(list) => Const::List(list.iter().map(|item| item.to_const()).collect()),
             Self::Map(map) => Const::Map(map.iter().map(|(key, value)| (key.to_const(), value.to_const())).collect()),
+            // No constant and no expression has a plan in it.
+            Self::Open(_) => Const::Null,
             Self::Timestamp(instant) => Const::Timestamp(*instant),
             Self::Duration(span) => Const::Duration(*span),
             Self::Type(name) => Const::Type(*name),

@@ -268,6 +268,11 @@ impl<'a, 'b> Vm<'a, 'b> {
                 self.stack.push(value);
                 Ok(())
             }
+            Val::Open(map) => {
+                let value = map.member(key)?.ok_or_else(|| ConditionError::NoSuchKey(MissingKey::named(key)))?;
+                self.stack.push(Val::of_member(value));
+                Ok(())
+            }
             other => Err(unary(FIELD_OF, &other)),
         }
     }
@@ -280,6 +285,10 @@ impl<'a, 'b> Vm<'a, 'b> {
                 self.stack.push(Val::Bool(map.has_str(key)));
                 Ok(())
             }
+            Val::Open(map) => {
+                self.stack.push(Val::Bool(map.has(key)?));
+                Ok(())
+            }
             other => Err(unary("has", &other)),
         }
     }
@@ -288,6 +297,11 @@ impl<'a, 'b> Vm<'a, 'b> {
         let (index, container) = (self.pop()?, self.pop()?);
         let value = match &container {
             Val::Map(map) => find_key(map, &index, self.budget)?,
+            Val::Open(map) => {
+                let key = index.as_str().ok_or(ConditionError::UnsupportedKey(index.type_name()))?;
+                let value = map.member(key)?.ok_or_else(|| ConditionError::NoSuchKey(MissingKey::named(key)))?;
+                Val::of_member(value)
+            }
             Val::List(list) => {
                 let number = match index {
                     Val::Int(number) => number,

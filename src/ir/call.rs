@@ -1,10 +1,10 @@
 //! A call that is about to be made, against the step that plans it.
 
-use super::bound::{BoundPaths, bound_paths};
 use super::dag::changed_params;
 use super::hash::step_hash;
 use super::refusal::Refusal;
 use crate::model::{Attributes, Input, Origin, Step, Text, Value};
+use crate::model::{BoundPaths, bound_paths};
 use crate::policy::{MAX_CHECK_COST, ParamsSize, TooCostly};
 use crate::snapshot::Governance;
 

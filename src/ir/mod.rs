@@ -2,7 +2,6 @@
 //!
 //! Pure: no I/O, no clock, no lock.
 
-mod bound;
 mod call;
 mod canonical;
 mod dag;
@@ -13,7 +12,7 @@ pub mod legacy;
 mod refusal;
 mod validate;
 
-pub use bound::{BoundPaths, bound_paths};
+pub use crate::model::{BoundPaths, bound_paths};
 pub use call::{call_hash, differing_call, wrong_params};
 pub use dag::{Binding, CheckParams, verify_dag};
 pub use hash::{PlanHashes, dag_hash, plan_canonical, plan_hash, plan_hashes, step_canonical, step_hash};

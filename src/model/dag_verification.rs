@@ -189,4 +189,8 @@ pub struct DagVerification {
     pub not_run: Vec<Text>,
     /// Planned steps that were refused and never ran.
     pub refused: Vec<Text>,
+    /// Digest of the snapshot whose schemas open arguments were held against; empty where none were.
+    pub params_snapshot: Text,
+    /// Steps whose open arguments were held against no schema, because there were no catalogues to hold them against.
+    pub unchecked_params: Vec<Text>,
 }

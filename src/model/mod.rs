@@ -7,6 +7,7 @@ mod actor;
 mod approval;
 mod approval_query;
 mod attributes;
+mod bound;
 mod characters;
 mod dag_verification;
 mod decision;
@@ -31,6 +32,7 @@ pub use approval::{
 };
 pub use approval_query::{ApprovalCursor, ApprovalQuery, HistoryCursor, HistoryQuery, HistoryRow, Page};
 pub use attributes::{Attributes, NotAnAttribute, Value};
+pub use bound::{BoundPaths, bound_paths, without_previews};
 pub use characters::{
     changes_the_display, control_character, forbidden_character, has_forbidden_character, without_control_characters,
 };

@@ -91,11 +91,14 @@ pub enum ViolationCode {
     PlanRule = 19,
     /// The validation must be on record before it is answered, and its record cannot be written.
     AuditUnavailable = 20,
+    /// A rule of a policy wants an approval because its condition cannot be evaluated, or one that would allow the step does
+    /// not because of that.
+    PolicyUndecided = 21,
 }
 
 impl ViolationCode {
     /// All codes.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::UnknownAction,
         Self::InvalidAction,
         Self::UnknownProvider,
@@ -116,6 +119,7 @@ impl ViolationCode {
         Self::InvalidId,
         Self::PlanRule,
         Self::AuditUnavailable,
+        Self::PolicyUndecided,
     ];
 
     /// The name on the wire without its prefix, and in records.
@@ -142,6 +146,7 @@ impl ViolationCode {
             Self::InvalidId => "INVALID_ID",
             Self::PlanRule => "PLAN_RULE",
             Self::AuditUnavailable => "AUDIT_UNAVAILABLE",
+            Self::PolicyUndecided => "POLICY_UNDECIDED",
         }
     }
 }

@@ -101,6 +101,45 @@ fn a_dag_and_calls_are_compared_with_the_plan() {
 }
 
 #[test]
+fn open_arguments_are_held_against_the_schemas_of_the_policies() {
+    let catalogue = "apiVersion: lictor.dev/v1\nkind: ActionCatalog\nmetadata: {name: c}\nspec:\n  actions:\n    - \
+                     {name: find, tier: 0}\n    - {name: pay, tier: 0, paramsSchema: {properties: {amount: {type: \
+                     number}}}}\n";
+    let plan = "steps:\n  - {stepId: f, action: find, idempotencyKey: k1}\n  - {stepId: p, action: pay, idempotencyKey: \
+                k2, inputs: [{path: /amount, step: {stepId: f}}]}\n";
+    let calls = "executions:\n  - {seq: 0, stepId: f, action: find, outcome: DONE}\n  - {seq: 1, stepId: p, action: pay, \
+                 params: {amount: all of it}, outcome: DONE}\n";
+    let folder = folder_with(&[("c.yaml", catalogue), ("plan.yaml", plan), ("calls.yaml", calls)]);
+    let verify = |more: &[&str]| {
+        let all = [&["verify-dag", "-f", "plan.yaml", "--executions", "calls.yaml"], more].concat();
+        lictor(folder.path(), &all)
+    };
+    let (code, out, error) = verify(&[]);
+    assert_eq!(code, 0, "{error}");
+    assert!(out.contains("held against no schema; give --policies. Steps: p"), "{out}");
+    let (code, out, _) = verify(&["--policies", "c.yaml"]);
+    assert_eq!(code, 1);
+    assert!(out.contains("INVALID_PARAMS p") && !out.contains("no schema"), "{out}");
+    let (_, out, _) = verify(&["-p", "c.yaml", "--output", "json"]);
+    let json: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["unchecked_params"], json!([]));
+    assert!(json["params_snapshot"].as_str().unwrap().starts_with("sha256:"), "{out}");
+}
+
+#[test]
+fn a_plan_that_is_too_large_or_no_json_is_refused_for_what_it_is() {
+    let large = format!("{{\"steps\": [], \"intentSummary\": \"{}\"}}", "x".repeat(5 << 20));
+    let folder = folder_with(&[("large.json", &large), ("nan", "{\"steps\": [{\"params\": {\"a\": NaN}}]}\n")]);
+    for command in [&["hash"][..], &["validate-ir", "--policies", "."], &["verify-dag", "--nodes", "nan"]] {
+        let (code, _, error) = lictor(folder.path(), &[command, &["-f", "large.json"]].concat());
+        let size = format!("has {} bytes, and at most 4194304 are read", large.len());
+        assert!(code == 2 && error.contains(&size) && error.contains("send fewer steps"), "{error}");
+        let (code, _, error) = lictor(folder.path(), &[command, &["-f", "nan"]].concat());
+        assert!(code == 2 && error.contains("begins like JSON") && error.contains("NaN"), "{error}");
+    }
+}
+
+#[test]
 fn keys_succeed_each_other_and_what_is_no_receipt_is_refused() {
     let folder = folder_with(&[("lictor-data/keys/other", "")]);
     let (code, _, error) = lictor(folder.path(), &["receipt", "keys"]);

@@ -12,6 +12,8 @@ mod condition;
 mod documents;
 #[path = "../../fuzz/bodies/journal.rs"]
 mod journal;
+#[path = "../../fuzz/bodies/plan.rs"]
+mod plan;
 #[path = "../../fuzz/bodies/request.rs"]
 mod request;
 
@@ -64,6 +66,11 @@ fn any_condition_is_refused_or_has_the_value_of_its_specification() {
 #[test]
 fn any_message_is_refused_or_decided() {
     run("request", 4_000, request::check);
+}
+
+#[test]
+fn any_plan_is_refused_or_validated() {
+    run("plan", 4_000, plan::check);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Receipts in answers, and `VerifyDag`.
 
 use lictor::api::proto::v1::decision_service_client::DecisionServiceClient;
+use lictor::api::proto::v1::step_input::Origin;
 use lictor::api::proto::v1::verify_dag_request::Binding;
 use lictor::api::proto::v1::{
-    BoundTo, Compared, DagNode, DeviationKind, Execution, ExecutionOutcome, Ordering, Step, ValidateIrRequest,
-    ValidateIrResponse, VerifyDagRequest,
+    BoundTo, Compared, DagNode, DeviationKind, Execution, ExecutionOutcome, Ordering, Step, StepInput, StepOrigin,
+    ValidateIrRequest, ValidateIrResponse, VerifyDagRequest,
 };
 use lictor::model::ValidationStatus;
 use tonic::Code;
@@ -101,6 +102,33 @@ async fn every_answer_has_a_receipt_and_only_that_of_a_pass_authorises() {
         assert_eq!((receipt.tenant.as_str(), receipt.run_id.as_str()), ("acme", "run-1"));
         assert_eq!(receipt.snapshot, answer.snapshot.unwrap().digest);
     }
+}
+
+#[tokio::test]
+async fn open_arguments_are_held_against_the_schemas_that_the_plan_was_validated_with() {
+    let (running, mut client) = start().await;
+    let schema = |ty: &str| {
+        let schema = format!("providers: [mail], paramsSchema: {{properties: {{id: {{type: {ty}}}}}}}}}");
+        CATALOGUE.replacen("providers: [mail]}", &schema, 1)
+    };
+    running.publish(&schema("string"), 2);
+    let mut steps = search();
+    let origin = StepOrigin { step_id: "first".into(), ..StepOrigin::default() };
+    steps[1].inputs = vec![StepInput { path: "/id".into(), origin: Some(Origin::Step(origin)) }];
+    let answer = validate(&mut client, &steps).await;
+    let mut question = audit(&answer, &steps);
+    question.nodes.clear();
+    let text = |text: &str| prost_types::Value { kind: Some(prost_types::value::Kind::StringValue(text.into())) };
+    let id = |value: prost_types::Value| prost_types::Struct { fields: [("id".to_owned(), value)].into() };
+    question.executions[1].params = Some(id(text("a")));
+    // What is live now says something else, and so would an audit that is bound to nothing.
+    running.publish(&schema("number"), 3);
+    let found = client.verify_dag(question.clone()).await.unwrap().into_inner();
+    assert!(found.success, "{found:#?}");
+    assert_eq!(found.params_snapshot, answer.snapshot.unwrap().digest);
+    let unbound = client.verify_dag(VerifyDagRequest { binding: None, ..question }).await.unwrap().into_inner();
+    assert_eq!(unbound.deviations[0].kind(), DeviationKind::InvalidParams);
+    assert_ne!(unbound.params_snapshot, found.params_snapshot);
 }
 
 #[tokio::test]

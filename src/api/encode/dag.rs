@@ -60,6 +60,7 @@ pub fn verify_dag_response(out: &mut Writer<'_>, answer: &DagAnswer<'_>) {
     out.timestamp(16, answer.verified_at);
     out.string(17, answer.request_id);
     out.string(18, answer.correlation_id);
+    out.string(19, &found.params_snapshot);
 }
 
 fn texts(out: &mut Writer<'_>, field: u32, texts: &[Text]) {

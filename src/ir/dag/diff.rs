@@ -3,11 +3,11 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use crate::ir::bound::{BoundPaths, bound_paths};
 use crate::ir::canonical::{compare_utf16, sorted};
 use crate::ir::hash::{InputKey, input_key};
 use crate::ir::refusal::Place;
 use crate::model::{Attributes, Step, Value};
+use crate::model::{BoundPaths, bound_paths};
 
 /// JSON Pointers, into the step, to the content in which `actual` differs from `expected`.
 pub(super) fn changed_paths(expected: &Step, actual: &Step) -> Vec<String> {

@@ -8,8 +8,8 @@ use super::matching::{Groups, assign};
 use super::order::moved;
 use super::redeemed::Authority;
 use super::{CheckParams, Steps};
-use crate::ir::bound::bound_paths;
 use crate::ir::call::unfilled;
+use crate::model::bound_paths;
 use crate::model::{DagVerification, Deviation, DeviationKind, Execution, ExecutionOutcome, Ordering, Text};
 
 /// Whether the call was made: it may have had effects.
@@ -115,11 +115,16 @@ impl Audit<'_, '_> {
             self.deviate(kind, id, turn, message);
         }
         // What the plan says literally was validated with it; what it leaves open was not.
-        if let Some(check) = self.check_params
-            && !bound_paths(step).is_empty()
-            && let Some(message) = check(step, &call.params)
-        {
-            self.deviate(DeviationKind::InvalidParams, id, turn, message);
+        if !bound_paths(step).is_empty() {
+            match self.check_params {
+                Some(check) => {
+                    if let Some(message) = check(step, &call.params) {
+                        self.deviate(DeviationKind::InvalidParams, id, turn, message);
+                    }
+                }
+                None if !self.found.unchecked_params.contains(id) => self.found.unchecked_params.push(id.clone()),
+                None => {}
+            }
         }
         let fate = &mut self.fates[index];
         fate.first.get_or_insert(turn);

@@ -3,8 +3,8 @@
 use hashbrown::HashMap;
 
 use super::Steps;
-use crate::ir::bound::{BoundPaths, bound_paths};
 use crate::ir::hash::canonical_params;
+use crate::model::{BoundPaths, bound_paths};
 use crate::model::{Execution, Text};
 
 /// For each of `calls`, the step of `open` that it carried out, so that as many calls as possible have one; no step twice.

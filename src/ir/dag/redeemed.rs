@@ -1,10 +1,10 @@
 //! What was made of an approved plan, against what was redeemed of its approval.
 
 use super::Binding;
-use crate::ir::bound::{BoundPaths, bound_paths};
 use crate::ir::call::call_hash;
 use crate::ir::hash::canonical_params;
 use crate::model::{Attributes, DeviationKind, Redeemed, RedemptionMode, Step};
+use crate::model::{BoundPaths, bound_paths};
 
 /// How much of the plan redeeming lets run.
 #[derive(Debug, Clone, Copy)]

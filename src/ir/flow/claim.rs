@@ -61,7 +61,9 @@ pub(super) fn judge<'a>(
     let is_taken = covering().any(|point| !point.taken.is_empty());
     let mut seen = Vec::new();
     let mut doubt = None;
-    if leaf.points.is_empty() && evidence.observed.is_none() {
+    if leaf.is_key {
+        (seen, doubt) = Argument::of(&leaf, action).judge_key(points, is_taken, step, order, evidence);
+    } else if leaf.points.is_empty() && evidence.observed.is_none() {
         doubt = Some(Doubt::Nothing);
     } else if leaf.points.is_empty() || is_claimed_user || (is_taken && evidence.observed.is_some()) {
         let argument = Argument::of(&leaf, action);
@@ -114,6 +116,22 @@ impl<'l, 'v> Argument<'l, 'v> {
     /// Whether the value itself stands in a user message.
     fn is_said(&self, evidence: &Evidence<'_>) -> bool {
         !self.text.is_empty() && evidence.is_said(&self.text) || self.day.is_some_and(|day| evidence.names_day(day))
+    }
+
+    /// Where the key of a map comes from: the user if that named it, else from where the map does.
+    fn judge_key<'a>(
+        &self,
+        points: &[Point<'a>],
+        is_taken: bool,
+        step: usize,
+        order: &Order<'_>,
+        evidence: &Evidence<'_>,
+    ) -> (Vec<Taken<'a>>, Option<Doubt<'a>>) {
+        if self.leaf.points.is_empty() {
+            if self.is_said(evidence) { (Vec::new(), None) } else { self.explain(step, order, evidence) }
+        } else {
+            (Vec::new(), self.user_doubt(points, is_taken, evidence))
+        }
     }
 
     /// What is wrong with the claims that it is the user's.

@@ -5,7 +5,7 @@ use std::hash::BuildHasher as _;
 
 use foldhash::fast::FixedState;
 
-use super::text::{Within, is_whole};
+use super::text::{Within, first_word, is_whole};
 use crate::model::Text;
 
 /// How much comparing one plan may cost. A plan of the largest size that means no harm needs a fraction; what is beyond
@@ -142,12 +142,16 @@ fn places_of(places: &[Place], word: u64) -> &[Place] {
     rest.get(..end).unwrap_or_default()
 }
 
-/// The runs of letters and digits of `text` with their offsets.
+/// The words of `text` with their offsets: the runs of letters and digits, and what those fall into.
 fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let mut at = 0;
+    let (mut at, mut end) = (0, 0);
     std::iter::from_fn(move || {
-        let start = position(text, at, |c| c.is_alphanumeric())?;
-        at = position(text, start, |c| !c.is_alphanumeric()).unwrap_or(text.len());
+        if at == end {
+            at = position(text, at, |c| c.is_alphanumeric())?;
+            end = position(text, at, |c| !c.is_alphanumeric()).unwrap_or(text.len());
+        }
+        let (start, run) = (at, text.get(at..end)?);
+        at += first_word(run);
         Some((start, text.get(start..at)?))
     })
 }
@@ -191,7 +195,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn finds_what_a_search_finds(text in "[ab .@1,é]{0,30}", part in "[ab .@1,é]{0,6}") {
+        fn finds_what_a_search_finds(text in "([ab .@1,é中の]|eur){0,30}", part in "([ab .@1,é中の]|eur){0,6}") {
             let (text, part) = (normal(&text), normal(&part));
             let index = TextIndex::new(vec![text.clone()]);
             // A search from the left may step over an occurrence that overlaps another; the index does not.

@@ -9,6 +9,7 @@ mod date;
 mod handle;
 mod index;
 mod json;
+mod keys;
 mod observed;
 mod order;
 mod origin;

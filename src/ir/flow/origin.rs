@@ -12,6 +12,7 @@ use crate::policy::CatalogAction;
 use super::claim::{self, Quote};
 use super::date::{self, Day};
 use super::index::{TextIndex, Work};
+use super::keys;
 use super::observed::Observed;
 use super::order::Order;
 use super::pointer;
@@ -210,14 +211,19 @@ pub(super) fn origins<'a>(
     let mut covered: SmallVec<[Covered; 8]> = SmallVec::from_elem(Covered::No, points.len());
     let mut leaves = Vec::with_capacity(step.params.len());
     let mut found = |leaf: FoundLeaf<'_>| {
-        for point in &leaf.points {
+        for point in leaf.points.iter().filter(|_| !leaf.is_key) {
             let is_itself = points[*point].path.len() == leaf.path.len();
             covered[*point] = if is_itself { Covered::Itself } else { Covered::Below };
         }
         leaves.push(claim::judge(leaf, &points, actions[position], rank, order, evidence));
     };
-    Walk { by_path: &by_path, found: &mut found, above: SmallVec::new(), path: Text::default() }
-        .map_members(&step.params, 0);
+    let action = actions[position];
+    let mut walk = Walk { by_path: &by_path, action, found: &mut found, above: SmallVec::new(), path: Text::default() };
+    walk.map_members(&step.params, 0);
+    // Where a value is still to come, the keys that lead to it are there.
+    for point in points.iter().filter(|point| !point.taken.is_empty()) {
+        walk.keys_of(point.path);
+    }
     for (point, covered) in points.iter().zip(covered) {
         let bound = !point.taken.is_empty() || matches!(point.doubt, Some(Doubt::NoSuchStep(_)));
         let absent = || absent(point.path, &by_path);
@@ -323,10 +329,13 @@ pub(super) struct FoundLeaf<'v> {
     pub(super) points: SmallVec<[usize; 2]>,
     /// The scalar; `None` for what lies too deep.
     pub(super) value: Option<&'v Value>,
+    /// Whether it is the key of a map, and not the value there.
+    pub(super) is_key: bool,
 }
 
 struct Walk<'w, 'p, F> {
     by_path: &'w ByPath<'p>,
+    action: Option<&'w CatalogAction>,
     /// Called with each leaf.
     found: F,
     above: SmallVec<[usize; 2]>,
@@ -337,12 +346,44 @@ impl<F: FnMut(FoundLeaf<'_>)> Walk<'_, '_, F> {
     fn map_members(&mut self, map: &Attributes, depth: usize) {
         let outer = self.enter();
         let length = self.path.len();
+        let judges_keys = keys::are_judged(self.action, &self.path);
         for (key, value) in map {
+            let says = judges_keys && !keys::is_named(self.action, &self.path, key);
             pointer::push_key(&mut self.path, key);
+            if says {
+                self.key(key);
+            }
             self.value(value, depth + 1);
             self.path.truncate(length);
         }
         self.above.truncate(outer);
+    }
+
+    /// A key that says something, at its path. Of the claims it has those about the whole map: what is said of the member is
+    /// said of its value.
+    fn key(&mut self, key: &str) {
+        if !key.is_empty() {
+            let (path, points) = (self.path.clone(), self.above.clone());
+            (self.found)(FoundLeaf { path, points, value: Some(&Value::String(key.into())), is_key: true });
+        }
+    }
+
+    /// The keys of maps on the way to `path`, at which nothing need stand. What a list has there is no key.
+    fn keys_of(&mut self, path: &str) {
+        let Some(tokens) = pointer::tokens(path).filter(|_| path.len() <= MAX_PATH) else { return };
+        for token in &tokens {
+            self.enter();
+            let is_index = token.bytes().all(|byte| byte.is_ascii_digit());
+            let says = !is_index
+                && keys::are_judged(self.action, &self.path)
+                && !keys::is_named(self.action, &self.path, token);
+            pointer::push_key(&mut self.path, token);
+            if says {
+                self.key(token);
+            }
+        }
+        self.path.clear();
+        self.above.clear();
     }
 
     fn value(&mut self, value: &Value, depth: usize) {
@@ -364,7 +405,7 @@ impl<F: FnMut(FoundLeaf<'_>)> Walk<'_, '_, F> {
             scalar => {
                 let outer = self.enter();
                 let value = (!matches!(scalar, Value::Map(_) | Value::List(_))).then_some(scalar);
-                (self.found)(FoundLeaf { path: self.path.clone(), points: self.above.clone(), value });
+                (self.found)(FoundLeaf { path: self.path.clone(), points: self.above.clone(), value, is_key: false });
                 self.above.truncate(outer);
             }
         }
@@ -388,7 +429,7 @@ impl<F: FnMut(FoundLeaf<'_>)> Walk<'_, '_, F> {
 fn absent<'v>(path: &str, by_path: &ByPath<'_>) -> FoundLeaf<'v> {
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
     let points = ends.filter_map(|end| by_path.get(&path[..end])).collect();
-    FoundLeaf { path: path.into(), points, value: None }
+    FoundLeaf { path: path.into(), points, value: None, is_key: false }
 }
 
 /// The normal text of a leaf's value.

@@ -34,6 +34,11 @@ fn catalogue() -> Vec<CatalogAction> {
             "parameters": {"/recipient": ["recipient"], "/amount": ["amount"], "/date": ["amount"]},
             "schema": {"properties": {"date": {"type": "string", "format": "date"}}},
         },
+        "bank.batch": {
+            "parameters": {"/payees": ["recipient"], "/parts/total": ["recipient"]},
+            "schema": {"properties": {"payees": {"properties": {"note": {}}, "additionalProperties": {
+                "properties": {"amount": {"type": "number"}}}}}},
+        },
         "mail.send": {"parameters": {"/to/*": ["recipient"], "/body": ["content"]}},
     });
     catalogue.as_object().into_iter().flatten().map(|(name, entry)| action(name, entry)).collect()

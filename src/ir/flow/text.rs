@@ -118,7 +118,8 @@ fn stands_alone(text: &str, start: usize, end: usize) -> bool {
         Some(c) => joins(c),
         None => false,
     };
-    !joined_before && !joined_after
+    (!joined_before || currency_before(&text[..start]).is_some())
+        && (!joined_after || currency_after(&text[end..]).is_some())
 }
 
 /// The shortest form of a decimal number with or without marks between groups of three digits. `None` for what is no such
@@ -170,9 +171,17 @@ pub(super) fn is_whole(text: &str, start: usize, end: usize, within: Within) -> 
     let mut after = text[end..].chars();
     let mut inner = text[start..end].chars();
     let (first, last) = (inner.next(), inner.next_back());
+    // An address that only ends like the user's is another one.
+    let is_name = || !text[start..end].contains(['@', '.']);
     let edge = |inner: Option<char>, outer: Option<char>, beyond: Option<char>| match outer {
         None => true,
-        Some(c) if is_word(c) => !inner.is_some_and(is_word),
+        Some(c) if is_word(c) => match inner {
+            Some(inner) if is_word(inner) => match (is_unspaced(inner), is_unspaced(c)) {
+                (true, true) => is_name(),
+                (one, other) => one != other,
+            },
+            _ => true,
+        },
         Some(c) => !(decimal(inner, c, beyond) || joins(c, within) && beyond.is_some_and(is_word)),
     };
     let sign = |outer: Option<char>, beyond: Option<char>| {
@@ -180,7 +189,75 @@ pub(super) fn is_whole(text: &str, start: usize, end: usize, within: Within) -> 
     };
     let (before_1, before_2) = (before.next(), before.next());
     let (after_1, after_2) = (after.next(), after.next());
-    edge(first, before_1, before_2) && edge(last.or(first), after_1, after_2) && !sign(before_1, before_2)
+    let is_amount = |edge: Option<char>| edge.is_some_and(|c| c.is_ascii_digit());
+    let begins = edge(first, before_1, before_2) || (is_amount(first) && currency_before(&text[..start]).is_some());
+    let ends =
+        edge(last.or(first), after_1, after_2) || (is_amount(last.or(first)) && currency_after(&text[end..]).is_some());
+    begins && ends && !sign(before_1, before_2)
+}
+
+/// Whether the script of a letter is written without blanks between words, or with what other languages write as words of
+/// their own joined to them: Han, Kana, Hangul, Bopomofo, Thai, Lao, Khmer, Myanmar, Tibetan.
+pub(super) fn is_unspaced(c: char) -> bool {
+    matches!(u32::from(c),
+        0x0e00..=0x0fff | 0x1000..=0x109f | 0x1100..=0x11ff | 0x1780..=0x17ff | 0x19e0..=0x19ff | 0x2e80..=0x2fdf
+        | 0x3005..=0x3007 | 0x3040..=0x312f | 0x3130..=0x318f | 0x31a0..=0x31bf | 0x31f0..=0x31ff | 0x3400..=0x4dbf
+        | 0x4e00..=0x9fff | 0xa960..=0xa97f | 0xaa60..=0xaa7f | 0xac00..=0xd7ff | 0xf900..=0xfaff | 0xff66..=0xffdc
+        | 0x1b000..=0x1b16f | 0x20000..=0x323af)
+}
+
+/// The code of a currency that `text` ends with, as a word but for the number that follows.
+fn currency_before(text: &str) -> Option<&str> {
+    let (before, code) = text.split_at_checked(text.len().checked_sub(3)?)?;
+    (is_currency(code) && !before.chars().next_back().is_some_and(is_word)).then_some(code)
+}
+
+/// The code of a currency that `text` begins with, as a word but for the number before.
+fn currency_after(text: &str) -> Option<&str> {
+    let (code, after) = text.split_at_checked(3)?;
+    (is_currency(code) && !after.chars().next().is_some_and(is_word)).then_some(code)
+}
+
+/// Codes of ISO 4217 in lower case, sorted.
+const CURRENCIES: [&str; 64] = [
+    "aed", "ars", "aud", "bam", "bdt", "bgn", "bhd", "brl", "cad", "chf", "clp", "cny", "cop", "czk", "dkk", "dzd",
+    "egp", "eur", "gbp", "gel", "ghs", "hkd", "huf", "idr", "ils", "inr", "iqd", "isk", "jod", "jpy", "kes", "krw",
+    "kwd", "kzt", "lbp", "lkr", "mad", "mxn", "myr", "ngn", "nok", "nzd", "omr", "pen", "php", "pkr", "pln", "qar",
+    "ron", "rsd", "rub", "sar", "sek", "sgd", "thb", "tnd", "try", "twd", "uah", "usd", "uyu", "vnd", "xof", "zar",
+];
+
+fn is_currency(code: &str) -> bool {
+    CURRENCIES.binary_search(&code).is_ok()
+}
+
+/// Where a run of letters and digits falls into words: a number beside the code of a currency, and each letter of a script
+/// that is written without blanks. Gives the length of the first word.
+pub(super) fn first_word(run: &str) -> usize {
+    let unspaced = |c: char| !c.is_ascii() && is_unspaced(c);
+    match run.char_indices().find(|(_, c)| unspaced(*c)) {
+        Some((0, c)) => return c.len_utf8(),
+        Some((at, _)) => return first_word_spaced(&run[..at]),
+        None => {}
+    }
+    first_word_spaced(run)
+}
+
+fn first_word_spaced(run: &str) -> usize {
+    let bytes = run.as_bytes();
+    let digits = |bytes: &[u8]| !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit);
+    if let Some((number, code)) = bytes.len().checked_sub(3).and_then(|at| run.split_at_checked(at))
+        && digits(number.as_bytes())
+        && is_currency(code)
+    {
+        return number.len();
+    }
+    if let Some((code, number)) = run.split_at_checked(3)
+        && digits(number.as_bytes())
+        && is_currency(code)
+    {
+        return code.len();
+    }
+    run.len()
 }
 
 fn is_word(c: char) -> bool {
@@ -257,6 +334,8 @@ mod tests {
             ("2024-05-15", "2024-05-15"),
             ("x-1.50", "x-1.50"),
             ("1.50.txt", "1.50.txt"),
+            ("1,000.00EUR", "1000eur"),
+            ("EUR1.50", "eur1.5"),
         ] {
             assert_eq!(normal(text), same, "{text}");
         }
@@ -299,6 +378,26 @@ mod tests {
             ("é", "café", false, false),
             ("", "anything", false, false),
             ("$5", "a$5", true, true),
+            // Scripts that write no blanks, alone and beside others.
+            ("lea@partner.example", "给lea@partner.example发会议记录", true, true),
+            ("会议记录", "给lea@partner.example发会议记录", true, true),
+            ("田中", "田中さんに送って", true, true),
+            ("김철수", "김철수에게 50만원", true, true),
+            ("50", "给他50元", true, true),
+            ("lea", "给lea发", true, true),
+            ("le", "给lea发", false, false),
+            ("え.example", "lea@例え.example", false, false),
+            // Amounts with their currency.
+            ("50", "50eur", true, true),
+            ("50", "eur50", true, true),
+            ("50", "€50", true, true),
+            ("50", "50€", true, true),
+            ("50", "50k", false, false),
+            ("50", "50eurx", false, false),
+            ("50", "150eur", false, false),
+            ("50", "xeur50", false, false),
+            ("50", "5.50eur", false, false),
+            ("50", "50.5eur", false, false),
         ] {
             assert_eq!(occurs(part, text, Within::Prose), prose, "{part} in {text}");
             assert_eq!(occurs(part, text, Within::Argument), argument, "{part} in argument {text}");

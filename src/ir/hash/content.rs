@@ -3,11 +3,11 @@
 use smallvec::SmallVec;
 
 use super::params::write_map;
-use crate::ir::bound::{BoundPaths, bound_paths};
 use crate::ir::canonical::{Watch, write_checked, write_integer, write_string};
 use crate::ir::refusal::{
     MAX_DEPTH, MAX_INTEGER, Place, Refusal, Refused, RefusedField, refused_id, refused_number, refused_text,
 };
+use crate::model::{BoundPaths, bound_paths};
 use crate::model::{Input, Origin, Step, Text};
 
 /// A field's name as it stands between two values: after a comma, in quotes, before a colon.

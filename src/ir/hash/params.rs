@@ -1,8 +1,8 @@
 //! Params without what is bound to a step's output.
 
-use crate::ir::bound::BoundPaths;
 use crate::ir::canonical::{Unwatched, Watch, each_sorted, write_key, write_value};
 use crate::ir::refusal::Place;
+use crate::model::BoundPaths;
 use crate::model::{Attributes, Value};
 
 /// The canonical form of `params` without what `bound` leaves nothing of, to compare arguments by.

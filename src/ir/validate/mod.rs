@@ -14,6 +14,7 @@ mod names;
 mod params;
 mod plan_rules;
 mod policy;
+mod previews;
 mod refused;
 mod report;
 mod tier;
@@ -23,7 +24,7 @@ mod tests;
 
 use std::sync::{Arc, LazyLock};
 
-use crate::condition::{Budget, PlanBindings};
+use crate::condition::{Budget, OpenParams, PlanBindings};
 use crate::model::{
     Limits, Plan, SnapshotLabel, StepValidation, Text, Timestamp, Validation, ValidationStatus, ViolationCode,
     ViolationSeverity,
@@ -103,6 +104,8 @@ fn weigh(
     limits: &Limits,
     effort: Effort,
 ) -> (Validation, bool) {
+    let sent = plan;
+    let plan = &*previews::without(plan);
     let label = snapshot.map_or_else(|| NO_LABEL.clone(), |snapshot| snapshot.label().clone());
     let snapshot = snapshot.unwrap_or(&NO_SNAPSHOT);
     let governance = snapshot.governance();
@@ -127,10 +130,11 @@ fn weigh(
     let schemas_cut_short = params::check(&subject, effort.schemas, &mut report);
     let total_budget_cents = budget::check(&subject, &mut report);
     graph::check(plan, &mut report);
-    let flow_cut_short = data_flow(&subject, effort.comparing, &mut report);
+    let flow_cut_short = data_flow(sent, &subject, effort.comparing, &mut report);
 
     let labels: Vec<&[Text]> = actions.iter().map(|action| action.map_or(&[][..], |a| &a.entry().labels)).collect();
-    let bindings = PlanBindings { plan, labels: &labels, total_budget_cents };
+    let open = open_params(plan);
+    let bindings = PlanBindings { plan, labels: &labels, open: &open, total_budget_cents };
     let cost = evaluation_cost(snapshot, plan, limits);
     let mut spent = Budget { remaining: cost.min(effort.conditions) };
     let mut steps = tier::steps(&subject, &bindings, &mut spent);
@@ -153,18 +157,30 @@ fn weigh(
 }
 
 /// What was read and must not decide what is done. True where comparing took more than `work`.
-fn data_flow(subject: &Subject<'_>, work: u64, report: &mut Report) -> bool {
+///
+/// Previews are looked at only in a plan `sent` with observations, which no hash covers either: there a claim that an
+/// argument is the copy of a field is checked against what was observed.
+fn data_flow(sent: &Plan, subject: &Subject<'_>, work: u64, report: &mut Report) -> bool {
     let rules = subject.governance.flows();
     if rules.is_empty() {
         return false;
     }
     let actions: Vec<_> = subject.actions.iter().map(|action| action.map(GovernedAction::entry)).collect();
-    let found = flow::check(subject.plan, &actions, rules, work);
+    let plan = if sent.observations.is_empty() { subject.plan } else { sent };
+    let found = flow::check(plan, &actions, rules, work);
     if found.violations.iter().any(|violation| violation.severity == ViolationSeverity::Warning) {
         report.escalate(found.required_level);
     }
     found.violations.into_iter().for_each(|violation| report.add(violation));
     found.cut_short
+}
+
+/// For each step its params, where some are not known before the plan runs; nothing where all of all steps are.
+fn open_params(plan: &Plan) -> Vec<Option<OpenParams<'_>>> {
+    if plan.steps.iter().all(|step| step.inputs.is_empty()) {
+        return Vec::new();
+    }
+    plan.steps.iter().map(OpenParams::of).collect()
 }
 
 /// The budget of all conditions over one plan, in cost units.

@@ -14,6 +14,7 @@ pub(super) fn check(subject: &Subject<'_>, plan: &PlanBindings<'_>, spent: &mut 
             Ok(false) => {}
             Ok(true) => apply(rule, reason_of(rule), report),
             Err(ConditionError::Limit) => return,
+            Err(ConditionError::NotKnown(what)) => apply(rule, format!("its condition {what}, so it applies"), report),
             Err(error) => apply(rule, format!("its condition cannot be evaluated ({error}), so it applies"), report),
         }
     }

@@ -2,12 +2,14 @@
 //!
 //! A step is asked as the request: may the plan's subject do `action` to the resource whose id is `resource` (its type is
 //! empty), in the context that the step is ([`StepContext`])? Only what a rule says counts: the default, and having no
-//! policy at all, do not.
+//! policy at all, do not. A rule that forbids or asks and reads an argument that is bound to another step's output counts,
+//! as one whose condition fails; one that allows does not.
 
 use crate::condition::{Bindings, Budget, StepContext};
 use crate::decide;
 use crate::model::{
-    Decision, Outcome, ReasonCode, Request, StepValidation, Violation, ViolationCode, ViolationSeverity,
+    Decision, Effect, Outcome, ReasonCode, Request, RuleLabel, StepValidation, Text, Violation, ViolationCode,
+    ViolationSeverity,
 };
 use crate::snapshot::Snapshot;
 
@@ -58,24 +60,61 @@ fn is_explicit(reason: ReasonCode) -> bool {
 fn count(subject: &Subject<'_>, index: usize, decision: &Decision, report: &mut Report) {
     match decision.outcome {
         Outcome::Allow => {}
-        Outcome::RequireApproval => report.escalate(decision.required_level()),
+        Outcome::RequireApproval => {
+            report.escalate(decision.required_level());
+            // What a rule says whose condition holds is no violation; that nobody knows whether it holds is one.
+            if decision.reason_code == ReasonCode::ConditionError || undecided_allows(decision).next().is_some() {
+                let (code, help) = (ViolationCode::PolicyUndecided, "have it approved, or write the argument itself");
+                report.add(violation(subject, index, decision, (code, ViolationSeverity::Warning), help));
+            }
+        }
         Outcome::Deny => {
-            let rule = decision.matched_rule().map(|rule| format!("{}/{}", rule.policy, rule.rule));
-            let who = rule
-                .as_ref()
-                .map_or_else(|| "the policies deny".to_owned(), |rule| format!("the rule `{rule}` denies"));
-            let step = subject.plan.steps.get(index);
-            report.add(Violation {
-                code: ViolationCode::PolicyDenied,
-                severity: ViolationSeverity::Error,
-                step_index: u32::try_from(index).ok(),
-                step_id: step.map(|step| step.step_id.clone()).unwrap_or_default(),
-                path: format!("steps[{index}].action").into(),
-                message: format!("{who} the step: {}", decision.reason()),
-                help: "leave the step out, or ask for another one".to_owned(),
-                rule: rule.unwrap_or_default().into(),
-                flow: Vec::new(),
-            });
+            let (code, help) = (ViolationCode::PolicyDenied, "leave the step out, or ask for another one");
+            report.add(violation(subject, index, decision, (code, ViolationSeverity::Error), help));
         }
     }
+}
+
+fn violation(
+    subject: &Subject<'_>,
+    index: usize,
+    decision: &Decision,
+    (code, severity): (ViolationCode, ViolationSeverity),
+    help: &str,
+) -> Violation {
+    let rule = decision.matched_rule().map(|rule| format!("{}/{}", rule.policy, rule.rule));
+    let does = match severity {
+        ViolationSeverity::Warning => "wants an approval for",
+        ViolationSeverity::Error => "denies",
+    };
+    let who = rule.as_ref().map_or_else(|| "what the policies say".to_owned(), |rule| format!("the rule `{rule}`"));
+    let failure = decision.errors.iter().find(|(number, _)| Some(*number) == decision.matched);
+    let mut message = match failure {
+        Some((_, error)) if decision.reason_code == ReasonCode::ConditionError => {
+            format!("{who} {does} the step, because its condition cannot be evaluated: {error}")
+        }
+        _ => format!("{who} {does} the step: {}", decision.reason()),
+    };
+    for (rule, error) in undecided_allows(decision) {
+        message.push_str(&format!("; the rule `{}/{}` does not allow it, because {error}", rule.policy, rule.rule));
+    }
+    let step = subject.plan.steps.get(index);
+    Violation {
+        code,
+        severity,
+        step_index: u32::try_from(index).ok(),
+        step_id: step.map(|step| step.step_id.clone()).unwrap_or_default(),
+        path: format!("steps[{index}].action").into(),
+        message,
+        help: help.to_owned(),
+        rule: rule.unwrap_or_default().into(),
+        flow: Vec::new(),
+    }
+}
+
+/// The rules that would allow the step and whose conditions cannot be evaluated, each with the failure.
+fn undecided_allows(decision: &Decision) -> impl Iterator<Item = (&RuleLabel, &Text)> {
+    let rule = |number: u32| decision.snapshot.rules.get(number as usize);
+    let failed = decision.errors.iter().filter_map(move |(number, error)| Some((rule(*number)?, error)));
+    failed.filter(|(rule, _)| rule.effect == Effect::Allow)
 }

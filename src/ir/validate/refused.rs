@@ -15,7 +15,7 @@ pub(super) fn report(plan: &Plan, refusals: &[Refusal], report: &mut Report) {
             step_id: step.map(|step| step.step_id.clone()).unwrap_or_default(),
             path: refusal.path.as_str().into(),
             message: refusal.reason.to_string(),
-            help: help(refusal.reason).to_owned(),
+            help: help(refusal).to_owned(),
             rule: Text::default(),
             flow: Vec::new(),
         });
@@ -37,8 +37,12 @@ fn code(refusal: &Refusal) -> ViolationCode {
     }
 }
 
-fn help(reason: Refused) -> &'static str {
-    match reason {
+fn help(refusal: &Refusal) -> &'static str {
+    match refusal.reason {
+        // A budget is a number of cents, and no text.
+        Refused::Integer(_) if refusal.field == RefusedField::Budget => {
+            "write a budget of at most 9007199254740991 (2^53 - 1) cents"
+        }
         Refused::Integer(_) => "write it as a string",
         Refused::NotFinite(_) => "JSON has no such number; leave it out or write it as a string",
         Refused::Control(_) | Refused::InId(_) => "remove the character",

@@ -8,7 +8,6 @@ use crate::snapshot::{GovernedAction, GovernedScope, GovernedTier};
 
 use super::Subject;
 use super::bulk;
-use super::params::{bound, is_below};
 
 /// The tier of an action that no catalogue lists.
 const UNKNOWN: u8 = 3;
@@ -65,18 +64,39 @@ fn scope_tier(subject: &Subject<'_>, step: &Step, reasons: &mut Vec<TierReason>)
     }
     for (key, place) in ENVIRONMENT {
         match step.constraints.get(key) {
-            Some(Value::String(text)) => tier = tier.max(look(scopes, text, place, reasons)),
+            None => {}
             Some(Value::List(items)) => {
                 for item in items {
-                    if let Value::String(text) = item {
-                        tier = tier.max(look(scopes, text, place, reasons));
-                    }
+                    tier = tier.max(environment(scopes, item, place, reasons));
                 }
             }
-            _ => {}
+            Some(value) => tier = tier.max(environment(scopes, value, place, reasons)),
         }
     }
     tier
+}
+
+/// The tier of one environment: its name, or a map with its `name`. What is neither may be any.
+fn environment(scopes: &[GovernedScope], value: &Value, place: &str, reasons: &mut Vec<TierReason>) -> u8 {
+    let name = match value {
+        Value::Null => return 0,
+        Value::Map(map) => map.get("name"),
+        value => Some(value),
+    };
+    if let Some(Value::String(text)) = name {
+        return look(scopes, text, place, reasons);
+    }
+    let Some(scope) = scopes.iter().max_by_key(|scope| scope.tier).filter(|scope| scope.tier > 0) else { return 0 };
+    reasons.push(TierReason {
+        kind: TierKind::Scope,
+        tier: scope.tier,
+        document: scope.document.clone(),
+        rule: scope.word.clone(),
+        message: format_compact!(
+            "{place} is neither a name, nor a map with a `name`, nor a list of these, so that it may be any"
+        ),
+    });
+    scope.tier
 }
 
 /// The tier that the segments of `text` give: of what stands between characters that are neither letters nor digits.
@@ -128,15 +148,11 @@ fn rule_tier(
             Ok(true) if rule.reason.is_empty() => Text::const_new("the condition of the rule holds"),
             Ok(true) => rule.reason.clone(),
             Err(ConditionError::Limit) => Text::const_new("the conditions of the plan cost more than they may"),
-            result => match (open_parameter(rule, step), result) {
-                (Some(pointer), _) => format_compact!(
-                    "the rule reads `params{pointer}`, which is bound to another step's output and not known yet"
-                ),
-                (None, Err(error)) if !is_absent(rule, &error) => {
-                    format_compact!("the condition of the rule cannot be evaluated ({error}), so the tier is given")
-                }
-                (None, _) => continue,
-            },
+            Err(ConditionError::NotKnown(what)) => format_compact!("the condition of the rule {what}"),
+            Err(error) if !is_absent(rule, &error) => {
+                format_compact!("the condition of the rule cannot be evaluated ({error}), so the tier is given")
+            }
+            Ok(false) | Err(_) => continue,
         };
         tier = tier.max(rule.tier);
         reasons.push(TierReason {
@@ -157,17 +173,4 @@ fn is_absent(rule: &GovernedTier, error: &ConditionError) -> bool {
         let rest = required.strip_prefix(missing.as_str());
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     })
-}
-
-/// A parameter that the rule reads and that is bound to another step's output, as a JSON Pointer.
-fn open_parameter(rule: &GovernedTier, step: &Step) -> Option<String> {
-    let bound = bound(step);
-    if bound.is_empty() {
-        return None;
-    }
-    let pointers = rule.parameters.iter().map(|keys| {
-        let escaped = keys.iter().map(|key| format_compact!("/{}", key.replace('~', "~0").replace('/', "~1")));
-        escaped.collect::<String>()
-    });
-    pointers.into_iter().find(|read| bound.iter().any(|bound| is_below(read, bound) || is_below(bound, read)))
 }

@@ -89,8 +89,6 @@ pub struct GovernedTier {
     pub when: Arc<Condition>,
     /// Paths of attributes without which the condition does not hold.
     pub required: Box<[Text]>,
-    /// Parameters that the condition reads, as keys.
-    pub parameters: Vec<Vec<Text>>,
     /// The tier, 0–3.
     pub tier: u8,
     /// Why; may be empty.
@@ -253,7 +251,6 @@ fn tier(policy: &RiskPolicy, rule: &crate::policy::TierRule) -> GovernedTier {
         actions: rule.actions.clone(),
         when: rule.when.clone(),
         required: rule.when.required_attributes().into(),
-        parameters: rule.when.parameters(),
         tier: rule.tier,
         reason: rule.reason.clone(),
     }

@@ -74,6 +74,8 @@ pub struct ValueTable {
     path: AttributePath,
     texts: Postings,
     others: Postings,
+    /// All rules, ascending: those that may concern a request whose attribute may be anything.
+    all: Box<[u32]>,
     /// Rules that must be evaluated where the attribute is missing, because their conditions may fail.
     missing: Box<[u32]>,
     /// Rules that an element of a list attribute may satisfy, ascending.
@@ -90,6 +92,7 @@ impl ValueTable {
             path,
             texts: Postings::build(keys().filter_map(|(key, rule)| Some((key.text()?, rule))).collect()),
             others: Postings::build(keys().filter_map(|(key, rule)| Some((key.other()?, rule))).collect()),
+            all: rules(|_| true),
             missing: rules(|demand| demand.when_missing),
             by_element: rules(|demand| demand.any_element),
         }
@@ -99,6 +102,7 @@ impl ValueTable {
     #[inline]
     pub fn probe<'a>(&'a self, bindings: &Bindings<'_>, mut hit: impl FnMut(&'a [u32])) {
         match self.path.read(bindings) {
+            None if self.path.is_not_known(bindings) => hit(&self.all),
             None => hit(&self.missing),
             Some(AttributeRef::Text(text)) => self.probe_text(text, &mut hit),
             Some(AttributeRef::Value(Value::List(items))) => {
@@ -115,6 +119,7 @@ impl ValueTable {
             // Neither a map nor the time equals a constant, and nothing of a plan is part of a request.
             Some(
                 AttributeRef::Map(_)
+                | AttributeRef::Open(_)
                 | AttributeRef::Now(_)
                 | AttributeRef::Integer(_)
                 | AttributeRef::Steps(_)

@@ -53,6 +53,47 @@ fn claims_of_the_user_are_checked() {
 }
 
 #[test]
+fn keys_under_a_sink_are_judged() {
+    let quoted = |path: &str| json!([[path, "user", "50"]]);
+    for (params, inputs, said, found) in [
+        (
+            json!({"payees": {"DE89 MALLORY": 50}}),
+            quoted("/payees/DE89 MALLORY"),
+            "pay 50",
+            vec!["/payees/DE89 MALLORY"],
+        ),
+        (json!({"payees": {"DE89 MALLORY": 50}}), quoted("/payees"), "pay 50", vec!["/payees/DE89 MALLORY"]),
+        (json!({"payees": {"DE89 BOB": 50}}), quoted("/payees/DE89 BOB"), "pay 50 to DE89 BOB", vec![]),
+        (json!({"payees": {"DE89 BOB": 50}}), quoted("/payees"), "pay 50 to DE89 BOB", vec![]),
+        (json!({"payees": {"DE89 BOB": 50}}), json!([["/payees", "user", "DE89 BOB 50"]]), "pay DE89 BOB 50", vec![]),
+        // Names of properties, by the schema.
+        (json!({"payees": {"note": 50}}), quoted("/payees"), "pay 50", vec![]),
+        (json!({"payees": {"DE89 BOB": {"amount": 50}}}), quoted("/payees"), "50 to DE89 BOB", vec![]),
+        (
+            json!({"payees": {"DE89 BOB": {"DE1": 50}}}),
+            quoted("/payees"),
+            "50 to DE89 BOB",
+            vec!["/payees/DE89 BOB/DE1"],
+        ),
+        // By the catalogue, and where nothing is decided.
+        (json!({"parts": {"total": 50}}), quoted("/parts/total"), "pay 50", vec![]),
+        (json!({"other": {"DE89 MALLORY": 50}}), quoted("/other"), "pay 50", vec![]),
+        // The keys on the way to what is still to come.
+        (json!({}), json!([["/payees/DE89 MALLORY", "step", "who", "/0"]]), "pay", vec!["/payees/DE89 MALLORY"]),
+        (json!({}), json!([["/payees/DE89 BOB", "step", "who", "/0"]]), "pay DE89 BOB", vec![]),
+        (json!({}), json!([["/payees", "step", "who", "/0"]]), "pay", vec![]),
+    ] {
+        let violated = violated(&json!({"said": [said], "steps": [
+            {"id": "mails", "do": "mail.search"},
+            {"id": "who", "do": "contacts.list"},
+            {"id": "pay", "do": "bank.batch", "params": params, "in": inputs},
+        ]}));
+        let expected: Vec<String> = found.iter().map(|path| format!("pay{path} rejects who")).collect();
+        assert_eq!(violated, expected, "{params} {inputs} {said}");
+    }
+}
+
+#[test]
 fn numbers_and_dates_are_compared_by_value() {
     for (path, value, quote, said, holds) in [
         ("amount", json!(1000.5), "", "send 1,000.50 euros", true),
@@ -224,7 +265,7 @@ fn sinks_cover_every_leaf_below() {
     assert_eq!(violated(&send(json!(["b@x.com", "a@x.com"]), quotes.clone())), [""; 0]);
     assert_eq!(violated(&send(json!(["a@x.com"]), quotes)), ["send/to/0 rejects who"], "a quote that is in no value");
     assert_eq!(violated(&send(json!("e@y.com"), json!([]))), ["send/to rejects who"], "a text instead of a list");
-    assert_eq!(violated(&send(json!([{"x": {"y": 1}}]), json!([]))), ["send/to/0/x/y rejects who"]);
+    assert_eq!(violated(&send(json!([{"x": {"y": 1}}]), json!([]))), ["send/to/0/x rejects who"], "its key");
     let bound = json!([["", "step", "mails", "/0/body"]]);
     assert_eq!(violated(&send(json!(null), bound)), ["send rejects who"], "all params from one step");
 }

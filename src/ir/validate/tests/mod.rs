@@ -111,6 +111,8 @@ fn everything_that_is_wrong_is_listed() {
         ]
     );
     assert!(answer.violations.iter().any(|violation| violation.help == "did you mean `mail.search`?"));
+    let budget = answer.violations.iter().find(|violation| violation.code == C::InvalidBudget).unwrap();
+    assert!(budget.help.contains("at most 9007199254740991"), "{}", budget.help);
     assert_eq!(answer.ir_hash, "");
 }
 
@@ -125,7 +127,14 @@ fn scope_words_are_whole_segments() {
         ("reproduce", None, 0),
         ("x", Some(Value::String("Live".into())), 2),
         ("x", Some(Value::String("liveness".into())), 0),
-        ("x", Some(Value::Number(3.0)), 0),
+        ("x", Some(Value::Map(params(serde_json::json!({"name": "prod"})))), 2),
+        ("x", Some(Value::Map(params(serde_json::json!({"name": "test", "note": "prod"})))), 0),
+        ("x", Some(Value::Null), 0),
+        // Of another shape it may be any.
+        ("x", Some(Value::Number(3.0)), 2),
+        ("x", Some(Value::Map(params(serde_json::json!({"tier": "test"})))), 2),
+        ("x", Some(Value::List([Value::Bool(false)].into())), 2),
+        ("x", Some(Value::List([Value::Null, Value::String("test".into())].into())), 0),
         ("x", Some(Value::List([Value::Null, Value::String("prod".into())].into())), 2),
     ] {
         let mut one = search("a");

@@ -48,6 +48,46 @@ fn reversed(attributes: &Attributes) -> Attributes {
     Attributes::from_entries(entries).unwrap()
 }
 
+/// Rules of every kind that read arguments, and sinks.
+const READERS: &str = r#"
+apiVersion: lictor.dev/v1
+kind: ActionCatalog
+metadata: {name: readers}
+spec:
+  actions:
+    - {name: read, tier: 0, labels: [strangers]}
+    - name: act
+      tier: 1
+      parameters: {"/a": {labels: [target]}, "/b/c": {labels: [target]}}
+      countPaths: ["/a", "/b"]
+      paramsSchema: {properties: {a: {type: [string, array, object]}, b: {maxItems: 2}}}
+---
+apiVersion: lictor.dev/v1
+kind: RiskPolicy
+metadata: {name: readers}
+spec:
+  approvalTier: 2
+  bulk: {above: 1, tier: 2, unknownTier: 1}
+  tiers:
+    - {name: t, when: 'step.params.a == "a" || has(step.params.b.c)', tier: 2}
+  plan:
+    - {name: p, when: 'ir.steps.exists(s, has(s.params.c) && s.params.c.d == s.params.a)', effect: escalate}
+    - {name: q, when: 'ir.steps.exists(s, s.params.size() > 2)', effect: reject}
+    - {name: r, when: 'ir.steps.map(s, s.params) == [] || "d" in ir.steps[0].params', effect: escalate}
+  flows:
+    - {name: f, from: strangers, to: target, effect: escalate}
+---
+apiVersion: lictor.dev/v1
+kind: Policy
+metadata: {name: readers}
+spec:
+  rules:
+    - {name: approvals, effect: require_approval, actions: [act], when: '!has(context.params.a) || context.params.a == "b"'}
+    - {name: denials, effect: deny, when: 'context.params.b[0] == true || context.params.exists(k, k == "cc")'}
+    - {name: listed, effect: deny, conditions: [{field: context.params.d, operator: contains, value: a}]}
+    - {name: whole, effect: warn, when: 'context.params == {"a": 1}'}
+"#;
+
 /// What an answer says, apart from where in the list a step stands.
 fn summary(validation: &Validation) -> (ValidationStatus, u8, Option<u8>, Text, Vec<(ViolationCode, Text)>) {
     let mut violations: Vec<_> =
@@ -102,6 +142,50 @@ proptest! {
         }
         let hash = |plan: &Plan| validate(Some(&snapshot), plan, Timestamp::default(), &Limits::default()).ir_hash;
         prop_assert_ne!(hash(&before), hash(&after));
+    }
+
+    #[test]
+    fn previews_change_nothing(
+        all in proptest::collection::vec(attributes_of(value()), 1..4),
+        bound in proptest::collection::vec(prop_oneof![
+            3 => "/[a-d]{1,2}", 2 => "/[a-d]/[a-d]", 1 => "/[a-d]/[0-2]", 1 => "/[a-d]/[0-2]/[a-d]",
+        ], 1..4),
+    ) {
+        use crate::model::{bound_paths, without_previews};
+        let snapshot = snapshot(&[(Layer::Organisation, READERS)]);
+        let mut steps = vec![step("s", "read", "", serde_json::json!({}))];
+        for (index, params) in all.iter().enumerate() {
+            let from = |path: &String| Input {
+                path: path.as_str().into(),
+                origin: Origin::Step { step_id: "s".into(), output_path: "".into() },
+            };
+            let base = step(&format!("s{index}"), "act", "", serde_json::json!({}));
+            steps.push(Step { params: params.clone(), inputs: bound.iter().map(from).collect(), ..base });
+        }
+        let with = plan(steps);
+        let mut without = with.clone();
+        for step in &mut without.steps {
+            if let Some(params) = without_previews(&step.params, &bound_paths(&step.clone())) {
+                step.params = params;
+            }
+        }
+        let mut changed = without.clone();
+        for step in changed.steps.iter_mut().filter(|step| !step.inputs.is_empty()) {
+            let mut entries: Vec<_> = step.params.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+            for path in bound.iter().filter(|path| path.rfind('/') == Some(0)) {
+                if !entries.iter().any(|(key, _)| key == &path[1..]) {
+                    entries.push((path[1..].into(), Value::String("a".into())));
+                }
+            }
+            step.params = Attributes::from_entries(entries).unwrap();
+        }
+        let answer = |plan: &Plan| validate(Some(&snapshot), plan, Timestamp::default(), &Limits::default());
+        let (with, without, changed) = (answer(&with), answer(&without), answer(&changed));
+        prop_assert_eq!(summary(&with), summary(&without));
+        prop_assert_eq!(summary(&with), summary(&changed));
+        let messages = |answer: &Validation| answer.violations.iter().map(|v| v.message.clone()).collect::<Vec<_>>();
+        prop_assert_eq!(messages(&with), messages(&without));
+        prop_assert_eq!(messages(&with), messages(&changed));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::model::{Input, Origin, Step, Value};
+use super::{Attributes, Input, Origin, Step, Value};
 
 /// JSON Pointers, relative to one value, of what is bound to a step's output. What stands there before the plan has run is
 /// a preview and no content.
@@ -47,10 +47,15 @@ impl<'a> BoundPaths<'a> {
 
     /// The first tokens of the paths, escaped as they are, each once.
     #[must_use]
-    pub(super) fn heads(&self) -> Vec<&'a str> {
+    pub fn heads(&self) -> Vec<&'a str> {
         let mut heads: Vec<&str> = self.0.iter().filter_map(|pointer| tokens(pointer).next()).collect();
         heads.dedup();
         heads
+    }
+
+    /// The paths, by their tokens: what is above stands before what is below, and those of one key side by side.
+    pub fn iter(&self) -> impl Iterator<Item = &'a str> {
+        self.0.iter().copied()
     }
 
     /// The bound paths relative to the value at `key` of a map.
@@ -94,10 +99,61 @@ impl<'a> BoundPaths<'a> {
     }
 }
 
+/// `params` without what stands at `bound`; `None` where nothing does. What is left is what the canonical form holds: items
+/// of lists keep their places, as null, unless nothing comes after them.
+#[must_use]
+pub fn without_previews(params: &Attributes, bound: &BoundPaths<'_>) -> Option<Attributes> {
+    if bound.is_empty() || !holds_preview_in_map(params, bound) {
+        return None;
+    }
+    Some(stripped_map(params, bound))
+}
+
+fn holds_preview_in_map(map: &Attributes, bound: &BoundPaths<'_>) -> bool {
+    bound.is_bound() || map.iter().any(|(key, value)| holds_preview(value, &bound.at_key(key)))
+}
+
+fn holds_preview(value: &Value, bound: &BoundPaths<'_>) -> bool {
+    bound.leave_nothing_of(value)
+        || match value {
+            Value::Map(map) if !bound.is_empty() => holds_preview_in_map(map, bound),
+            Value::List(items) if !bound.is_empty() => {
+                items.iter().enumerate().any(|(i, item)| holds_preview(item, &bound.at_index(i)))
+            }
+            _ => false,
+        }
+}
+
+fn stripped_map(map: &Attributes, bound: &BoundPaths<'_>) -> Attributes {
+    if bound.is_bound() {
+        return Attributes::default();
+    }
+    let kept = map.iter().filter_map(|(key, value)| Some((key.clone(), stripped(value, &bound.at_key(key))?)));
+    // The keys differ, so that this cannot fail.
+    Attributes::from_entries(kept.collect()).unwrap_or_default()
+}
+
+/// What is left of a value, if anything is.
+fn stripped(value: &Value, bound: &BoundPaths<'_>) -> Option<Value> {
+    if bound.leave_nothing_of(value) {
+        return None;
+    }
+    Some(match value {
+        Value::Map(map) if !bound.is_empty() => Value::Map(stripped_map(map, bound)),
+        Value::List(items) if !bound.is_empty() => {
+            let items = items.iter().enumerate().map(|(i, item)| stripped(item, &bound.at_index(i)));
+            let mut items: Vec<Option<Value>> = items.collect();
+            let kept = items.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+            items.truncate(kept);
+            Value::List(items.into_iter().map(|item| item.unwrap_or(Value::Null)).collect())
+        }
+        _ => value.clone(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Attributes;
 
     fn bound<'a>(step: &'a mut Step, paths: &[&str]) -> BoundPaths<'a> {
         step.inputs = paths
