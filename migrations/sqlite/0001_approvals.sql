@@ -44,11 +44,9 @@ CREATE UNIQUE INDEX approval_key ON approval (tenant_id, created_by, key_hash);
 CREATE INDEX approval_newest ON approval (tenant_id, created_at, id);
 CREATE INDEX approval_open ON approval (tenant_id, created_by) WHERE status IN ('PENDING', 'ESCALATED');
 CREATE INDEX approval_escalation ON approval (escalates_at) WHERE status = 'PENDING' AND escalates_at IS NOT NULL;
--- Written out: SQLite would make a table of each list of more than two, with each change of a row.
-CREATE INDEX approval_expiry ON approval (epoch, expires_at)
-    WHERE status = 'PENDING' OR status = 'ESCALATED' OR status = 'APPROVED' OR status = 'AUTO_APPROVED';
-CREATE INDEX approval_final ON approval (updated_at)
-    WHERE status = 'REJECTED' OR status = 'CONSUMED' OR status = 'EXPIRED' OR status = 'CANCELLED';
+CREATE INDEX approval_expiry ON approval (expires_at) WHERE status IN ('PENDING', 'ESCALATED', 'APPROVED', 'AUTO_APPROVED');
+CREATE INDEX approval_epoch ON approval (epoch) WHERE status IN ('PENDING', 'ESCALATED', 'APPROVED', 'AUTO_APPROVED');
+CREATE INDEX approval_final ON approval (updated_at) WHERE status IN ('REJECTED', 'CONSUMED', 'EXPIRED', 'CANCELLED');
 
 -- Large and never changed, so that a change of the approval does not write it again.
 CREATE TABLE approval_target (

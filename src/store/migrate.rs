@@ -21,8 +21,8 @@ macro_rules! steps {
             },
             Step {
                 version: 2,
-                name: "keys and order",
-                sql: include_str!(concat!("../../migrations/", $engine, "/0002_keys_and_order.sql")),
+                name: "keys, order, indexes",
+                sql: include_str!(concat!("../../migrations/", $engine, "/0002_keys_order_indexes.sql")),
             },
         ]
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use lictor::api::proto::v1::{self, ApprovalStatus};
 use tonic::Code;
 
-use crate::approvals::eventually;
+use crate::house::eventually;
 use crate::served::{
     Backend, Client, DOCUMENTS, approval_of, approving, as_role, by, client, consuming, created, creation, getting,
     history_of, rejecting, served_by_both, status_of,

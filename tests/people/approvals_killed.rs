@@ -1,7 +1,7 @@
 //! Servers that are killed at random moments of a load of creations, approvals and redemptions: nothing that was answered is
 //! lost, nothing happens twice, nothing comes from nowhere.
 //!
-//! `LICTOR_KILL_ROUNDS` says how often each of the two cases kills; 25 if it is not set.
+//! `LICTOR_KILL_ROUNDS` says how often each of the two cases kills; 50 if it is not set.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -11,8 +11,8 @@ use lictor::api::proto::v1::{self, ApprovalStatus};
 use tokio::task::JoinSet;
 use tonic::Code;
 
-use crate::approvals::eventually;
 use crate::harness::moment;
+use crate::house::eventually;
 use crate::served::{Backend, Client, approval_of, approving, by, client, consuming, creation};
 use crate::system::{Lictor, wait_for};
 
@@ -85,7 +85,7 @@ fn redemption(made: &v1::CreateApprovalResponse, key: &str) -> v1::ConsumeReques
 }
 
 fn rounds() -> usize {
-    std::env::var("LICTOR_KILL_ROUNDS").map_or(25, |text| text.parse().expect("LICTOR_KILL_ROUNDS is a number"))
+    std::env::var("LICTOR_KILL_ROUNDS").map_or(50, |text| text.parse().expect("LICTOR_KILL_ROUNDS is a number"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -8,8 +8,8 @@ use lictor::model::{Approval, ApprovalStatus, HistoryQuery, HistoryRow, Text};
 use lictor::store::{Place, Store};
 use proptest::prelude::*;
 
-use crate::approvals::{House, creation, params, plan, runtime};
 use crate::harness::Fixture;
+use crate::house::{House, creation, params, plan, runtime};
 use ApprovalStatus::{Approved, AutoApproved, Cancelled, Consumed, Escalated, Expired, Pending, Rejected};
 
 /// The agents whose plans a life is about; each has its approvers. One is of level 3, two of level 2 and then one of

@@ -9,7 +9,7 @@ use lictor::api::proto::v1::{self, ApprovalStatus};
 use tokio::task::JoinSet;
 use tonic::{Code, Status};
 
-use crate::approvals::eventually;
+use crate::house::eventually;
 use crate::postgres::Cluster;
 use crate::served::{
     Backend, Client, DOCUMENTS, approval_of, approving, by, client, consuming, created, creation, getting, history_of,

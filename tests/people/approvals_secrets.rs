@@ -10,8 +10,8 @@ use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_N
 use lictor::api::proto::v1;
 use lictor::api::proto::v1::decision_service_client::DecisionServiceClient;
 
-use crate::approvals::eventually;
 use crate::approvals_tenants::{guarded, with};
+use crate::house::eventually;
 use crate::postgres;
 use crate::receiver::{Answer, Receiver};
 use crate::served::{

@@ -6,7 +6,7 @@ use lictor::api::proto::v1::create_approval_request::Target;
 use lictor::api::proto::v1::{self, ApprovalStatus};
 use tonic::{Code, Status};
 
-use crate::approvals::eventually;
+use crate::house::eventually;
 use crate::served::{
     Backend, Client, approval_of, approving, by, client, consuming, created, creation, getting, history_of, plan,
     rejecting, served_by_both, status_of,

@@ -8,6 +8,7 @@ mod approvals_bound;
 mod approvals_commanded;
 mod approvals_downtime;
 mod approvals_killed;
+mod approvals_levels;
 mod approvals_load;
 mod approvals_model;
 mod approvals_outage;
@@ -17,6 +18,7 @@ mod approvals_states;
 mod approvals_tenants;
 mod approvals_workers;
 mod harness;
+mod house;
 mod postgres;
 #[allow(dead_code, reason = "shared with the tests of the room, which use all of it")]
 #[path = "../../src/webhook/tests/receiver.rs"]
@@ -37,3 +39,4 @@ mod system;
 #[path = "../server/identity/token_key.rs"]
 mod token_key;
 mod webhooks;
+mod webhooks_served;

@@ -3,11 +3,14 @@
 use std::path::Path;
 use std::process::Command;
 
+use lictor::api::proto::v1;
 use lictor::model::ApprovalStatus;
 use lictor::state_dir::StateDir;
 use lictor::store::{Changed, DeliveryState, Due, Place, Store, StoreOptions};
 
 use crate::harness::{approval, delivery, new, to};
+use crate::postgres::binaries;
+use crate::served::{Backend, approval_of, approving, by, client, consuming, created, getting, history_of, status_of};
 
 /// Runs `lictor` and gives exit code and output.
 fn lictor(folder: &Path, arguments: &[&str]) -> (i32, String) {
@@ -136,4 +139,54 @@ fn postgres_has_its_own_tools() {
     std::fs::write(folder.path().join("lictor.yaml"), "store: {url: 'postgres://u:geheim@db/lictor'}\n").unwrap();
     let (code, printed) = lictor(folder.path(), &["backup", "--to", "copy"]);
     assert_eq!((code, printed.contains("store.password"), printed.contains("geheim")), (2, true, false), "{printed}");
+}
+
+/// The page's way: dumped beside the running server, put back while none runs, and told so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dump_of_postgres_is_put_back_and_ends_what_was_approved() {
+    let backend = Backend::postgres().await;
+    let Backend::Postgres { url, .. } = &backend else { unreachable!() };
+    let mut lictor = backend.server();
+    let mut before = client(&lictor).await;
+    let approved = created(&mut before, "", "approved").await;
+    before.approve(by("ann", Some("4"), approving("", approval_of(&approved)))).await.unwrap();
+    let rejected = created(&mut before, "", "rejected").await;
+    before.reject(by("ann", Some("4"), crate::served::rejecting("", approval_of(&rejected)))).await.unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let dump = folder.path().join("lictor.dump");
+    let tool = |name: &str, arguments: &[&str]| {
+        let output = Command::new(binaries().join(name)).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    let file = format!("--file={}", dump.display());
+    tool("pg_dump", &["--format=custom", &file, url]);
+    // What comes after the dump is not in it: a redemption, which must not be possible once more, and another approval.
+    before.consume(by("runtime", None, consuming("", &approved))).await.unwrap();
+    let later = created(&mut before, "", "later").await;
+    lictor.signal("-TERM");
+    assert!(lictor.wait().success(), "{}", lictor.log());
+    let to = format!("--dbname={url}");
+    tool("pg_restore", &["--clean", "--if-exists", &to, &dump.display().to_string()]);
+    let (code, printed) = lictor.command(&["restore", "--epoch-only", "--state", "state"]);
+    assert!(code == 0 && printed.contains("epoch 2 begins"), "{code}: {printed}");
+
+    lictor.run();
+    let mut client = client(&lictor).await;
+    let again = client.consume(by("runtime", None, consuming("", &approved))).await.unwrap_err();
+    assert_eq!(again.code(), tonic::Code::NotFound, "redeemed twice");
+    let id = approval_of(&approved).id.clone();
+    let reader = client.clone();
+    crate::house::eventually("expiry", async || {
+        status_of(&mut reader.clone(), "", &id).await == v1::ApprovalStatus::Expired
+    })
+    .await;
+    let rows = history_of(&mut client, "", &id).await;
+    assert!(rows.last().unwrap().reason.contains("restored"), "{rows:?}");
+    assert_eq!(status_of(&mut client, "", &approval_of(&rejected).id).await, v1::ApprovalStatus::Rejected);
+    let lost = client.get_approval(by("ann", None, getting("", &approval_of(&later).id))).await.unwrap_err();
+    assert_eq!(lost.code(), tonic::Code::NotFound);
+    let fresh = created(&mut client, "", "fresh").await;
+    client.approve(by("ann", Some("4"), approving("", approval_of(&fresh)))).await.unwrap();
+    client.consume(by("runtime", None, consuming("", &fresh))).await.expect("the new epoch goes on");
 }

@@ -52,6 +52,7 @@ async fn a_newer_postgres_is_refused() {
 
 /// What the second step has made, unmade.
 const BACK: &str = "DROP INDEX approval_archive_key; ALTER TABLE delivery DROP COLUMN approval_version; \
+                    CREATE INDEX approval_epoch ON approval (epoch); \
                     DELETE FROM _sqlx_migrations WHERE version = 2;";
 
 async fn a_store_of_the_schema_before_is_brought_up_to_date(mut fixture: Fixture) {

@@ -5,12 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lictor::api::proto::v1;
-use lictor::api::proto::v1::approval_service_client::ApprovalServiceClient;
 use lictor::model::{Layer, Text, WebhookEvent};
 use lictor::policy::{SourceText, load};
 use lictor::snapshot::{Holder, Snapshot};
-use lictor::store::{Created, DeliveryQuery, DeliveryState, NewDelivery, Place, Store, StoreOptions};
+use lictor::store::{Created, Delivery, DeliveryQuery, DeliveryState, NewDelivery, Place, Store, StoreOptions};
 use lictor::telemetry::Telemetry;
 use lictor::webhook::{Courier, CourierOptions, Sender, deliveries};
 use tokio::runtime::Handle;
@@ -20,10 +18,14 @@ use crate::receiver::{Answer, PATIENCE, Receiver, eventually};
 use crate::system::Lictor;
 use crate::{harness, postgres};
 
-on_both!(couriers_of_one_store_send_each_message_once,);
+on_both!(
+    couriers_of_one_store_send_each_message_once,
+    what_fails_is_sent_again_and_then_given_up_until_somebody_asks,
+    who_wants_no_more_gets_no_more,
+);
 
 /// A policy that allows, and the endpoint `here` with its key in `folder`.
-fn documents(receiver: &Receiver, folder: &std::path::Path) -> String {
+pub fn documents(receiver: &Receiver, folder: &std::path::Path) -> String {
     let key = folder.join("key");
     std::fs::write(&key, "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD").unwrap();
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -36,12 +38,75 @@ fn documents(receiver: &Receiver, folder: &std::path::Path) -> String {
     )
 }
 
-async fn couriers_of_one_store_send_each_message_once(fixture: Fixture) {
-    let receiver = Receiver::start(Answer::status(200)).await;
-    let text = documents(&receiver, fixture.folder.path());
+/// The documents, live.
+fn published(receiver: &Receiver, fixture: &Fixture) -> Arc<Holder> {
+    let text = documents(receiver, fixture.folder.path());
     let loaded = load(&[SourceText { name: "w.yaml".into(), layer: Layer::Organisation, text: text.into() }]);
     let holder = Arc::new(Holder::default());
     drop(holder.publish(Arc::new(Snapshot::build(&loaded.documents, 1))));
+    holder
+}
+
+/// A courier over the store, and one message that it is to deliver.
+async fn courier_with_one_message(receiver: &Receiver, fixture: &Fixture) -> (Courier, Text) {
+    let mut options = CourierOptions::default();
+    options.poll = Duration::from_millis(10);
+    let (holder, metrics) = (published(receiver, fixture), Telemetry::new().webhooks());
+    let courier =
+        Courier::start(fixture.store.clone(), holder, Sender::default(), metrics, options, &Handle::current());
+    let mut creation = new(fixture.approval().await);
+    creation.deliveries = told(&creation.approval, WebhookEvent::Created);
+    let id = creation.deliveries[0].id.clone();
+    assert_eq!(fixture.store.create_approval(creation).await.unwrap(), Created::New);
+    (courier, id)
+}
+
+/// Waits until a delivery has ended, or waits again, as it should.
+async fn ended(fixture: &Fixture, id: &str, state: DeliveryState) -> Delivery {
+    eventually("the end of a delivery", async || {
+        fixture.store.delivery("acme", id).await.unwrap().is_some_and(|delivery| delivery.state == state)
+    })
+    .await;
+    fixture.store.delivery("acme", id).await.unwrap().unwrap()
+}
+
+async fn what_fails_is_sent_again_and_then_given_up_until_somebody_asks(fixture: Fixture) {
+    let receiver = Receiver::start(Answer::status(500)).await;
+    let (courier, id) = courier_with_one_message(&receiver, &fixture).await;
+    let dead = ended(&fixture, &id, DeliveryState::Dead).await;
+    assert_eq!((dead.attempts, dead.last_status, receiver.got().len()), (4, Some(500), 4));
+    // No attempt comes before its time, by the whole seconds that the messages bear.
+    let times: Vec<i64> = receiver.got().iter().map(|got| got.header("webhook-timestamp").parse().unwrap()).collect();
+    for (pair, wait) in times.windows(2).zip([1, 5, 15]) {
+        assert!(pair[1] - pair[0] >= wait - 1, "{times:?}");
+    }
+    let letters = DeliveryQuery { state: Some(DeliveryState::Dead), limit: 9, ..DeliveryQuery::default() };
+    let letters = fixture.store.list_deliveries(&letters).await.unwrap().items;
+    assert_eq!(letters.iter().map(|letter| &letter.message.id).collect::<Vec<_>>(), [&id]);
+
+    assert!(courier.handle().redeliver("another", &id).await.unwrap().is_none(), "another tenant's");
+    receiver.answer(Answer::status(204));
+    assert!(courier.handle().redeliver("acme", &id).await.unwrap().is_some());
+    let delivered = ended(&fixture, &id, DeliveryState::Delivered).await;
+    assert_eq!((delivered.attempts, delivered.last_status, delivered.last_error.as_str()), (1, Some(204), ""));
+    courier.stop(PATIENCE).await;
+    // The receiver can tell that it is the same message.
+    let got = receiver.got();
+    assert!(got.len() == 5 && got.iter().all(|it| it.header("webhook-id") == id && it.body == got[0].body));
+}
+
+async fn who_wants_no_more_gets_no_more(fixture: Fixture) {
+    let receiver = Receiver::start(Answer::status(410)).await;
+    let (courier, id) = courier_with_one_message(&receiver, &fixture).await;
+    let dead = ended(&fixture, &id, DeliveryState::Dead).await;
+    assert_eq!((dead.attempts, dead.last_status, receiver.got().len()), (1, Some(410), 1));
+    assert_eq!(fixture.store.figures().await.unwrap().dead_deliveries, 1);
+    courier.stop(PATIENCE).await;
+}
+
+async fn couriers_of_one_store_send_each_message_once(fixture: Fixture) {
+    let receiver = Receiver::start(Answer::status(200)).await;
+    let holder = published(&receiver, &fixture);
     let mut stores = vec![fixture.store.clone(), fixture.store.clone()];
     if matches!(fixture.options.place, Place::Postgres { .. }) {
         // As another server would.
@@ -81,110 +146,6 @@ fn told(approval: &lictor::model::Approval, event: WebhookEvent) -> Vec<NewDeliv
 
 async fn pending(store: &Store) -> u64 {
     store.figures().await.unwrap().pending_deliveries
-}
-
-const APPROVED_BY_ONE: &str = r#"
----
-apiVersion: lictor.dev/v1
-kind: ActionCatalog
-metadata: {name: assistant}
-spec:
-  providers: [bank]
-  actions: [{name: bank.transfer, tier: 2, providers: [bank]}]
----
-apiVersion: lictor.dev/v1
-kind: ApprovalPolicy
-metadata: {name: one}
-spec:
-  stages: [{level: 2}]
-  webhooks: [here]
-"#;
-
-/// A call by somebody of level 3.
-fn by<T>(principal: &str, message: T) -> tonic::Request<T> {
-    let mut request = tonic::Request::new(message);
-    request.metadata_mut().insert("x-lictor-principal", principal.parse().unwrap());
-    request.metadata_mut().insert("x-lictor-level", "3".parse().unwrap());
-    request
-}
-
-fn creation(key: &str) -> v1::CreateApprovalRequest {
-    let step = v1::Step {
-        step_id: "pay".into(),
-        action: "bank.transfer".into(),
-        provider: "bank".into(),
-        idempotency_key: "k".into(),
-        ..v1::Step::default()
-    };
-    let plan = v1::ValidateIrRequest {
-        subject: Some(v1::Subject { id: "agent-7".into(), ..v1::Subject::default() }),
-        steps: vec![step],
-        ..v1::ValidateIrRequest::default()
-    };
-    v1::CreateApprovalRequest {
-        idempotency_key: key.into(),
-        target: Some(v1::create_approval_request::Target::Plan(plan)),
-        correlation_id: "corr-9".into(),
-        ..v1::CreateApprovalRequest::default()
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_approval_is_told_from_its_creation_to_its_end() {
-    let receiver = Receiver::start(Answer::status(200)).await;
-    let folder = tempfile::tempdir().unwrap();
-    let mut lictor = Lictor::prepare(&format!("{}{APPROVED_BY_ONE}", documents(&receiver, folder.path())));
-    lictor.arguments = vec!["--dev"];
-    lictor.run();
-    let channel = tonic::transport::Channel::from_shared(format!("http://{}", lictor.tcp)).unwrap();
-    let mut client = ApprovalServiceClient::new(channel.connect().await.unwrap());
-    let made = client.create_approval(by("runtime", creation("k-1"))).await.unwrap().into_inner();
-    let approval = made.approval.unwrap();
-    let (approval_id, target_hash) = (approval.id, approval.target_hash);
-    let approve = v1::ApproveRequest {
-        approval_id: approval_id.clone(),
-        target_hash: target_hash.clone(),
-        ..v1::ApproveRequest::default()
-    };
-    client.approve(by("ann", approve)).await.unwrap();
-    let consume = v1::ConsumeRequest { token: made.token.clone(), target_hash, ..v1::ConsumeRequest::default() };
-    client.consume(by("runtime", consume)).await.unwrap();
-    let got = receiver.wait_for(3).await;
-    let told: Vec<_> = got.iter().map(|got| got.json()["event"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(told, ["approval_request_created", "approval_request_approved", "approval_request_consumed"]);
-    for got in &got {
-        let body = got.json();
-        assert_eq!((&body["request_id"], &body["correlation_id"]), (&approval_id.as_str().into(), &"corr-9".into()));
-        assert!(
-            got.header("x-webhook-signature").starts_with("sha256=")
-                && got.header("webhook-signature").starts_with("v1,")
-        );
-        assert!(!String::from_utf8_lossy(&got.body).contains(&made.token), "the token is in a message");
-    }
-    assert!(got[1].json()["approver_id"].as_str().is_some_and(|who| who.contains("ann")), "{}", got[1].json());
-
-    // A receiver that wants no more, until it does again.
-    receiver.answer(Answer::status(410));
-    client.create_approval(by("runtime", creation("k-2"))).await.unwrap();
-    let server = lictor.tcp.to_string();
-    let ask = |arguments: &[&str]| {
-        let by = ["--server", &server, "--dev-as", "ops", "--dev-roles", "operator"];
-        lictor.command(&[&["webhooks"], arguments, &by].concat())
-    };
-    let dead = ["list", "--state", "dead", "--output", "json"];
-    eventually("a dead letter", async || ask(&dead).1.contains("delivery_id")).await;
-    let (code, printed) = ask(&dead);
-    let letter: serde_json::Value = serde_json::from_str(&printed).unwrap();
-    assert_eq!((code, &letter["last_status"], &letter["attempts"]), (0, &410.into(), &1.into()), "{printed}");
-    receiver.answer(Answer::status(200));
-    let (code, printed) = ask(&["redeliver", letter["delivery_id"].as_str().unwrap()]);
-    assert_eq!(code, 0, "{printed}");
-    eventually("no dead letter", async || ask(&dead).1.is_empty()).await;
-    receiver.wait_for(5).await;
-    let (code, printed) = ask(&["redeliver", &approval_id]);
-    assert!(code == 2 && printed.contains("no such webhook delivery"), "{printed}");
-    let (code, printed) = lictor.command(&["webhooks", "list", "--server", &server, "--dev-as", "eve"]);
-    assert!(code == 2 && printed.contains("lictor.approval.redeliver"), "{printed}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,6 +9,7 @@ mod harness;
 mod hostile;
 mod memory;
 mod python;
+mod readme;
 mod reload;
 mod shutdown;
 mod tls;

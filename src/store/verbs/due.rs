@@ -57,12 +57,13 @@ macro_rules! of_older_epochs {
     };
 }
 
-// An approval escalates once: of an escalated one, `escalates_at` only tells when it should have been decided.
+// An approval escalates once: of an escalated one, `escalates_at` only tells when it should have been decided. With a plus the
+// epoch, which all that live share, sends SQLite to no index.
 macro_rules! escalating {
     ($lock:literal) => {
         claim!(
             concat!(
-                "status = 'PENDING' AND escalates_at IS NOT NULL AND escalates_at <= ?1 AND expires_at > ?1 AND epoch = ",
+                "status = 'PENDING' AND escalates_at IS NOT NULL AND escalates_at <= ?1 AND expires_at > ?1 AND +epoch = ",
                 epoch!()
             ),
             "escalates_at",
