@@ -54,6 +54,12 @@ impl<'a> Bindings<'a> {
         Self { request, now, plan: None, context: Some(context) }
     }
 
+    /// Whether there is no plan about it, so that everything is known.
+    #[inline]
+    const fn is_request(&self) -> bool {
+        self.plan.is_none() && self.context.is_none()
+    }
+
     /// Whether nobody knows of what type the resource is: it is a step's, and no catalogue says.
     #[inline]
     #[must_use]
@@ -302,6 +308,7 @@ impl AttributePath {
     ) -> Result<AttributeRef<'a>, ConditionError> {
         match self.follow(&self.keys, bindings, budget) {
             Some(found) => Ok(found),
+            None if bindings.is_request() => Err(self.missing(&self.keys, bindings)),
             None => self.require_open(bindings),
         }
     }
@@ -319,6 +326,7 @@ impl AttributePath {
             }
             Some(AttributeRef::Open(open)) => open.map().has(&last.name),
             Some(other) => Err(self.no_field(before.len(), other)),
+            None if bindings.is_request() => Err(self.missing(before, bindings)),
             None => self.is_present_open(last, before, bindings),
         }
     }

@@ -40,7 +40,7 @@ impl AttributePath {
 
     #[inline]
     fn check_known(&self, bindings: &Bindings<'_>) -> Result<(), ConditionError> {
-        if bindings.context.is_none() && bindings.plan.is_none() {
+        if bindings.is_request() {
             return Ok(());
         }
         match self.walk_open(&self.keys, bindings) {
