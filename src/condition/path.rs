@@ -6,7 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 
-use crate::model::{Attributes, ExplainedValue, Request, Step, Subject, Text, Timestamp, Value};
+use crate::model::{Attributes, ExplainedValue, Layer, Request, Step, Subject, Text, Timestamp, Value};
 
 use super::ast::{Ast, Kind, NodeId};
 use super::checker::{Checked, NodeMeaning};
@@ -60,11 +60,12 @@ impl<'a> Bindings<'a> {
         self.plan.is_none() && self.context.is_none()
     }
 
-    /// Whether nobody knows of what type the resource is: it is a step's, and no catalogue says.
+    /// Whether the rules of a layer do not know of what type the resource is: it is a step's, and no catalogue of that
+    /// layer or a higher one says. What a lower layer says must not lift what they restrict.
     #[inline]
     #[must_use]
-    pub fn is_resource_type_unknown(&self) -> bool {
-        self.context.is_some() && self.request.resource.kind.is_empty()
+    pub fn is_resource_type_unknown_to(&self, layer: Layer) -> bool {
+        self.context.is_some_and(|step| step.typed_by().is_none_or(|by| by > layer))
     }
 
     /// What the tier rules of a risk policy read: a plan, and its step at `step`.

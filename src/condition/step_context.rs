@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::open::OpenParams;
-use crate::model::{Attributes, Step, Text, Value};
+use crate::model::{Attributes, Layer, Step, Text, Value};
 
 /// What a rule of a policy reads as the context where it decides a step of a plan: `{params, constraints, provider,
 /// budget_cents, step_id, idempotency_key}`, fields that say nothing left out. The arguments are read in place; the map is
@@ -11,15 +11,21 @@ use crate::model::{Attributes, Step, Text, Value};
 #[derive(Debug)]
 pub struct StepContext<'a> {
     step: &'a Step,
+    typed_by: Option<Layer>,
     open: Option<OpenParams<'a>>,
     whole: OnceCell<Attributes>,
 }
 
 impl<'a> StepContext<'a> {
-    /// The context of `step`.
+    /// The context of `step`, the type of whose resource is given by a catalogue of the layer `typed_by`, if by any.
     #[must_use]
-    pub fn of(step: &'a Step) -> Self {
-        Self { step, open: OpenParams::of(step), whole: OnceCell::new() }
+    pub fn of(step: &'a Step, typed_by: Option<Layer>) -> Self {
+        Self { step, typed_by, open: OpenParams::of(step), whole: OnceCell::new() }
+    }
+
+    /// The highest layer of which a catalogue gives the type of the resource; `None` where none does.
+    pub(super) fn typed_by(&self) -> Option<Layer> {
+        self.typed_by
     }
 
     /// The params, where some are bound to another step's output.

@@ -88,8 +88,11 @@ fn walk<R: From<Decision>>(
         }
         let Some(rule) = snapshot.rules().get(number as usize) else { continue };
         let mut work = 0;
-        let concerns = rule.concerns(request, &mut work)
-            || (bindings.is_resource_type_unknown() && rule.concerns_untyped(request, &mut work));
+        let concerns = if bindings.is_resource_type_unknown_to(rule.layer) {
+            (!rule.allows_a_type() && rule.concerns(request, &mut work)) || rule.concerns_untyped(request, &mut work)
+        } else {
+            rule.concerns(request, &mut work)
+        };
         if budget.charge(work.div_ceil(PLACES_PER_UNIT)).is_err() {
             return tally.out_of_budget(snapshot.label()).into();
         }

@@ -45,6 +45,8 @@ pub struct CatalogAction {
     pub count_paths: Vec<PathPattern>,
     /// Whether the lists at these paths count together; otherwise the longest one counts.
     pub count_together: bool,
+    /// What each catalogue says of it, the highest layer's first, where several list it.
+    pub each: Vec<CatalogAction>,
     /// JSON Schema of `params`, as written.
     pub params_schema: Option<Arc<serde_json::Value>>,
     /// The same, compiled.

@@ -70,6 +70,12 @@ impl CompiledRule {
             && !ids.any(all)
     }
 
+    /// Whether it allows, and only what is of a type.
+    #[must_use]
+    pub fn allows_a_type(&self) -> bool {
+        self.effect == Effect::Allow && self.patterns(Dimension::ResourceType).next().is_some()
+    }
+
     /// Whether it [guards](Self::guards_untyped) what has no type, and every other pattern matches `request`, whose resource
     /// has none. The id may begin with a type and a colon.
     #[must_use]

@@ -24,7 +24,7 @@ fn step(params: &str) -> Step {
 
 /// Asserts that `condition` makes the same of a step and of the map, at the same cost.
 fn assert_same(condition: &Condition, step: &Step, what: &str) {
-    let context = StepContext::of(step);
+    let context = StepContext::of(step, None);
     let base = request("{}");
     let (mut in_place, mut in_map) = (budget(), budget());
     let found = condition.evaluate(&Bindings::of_request_for(&base, &context, NOW), &mut in_place);
@@ -93,5 +93,5 @@ fn a_step_reads_as_its_context() {
 fn what_says_nothing_is_left_out() {
     let step = Step::default();
     let keys = |context: &Attributes| context.iter().map(|(key, _)| key.to_string()).collect::<Vec<_>>();
-    assert_eq!(keys(StepContext::of(&step).whole()), ["params", "constraints"]);
+    assert_eq!(keys(StepContext::of(&step, None).whole()), ["params", "constraints"]);
 }

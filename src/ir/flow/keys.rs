@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use serde_json::Value as Json;
 
 use crate::policy::CatalogAction;
@@ -21,9 +23,21 @@ pub(super) fn are_judged(action: Option<&CatalogAction>, path: &str) -> bool {
 }
 
 /// Whether the schema of the action, or a path of its catalogue entry, names `key` of the map at `path`: it is then no more
-/// than the name of a property.
+/// than the name of a property. Where several catalogues list the action, each that has a sink there must name it: a lower
+/// layer lifts nothing.
 pub(super) fn is_named(action: Option<&CatalogAction>, path: &str, key: &str) -> bool {
-    let (Some(action), Some(mut path)) = (action, pointer::tokens(path)) else { return false };
+    let (Some(action), Some(path)) = (action, pointer::tokens(path)) else { return false };
+    let covers = |each: &&CatalogAction| {
+        each.parameters.iter().any(|sink| !sink.labels.is_empty() && pointer::covers(&sink.path, &path))
+    };
+    match action.each.as_slice() {
+        [] => names(action, path, key),
+        each => each.iter().filter(covers).all(|each| names(each, path.clone(), key)),
+    }
+}
+
+/// The same of one catalogue's entry.
+fn names<'k>(action: &CatalogAction, mut path: SmallVec<[Cow<'k, str>; 4]>, key: &'k str) -> bool {
     let names = |pattern: &crate::policy::PathPattern| {
         pointer::touches(pattern, &path)
             && pattern.segments.get(path.len()).is_some_and(|segment| segment.as_deref() == Some(key))

@@ -71,6 +71,7 @@ fn action(name: &str, entry: &Json) -> CatalogAction {
         name: name.into(),
         tier: 0,
         resource_type: None,
+        each: Vec::new(),
         providers: None,
         labels: texts(&entry["labels"]),
         outputs: labelled(&entry["outputs"]),

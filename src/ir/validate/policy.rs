@@ -2,17 +2,17 @@
 //!
 //! A step is asked as the request: may the plan's subject do `action` to the resource whose id is `resource`, without the type
 //! that it may begin with, and whose type the catalogue gives to the action, in the context that the step is
-//! ([`StepContext`])? A rule that restricts by type and id counts where no catalogue gives a type and the id matches. Only what a rule says counts: the default, and having no
-//! policy at all, do not. A rule that forbids or asks and reads an argument that is bound to another step's output counts,
+//! ([`StepContext`])? A rule that restricts by type and id counts where no catalogue of its layer or a higher one gives a type
+//! and the id matches. Only what a rule says counts: the default, and having no policy at all, do not. A rule that forbids or asks and reads an argument that is bound to another step's output counts,
 //! as one whose condition fails; one that allows does not.
 
 use crate::condition::{Bindings, Budget, StepContext};
 use crate::decide;
 use crate::model::{
-    Decision, Effect, Outcome, ReasonCode, Request, RuleLabel, StepValidation, Text, Violation, ViolationCode,
-    ViolationSeverity,
+    Decision, Effect, Outcome, ReasonCode, Request, Resource, RuleLabel, StepValidation, Text, Violation,
+    ViolationCode, ViolationSeverity,
 };
-use crate::snapshot::Snapshot;
+use crate::snapshot::{GovernedAction, Snapshot};
 
 use super::Subject;
 use super::report::Report;
@@ -37,17 +37,24 @@ pub(super) fn decide(
     for (index, (step, validation)) in plan.steps.iter().zip(steps).enumerate() {
         if has_rules {
             request.action.name.clone_from(&step.action);
-            let kind = subject.actions.get(index).copied().flatten().and_then(|of| of.entry().resource_type.as_ref());
-            request.resource.kind = kind.cloned().unwrap_or_default();
-            request.resource.id =
-                match kind.and_then(|kind| step.resource.strip_prefix(kind.as_str())?.strip_prefix(':')) {
-                    Some(bare) => bare.into(),
-                    None => step.resource.clone(),
-                };
         }
-        let context = StepContext::of(step);
-        let bindings = Bindings::of_request_for(&request, &context, subject.now);
-        let spoken = decide::consult_rules(snapshot, &bindings, spent);
+        let types = subject.actions.get(index).copied().flatten().map_or(&[][..], GovernedAction::types);
+        let context = StepContext::of(step, types.first().map(|(layer, _)| *layer));
+        let mut ask = |kind: Option<&Text>| {
+            if has_rules {
+                of_type(&mut request.resource, kind, &step.resource);
+            }
+            let bindings = Bindings::of_request_for(&request, &context, subject.now);
+            decide::consult_rules(snapshot, &bindings, spent)
+        };
+        let mut spoken = ask(types.first().map(|(_, kind)| kind));
+        // Where catalogues do not agree on the type, the strictest answer counts.
+        for (_, kind) in types.iter().skip(1) {
+            let other = ask(Some(kind));
+            if strictness(other.as_ref()) > strictness(spoken.as_ref()) {
+                spoken = other;
+            }
+        }
         let decision = spoken.as_ref().unwrap_or(&unspoken);
         validation.decision = decision.outcome;
         validation.reason_code = decision.reason_code;
@@ -56,6 +63,27 @@ pub(super) fn decide(
         if is_explicit(decision.reason_code) {
             count(subject, index, decision, report);
         }
+    }
+}
+
+/// Makes it a resource of the type `kind`, which is no part of its id.
+fn of_type(resource: &mut Resource, kind: Option<&Text>, named: &Text) {
+    resource.kind = kind.cloned().unwrap_or_default();
+    resource.id = match kind.and_then(|kind| named.strip_prefix(kind.as_str())?.strip_prefix(':')) {
+        Some(bare) => bare.into(),
+        None => named.clone(),
+    };
+}
+
+/// What rules say, from what lets a step run to what stops it.
+fn strictness(spoken: Option<&Decision>) -> (u8, u8) {
+    match spoken {
+        Some(decision) if is_explicit(decision.reason_code) => match decision.outcome {
+            Outcome::Allow => (0, 0),
+            Outcome::RequireApproval => (1, decision.required_level().unwrap_or(0)),
+            Outcome::Deny => (2, 0),
+        },
+        _ => (0, 0),
     }
 }
 

@@ -83,6 +83,7 @@ pub(super) fn decode(
         name: name?.into(),
         tier: tier?,
         resource_type,
+        each: Vec::new(),
         providers: served,
         labels,
         outputs,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use crate::model::Text;
+use crate::model::{Layer, Text};
 use crate::policy::{ActionCatalog, CatalogAction, LabelledPath, ParamsSchema};
 
 /// An action with what its catalogues say of it.
@@ -14,6 +14,7 @@ pub struct GovernedAction {
     entry: CatalogAction,
     document: Text,
     checks: Vec<Arc<ParamsSchema>>,
+    types: Vec<(Layer, Text)>,
 }
 
 impl GovernedAction {
@@ -28,6 +29,12 @@ impl GovernedAction {
     #[must_use]
     pub fn document(&self) -> &Text {
         &self.document
+    }
+
+    /// The types that catalogues give to what it is done to, each once, the highest layer's first.
+    #[must_use]
+    pub fn types(&self) -> &[(Layer, Text)] {
+        &self.types
     }
 
     /// The schemas of its parameters; all must hold.
@@ -49,11 +56,12 @@ pub(super) fn merge(catalogs: &[ActionCatalog]) -> HashMap<Text, GovernedAction,
                 entry.providers = Some(catalog.providers.clone());
             }
             match actions.get_mut(&entry.name) {
-                Some(known) => known.narrow(entry, &catalog.name),
+                Some(known) => known.narrow(entry, catalog),
                 None => {
                     let checks = entry.params_check.iter().cloned().collect();
                     let document = catalog.name.clone();
-                    actions.insert(entry.name.clone(), GovernedAction { entry, document, checks });
+                    let types = entry.resource_type.iter().map(|kind| (catalog.layer, kind.clone())).collect();
+                    actions.insert(entry.name.clone(), GovernedAction { entry, document, checks, types });
                 }
             }
         }
@@ -63,10 +71,14 @@ pub(super) fn merge(catalogs: &[ActionCatalog]) -> HashMap<Text, GovernedAction,
 
 impl GovernedAction {
     /// Adds what a catalogue of a lower layer says.
-    fn narrow(&mut self, other: CatalogAction, document: &Text) {
+    fn narrow(&mut self, other: CatalogAction, catalog: &ActionCatalog) {
         let entry = &mut self.entry;
+        if entry.each.is_empty() {
+            entry.each.push(entry.clone());
+        }
+        entry.each.push(other.clone());
         if other.tier > entry.tier {
-            (entry.tier, self.document) = (other.tier, document.clone());
+            (entry.tier, self.document) = (other.tier, catalog.name.clone());
         }
         entry.providers = match (entry.providers.take(), other.providers) {
             (Some(ours), Some(theirs)) => Some(ours.into_iter().filter(|name| theirs.contains(name)).collect()),
@@ -86,8 +98,11 @@ impl GovernedAction {
             }
         }
         entry.count_together |= other.count_together;
-        if entry.resource_type.is_none() {
-            entry.resource_type = other.resource_type;
+        if let Some(kind) = other.resource_type {
+            if self.types.iter().all(|(_, known)| *known != kind) {
+                self.types.push((catalog.layer, kind.clone()));
+            }
+            entry.resource_type.get_or_insert(kind);
         }
         if entry.params_schema.is_none() {
             entry.params_schema = other.params_schema;
@@ -130,7 +145,6 @@ fn unite(labels: &mut Vec<Text>, others: &[Text]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Layer;
     use crate::policy::{SourceText, load};
 
     /// An action of two layers, each with these outputs.

@@ -20,6 +20,7 @@ use self::values::ValueTable;
 use super::CompiledRule;
 use super::dimension::Dimension;
 use crate::condition::Bindings;
+use crate::model::Layer;
 
 /// The tables of a snapshot.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ impl Index {
         for table in &self.values {
             table.probe(bindings, |list| candidates.add(list));
         }
-        if bindings.is_resource_type_unknown() {
+        if bindings.is_resource_type_unknown_to(Layer::System) {
             candidates.add(&self.untyped);
         }
         candidates.finish();
