@@ -148,7 +148,7 @@ pub struct Deviation {
     pub kind: DeviationKind,
     /// The step, empty if none is concerned.
     pub step_id: Text,
-    /// `seq` of the execution; `None` if none is concerned.
+    /// `seq` of the execution, or its place, from 1, where none has a `seq`; `None` if none is concerned.
     pub execution_seq: Option<u64>,
     /// What is different, for people.
     pub message: String,

@@ -17,6 +17,16 @@ pub(super) fn ran(call: &Execution) -> bool {
     matches!(call.outcome, ExecutionOutcome::Done | ExecutionOutcome::Failed)
 }
 
+/// Whether the calls say in which order they were made.
+pub(super) fn are_numbered<'a>(mut calls: impl Iterator<Item = &'a Execution>) -> bool {
+    calls.any(|call| call.seq != 0)
+}
+
+/// The number of the call at `place`; where none has one, its place from 1.
+pub(super) fn number(call: &Execution, place: usize, are_numbered: bool) -> u64 {
+    if are_numbered { call.seq } else { place as u64 + 1 }
+}
+
 /// Compares the calls that ran with the steps, as a multiset where they name none, and lists the steps that did not run.
 ///
 /// A call that failed may be made again; one that was refused or never ran is no deviation, whatever it would have done.
@@ -68,7 +78,7 @@ struct Audit<'a, 'f> {
 
 impl Audit<'_, '_> {
     fn deviate(&mut self, kind: DeviationKind, step_id: &Text, turn: usize, message: String) {
-        let execution_seq = Some(self.calls[turn].seq);
+        let execution_seq = Some(self.number(turn));
         self.found.deviations.push(Deviation { kind, step_id: step_id.clone(), execution_seq, message });
     }
 
@@ -88,7 +98,7 @@ impl Audit<'_, '_> {
         let step = self.steps.step(index);
         let id = &self.steps.ids[index];
         if let Some(done) = self.fates[index].done {
-            let message = format!("it was done already, by call {}", self.calls[done].seq);
+            let message = format!("it was done already, by call {}", self.number(done));
             self.deviate(DeviationKind::RepeatedCall, id, turn, message);
         }
         if step.action != call.action {
@@ -220,8 +230,15 @@ impl Audit<'_, '_> {
 
     /// Whether the call of one turn was made before that of another. Equal numbers say that both were made at once.
     fn is_before(&self, turn: usize, other: usize) -> bool {
-        let numbered = self.calls.iter().any(|call| call.seq != 0);
-        turn < other && !(numbered && self.calls[turn].seq == self.calls[other].seq)
+        turn < other && !(self.are_numbered() && self.calls[turn].seq == self.calls[other].seq)
+    }
+
+    fn are_numbered(&self) -> bool {
+        are_numbered(self.calls.iter().copied())
+    }
+
+    fn number(&self, turn: usize) -> u64 {
+        number(self.calls[turn], turn, self.are_numbered())
     }
 
     fn dependencies(&mut self, step: usize, turn: usize) {

@@ -123,10 +123,12 @@ fn authorise(status: ValidationStatus, executions: &[Execution], found: &mut Dag
         found.deviations.push(Deviation { kind: DeviationKind::NotAuthorised, step_id, execution_seq, message });
     };
     let mut called = false;
-    for call in executions.iter().filter(|call| executions::ran(call)) {
+    let are_numbered = executions::are_numbered(executions.iter());
+    for (place, call) in executions.iter().enumerate().filter(|(_, call)| executions::ran(call)) {
         called = true;
         let message = format!("{:?} was called, and the receipt says {says}: {remedy}", call.action);
-        not_authorised(call.step_id.clone(), Some(call.seq), message);
+        let number = executions::number(call, place, are_numbered);
+        not_authorised(call.step_id.clone(), Some(number), message);
     }
     if !called {
         not_authorised(Text::default(), None, format!("the receipt says {says}: {remedy}"));

@@ -266,6 +266,16 @@ fn bound_to_what_was_validated() {
         let found = verify(unauthorised, &made);
         let seqs: Vec<_> = found.deviations.iter().filter(|d| d.kind == DeviationKind::NotAuthorised).collect();
         assert_eq!(seqs.iter().map(|deviation| deviation.execution_seq).collect::<Vec<_>>(), [Some(0), Some(2)]);
+        // Where no call has a number, its place in the list is its number.
+        made.iter_mut().for_each(|call| call.seq = 0);
+        let found = verify(unauthorised, &made);
+        let seqs: Vec<_> = found.deviations.iter().filter(|d| d.kind == DeviationKind::NotAuthorised).collect();
+        assert_eq!(seqs.iter().map(|deviation| deviation.execution_seq).collect::<Vec<_>>(), [Some(1), Some(3)]);
+        made[2].resource = "other".into();
+        let binding = Binding::Receipt { ir_hash: &hash, status: ValidationStatus::Pass };
+        let changed = verify(binding, &made);
+        let changed = changed.deviations.iter().find(|found| found.kind == DeviationKind::ChangedResource).unwrap();
+        assert_eq!(changed.execution_seq, Some(3));
     }
 }
 
