@@ -1,6 +1,6 @@
 //! Clients that mean harm: whatever they do, others are answered, memory stays bounded and nothing panics.
 //!
-//! `benches/hostile.rs` runs the same attacks harder and measures.
+//! `benches/robustness/hostile.rs` runs the same attacks harder and measures.
 
 use crate::harness::{Lictor, Load, PATIENCE, wait_for};
 

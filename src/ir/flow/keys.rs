@@ -2,11 +2,10 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value as Json;
 use smallvec::SmallVec;
 
-use serde_json::Value as Json;
-
-use crate::policy::CatalogAction;
+use crate::policy::{CatalogAction, LabelledPath};
 
 use super::pointer;
 
@@ -15,11 +14,15 @@ const MAX_SCHEMA_PARTS: usize = 256;
 
 /// Whether the keys of the map at `path`, a JSON Pointer into the params, are judged like texts: it lies under a sink.
 pub(super) fn are_judged(action: Option<&CatalogAction>, path: &str) -> bool {
-    let sinks = || action.map_or(&[][..], |action| &action.parameters).iter().filter(|sink| !sink.labels.is_empty());
+    let sinks = || action.into_iter().flat_map(sinks);
     // Most maps are the params themselves, and no sink is all of them.
     let may_be = |depth: usize| sinks().any(|sink| sink.path.segments.len() <= depth);
     may_be(path.matches('/').count())
         && pointer::tokens(path).is_some_and(|path| sinks().any(|sink| pointer::covers(&sink.path, &path)))
+}
+
+fn sinks(action: &CatalogAction) -> impl Iterator<Item = &LabelledPath> {
+    action.parameters.iter().filter(|sink| !sink.labels.is_empty())
 }
 
 /// Whether the schema of the action, or a path of its catalogue entry, names `key` of the map at `path`: it is then no more
@@ -27,9 +30,7 @@ pub(super) fn are_judged(action: Option<&CatalogAction>, path: &str) -> bool {
 /// layer lifts nothing.
 pub(super) fn is_named(action: Option<&CatalogAction>, path: &str, key: &str) -> bool {
     let (Some(action), Some(path)) = (action, pointer::tokens(path)) else { return false };
-    let covers = |each: &&CatalogAction| {
-        each.parameters.iter().any(|sink| !sink.labels.is_empty() && pointer::covers(&sink.path, &path))
-    };
+    let covers = |each: &&CatalogAction| sinks(each).any(|sink| pointer::covers(&sink.path, &path));
     match action.each.as_slice() {
         [] => names(action, path, key),
         each => each.iter().filter(covers).all(|each| names(each, path.clone(), key)),

@@ -48,9 +48,11 @@ pub(super) fn decide(
             decide::consult_rules(snapshot, &bindings, spent)
         };
         let mut spoken = ask(types.first().map(|(_, kind)| kind));
+        let mut is_audited = spoken.as_ref().is_some_and(Decision::requires_audit);
         // Where catalogues do not agree on the type, the strictest answer counts.
         for (_, kind) in types.iter().skip(1) {
             let other = ask(Some(kind));
+            is_audited |= other.as_ref().is_some_and(Decision::requires_audit);
             if strictness(other.as_ref()) > strictness(spoken.as_ref()) {
                 spoken = other;
             }
@@ -58,7 +60,7 @@ pub(super) fn decide(
         let decision = spoken.as_ref().unwrap_or(&unspoken);
         validation.decision = decision.outcome;
         validation.reason_code = decision.reason_code;
-        validation.requires_audit = decision.requires_audit();
+        validation.requires_audit = is_audited || decision.requires_audit();
         validation.matched = decision.matched;
         if is_explicit(decision.reason_code) {
             count(subject, index, decision, report);
