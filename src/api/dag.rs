@@ -1,6 +1,5 @@
 //! `VerifyDag`: what was made of a plan, compared with the plan. Always on the compute pool.
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
@@ -14,9 +13,8 @@ use super::plans::{PlanDesk, is_durable};
 use super::refusal::Refusal;
 use crate::event::{DagRecord, Pending, PlanEvent};
 use crate::identity::Caller;
-use crate::ir;
-use crate::model::{Attributes, Step, Timestamp};
-use crate::policy::MAX_CHECK_COST;
+use crate::ir::{self, Schemas};
+use crate::model::Timestamp;
 
 impl PlanDesk {
     /// Answers the `VerifyDagRequest` in `message`, as a framed `VerifyDagResponse`.
@@ -74,22 +72,9 @@ impl PlanDesk {
         };
         let residents = self.holder.load();
         // Of one that has left only the digest is known.
-        let snapshot = residents.pinned(validated_by).or_else(|| residents.live());
-        let (work, was_asked) = (Cell::new(MAX_CHECK_COST), Cell::new(false));
-        let check = |step: &Step, params: &Attributes| {
-            let Some(snapshot) = snapshot else {
-                return Some("no policies are loaded to hold the open arguments against".to_owned());
-            };
-            was_asked.set(true);
-            let mut left = work.get();
-            let wrong = ir::wrong_params(snapshot.governance(), step, params, &mut left);
-            work.set(left);
-            wrong
-        };
-        let mut verification = ir::verify_dag(&plan, &nodes, &executions, binding, Some(&check));
-        if let Some(snapshot) = snapshot.filter(|_| was_asked.get()) {
-            verification.params_snapshot = snapshot.digest().into();
-        }
+        let [validated, live] = [residents.pinned(validated_by), residents.live()].map(|one| one.map(AsRef::as_ref));
+        let schemas = Schemas::of_server(validated, live, !validated_by.is_empty());
+        let verification = ir::verify_dag(&plan, &nodes, &executions, binding, &schemas);
         let answer = DagAnswer {
             verification: &verification,
             request_id: &plan.request_id,

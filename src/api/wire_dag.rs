@@ -143,7 +143,7 @@ pub fn read_dag_response(answer: &v1::VerifyDagResponse) -> DagVerification {
         not_run: texts(&answer.not_run),
         refused: texts(&answer.refused),
         params_snapshot: answer.params_snapshot.as_str().into(),
-        unchecked_params: Vec::new(),
+        unchecked_params: texts(&answer.unchecked_params),
     }
 }
 

@@ -7,6 +7,7 @@ mod consume;
 mod create;
 mod decide;
 mod read;
+mod rules;
 
 use std::sync::Arc;
 

@@ -140,12 +140,12 @@ fn read_json(source: SourceId, text: &str, out: &mut Findings) -> Option<Value> 
 
 fn json_of(node: &Node) -> Value {
     match &node.kind {
-        Kind::Null => Value::Null,
+        Kind::Null | Kind::Refused => Value::Null,
         Kind::Bool(value) => Value::Bool(*value),
         Kind::Number(Number::Integer(value)) => Value::from(*value),
         Kind::Number(Number::Float(value)) => Value::from(*value),
         // Beyond 64 bits, which the legacy form refuses as it refuses fractions.
-        Kind::Number(Number::Huge | Number::NotFinite) => Value::from(f64::MAX),
+        Kind::Number(Number::Huge) => Value::from(f64::MAX),
         Kind::String(text, _) => Value::from(text.as_str()),
         Kind::List(items) => items.iter().map(json_of).collect(),
         Kind::Map(entries) => {

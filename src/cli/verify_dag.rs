@@ -1,7 +1,6 @@
 //! `lictor verify-dag`: compares the DAG that an executor compiled, and the calls that it made, with the plan. Asks nobody,
 //! unless an approval is named, which a server keeps.
 
-use std::cell::Cell;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,8 +17,8 @@ use super::{exit, input};
 use crate::api::proto::v1;
 use crate::api::proto::v1::decision_service_client::DecisionServiceClient;
 use crate::api::{read_dag_response, to_dag_request};
-use crate::ir::{self, Binding};
-use crate::model::{Attributes, BoundTo, Compared, DagVerification, Layer, Step, Text};
+use crate::ir::{self, Binding, Schemas};
+use crate::model::{BoundTo, Compared, DagVerification, Layer, Text};
 use crate::policy;
 use crate::receipt::{Receipt, check_signature, public_keys};
 use crate::snapshot::Snapshot;
@@ -95,23 +94,11 @@ fn verify(args: &VerifyDagArgs) -> Result<DagVerification, CommandError> {
         .map_or(Binding::None, |receipt| Binding::Receipt { ir_hash: &receipt.ir_hash, status: receipt.status() });
     let (nodes, executions) = (nodes.unwrap_or_default(), executions.unwrap_or_default());
     if args.policies.is_empty() {
-        return Ok(ir::verify_dag(&plan, &nodes, &executions, binding, None));
+        return Ok(ir::verify_dag(&plan, &nodes, &executions, binding, &Schemas::none()));
     }
     let loaded = Files::read([(Layer::Organisation, &args.policies)])?.load()?;
     let snapshot = Snapshot::build(&loaded.documents, 0);
-    let (work, was_asked) = (Cell::new(policy::MAX_CHECK_COST), Cell::new(false));
-    let check = |step: &Step, params: &Attributes| {
-        was_asked.set(true);
-        let mut left = work.get();
-        let wrong = ir::wrong_params(snapshot.governance(), step, params, &mut left);
-        work.set(left);
-        wrong
-    };
-    let mut found = ir::verify_dag(&plan, &nodes, &executions, binding, Some(&check));
-    if was_asked.get() {
-        found.params_snapshot = snapshot.digest().into();
-    }
-    Ok(found)
+    Ok(ir::verify_dag(&plan, &nodes, &executions, binding, &Schemas::given(&snapshot)))
 }
 
 async fn ask(client: &ClientArgs, question: v1::VerifyDagRequest) -> Result<DagVerification, CommandError> {
@@ -188,7 +175,7 @@ fn text(found: &DagVerification) -> String {
     }
     if !found.unchecked_params.is_empty() {
         let steps = printable(&found.unchecked_params.join(", "));
-        let note = "open arguments were held against no schema; give --policies. Steps: ";
+        let note = "open arguments were held against no schema; give one with --policies, as `paramsSchema` of the action. Steps: ";
         let _ = writeln!(out, "  {YELLOW}!{RESET} {note}{steps}");
     }
     for (title, lines) in groups(found) {

@@ -98,7 +98,7 @@ fn fold(word: &str) -> String {
 
 fn value_of(source: SourceId, text: &str, whole: Span, out: &mut Findings) -> Option<Node> {
     let mut problems = Findings::default();
-    let mut nodes = yaml::parse(source, text, &mut problems).into_iter();
+    let mut nodes = yaml::parse_settings(source, text, &mut problems).into_iter();
     let first = nodes.next();
     if first.is_none() && !problems.has_errors() {
         problems.push(

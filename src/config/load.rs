@@ -71,7 +71,7 @@ fn read(path: Option<&Path>, sources: &mut Sources, out: &mut Findings) -> Node 
         }
     };
     let source = sources.add(file.display().to_string(), text);
-    let mut documents = yaml::parse(source, text, out).into_iter();
+    let mut documents = yaml::parse_settings(source, text, out).into_iter();
     let nothing = Node { span: Span::new(source, 0, 0), kind: Kind::Map(Vec::new()) };
     let root = documents.next().unwrap_or(nothing);
     if let Some(second) = documents.next() {

@@ -6,7 +6,7 @@ use super::refusal::Refusal;
 use crate::model::{Attributes, Input, Origin, Step, Text, Value};
 use crate::model::{BoundPaths, bound_paths};
 use crate::policy::{MAX_CHECK_COST, ParamsSize, TooCostly};
-use crate::snapshot::Governance;
+use crate::snapshot::{Governance, GovernedAction};
 
 /// Most paths that a message names.
 const NAMED_PATHS: usize = 8;
@@ -14,20 +14,35 @@ const NAMED_PATHS: usize = 8;
 /// Most that checking the arguments of one call may cost: it is done while others wait for their approvals.
 const MAX_CALL_COST: u64 = MAX_CHECK_COST / 10;
 
-/// What is wrong with `params` as the arguments of `step`, by the schemas of its action; `None` if nothing is. What checking
-/// costs is taken from `work`, at most [`MAX_CHECK_COST`].
+/// What holding the arguments of a call against the schemas of its action comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParamsFit {
+    /// They fit.
+    Fits,
+    /// There is no schema: no catalogue lists the action, or none says what its parameters are.
+    NoSchema,
+    /// What is wrong with them.
+    Wrong(String),
+}
+
+/// Holds `params`, the arguments of `step`, against the schemas of its action. What checking costs is taken from `work`, at
+/// most [`MAX_CHECK_COST`].
 #[must_use]
-pub fn wrong_params(governance: &Governance, step: &Step, params: &Attributes, work: &mut u64) -> Option<String> {
-    let checks = governance.governed(&step.action)?.checks();
-    let (params, size) = match checks {
-        [] => return None,
-        _ => (serde_json::to_value(params).ok()?, ParamsSize::of(params)),
+pub fn params_fit(governance: &Governance, step: &Step, params: &Attributes, work: &mut u64) -> ParamsFit {
+    let checks = governance.governed(&step.action).map_or(&[][..], GovernedAction::checks);
+    if checks.is_empty() {
+        return ParamsFit::NoSchema;
+    }
+    let size = ParamsSize::of(params);
+    let Ok(params) = serde_json::to_value(params) else {
+        return ParamsFit::Wrong("they have no canonical form".to_owned());
     };
-    checks.iter().find_map(|schema| match schema.check(&params, size, &|_, _| false, work) {
+    let wrong = checks.iter().find_map(|schema| match schema.check(&params, size, &|_, _| false, work) {
         Ok(bad) => bad.first().map(|bad| format!("`params{}`: {}", bad.pointer, bad.message)),
         Err(TooCostly { is_wrong: true }) => Some("they are too large for it to be said where".to_owned()),
         Err(TooCostly { is_wrong: false }) => Some("checking them costs more than it may".to_owned()),
-    })
+    });
+    wrong.map_or(ParamsFit::Fits, ParamsFit::Wrong)
 }
 
 /// The hash of the call of `step` with the resolved arguments `params`: the `step_hash` of the step with them in place of its
@@ -75,10 +90,10 @@ fn first_gap(value: &Value, bound: &BoundPaths<'_>, place: &mut String) -> bool 
     })
 }
 
-/// How a call with the resolved arguments `params` is not the one that `step` plans: what the step fixes must be the same,
-/// what it leaves open must be given (`null` counts), and fit the schemas of its action. `None` if it is.
+/// How a call with the resolved arguments `params` is not the one that `step` plans: what the step fixes must be the same, and
+/// what it leaves open must be given (`null` counts). `None` if it is.
 #[must_use]
-pub fn differing_call(governance: &Governance, step: &Step, params: &Attributes) -> Option<String> {
+pub fn differing_call(step: &Step, params: &Attributes) -> Option<String> {
     let changed = changed_params(step, params);
     if !changed.is_empty() {
         let named: Vec<_> = changed.iter().take(NAMED_PATHS).map(|path| format!("`params{path}`")).collect();
@@ -88,11 +103,20 @@ pub fn differing_call(governance: &Governance, step: &Step, params: &Attributes)
         };
         return Some(format!("{}{more} differ from the plan", named.join(", ")));
     }
-    if let Some(path) = unfilled(step, params) {
-        return Some(format!("`params{path}` is filled from another step's output, and is not given"));
+    unfilled(step, params).map(|path| format!("`params{path}` is filled from another step's output, and is not given"))
+}
+
+/// What is wrong with the arguments that `step` leaves open, which `params` fill, by the schemas of its action; `None` if nothing
+/// is. What the plan says literally was validated with it.
+#[must_use]
+pub fn wrong_open_params(governance: &Governance, step: &Step, params: &Attributes) -> Option<String> {
+    if bound_paths(step).is_empty() {
+        return None;
     }
-    // What the plan says literally was validated with it; what it leaves open was not.
-    if bound_paths(step).is_empty() { None } else { wrong_params(governance, step, params, &mut { MAX_CALL_COST }) }
+    match params_fit(governance, step, params, &mut { MAX_CALL_COST }) {
+        ParamsFit::Wrong(what) => Some(what),
+        ParamsFit::Fits | ParamsFit::NoSchema => None,
+    }
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ mod refusal;
 mod validate;
 
 pub use crate::model::{BoundPaths, bound_paths};
-pub use call::{call_hash, differing_call, wrong_params};
-pub use dag::{Binding, CheckParams, verify_dag};
+pub use call::{ParamsFit, call_hash, differing_call, params_fit, wrong_open_params};
+pub use dag::{Binding, Schemas, verify_dag};
 pub use hash::{PlanHashes, dag_hash, plan_canonical, plan_hash, plan_hashes, step_canonical, step_hash};
 pub use refusal::{Refusal, Refused, RefusedField};
 pub use validate::{validate, validate_briefly};

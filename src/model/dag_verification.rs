@@ -191,6 +191,7 @@ pub struct DagVerification {
     pub refused: Vec<Text>,
     /// Digest of the snapshot whose schemas open arguments were held against; empty where none were.
     pub params_snapshot: Text,
-    /// Steps whose open arguments were held against no schema, because there were no catalogues to hold them against.
+    /// Steps that were called and whose open arguments were held against no schema: there were no catalogues, none lists the
+    /// action, or none has a schema for it.
     pub unchecked_params: Vec<Text>,
 }

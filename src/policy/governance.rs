@@ -149,6 +149,23 @@ pub struct RiskPolicy {
     pub span: Span,
 }
 
+impl RiskPolicy {
+    /// `approvalTier` unless a risk policy above the tenants' layer has it.
+    pub const APPROVAL_TIER: u8 = 2;
+
+    /// `scopes` unless a risk policy above the tenants' layer has it: words with their tiers.
+    pub const SCOPES: [(&str, u8); 3] = [("production", 2), ("prod", 2), ("live", 2)];
+
+    /// `bulk` unless a risk policy above the tenants' layer has it.
+    pub const BULK: BulkRule = BulkRule { above: 100, tier: 3, unknown_tier: 3 };
+
+    /// Whether it may say what holds in place of a default. What a tenant says only adds to what holds without it.
+    #[must_use]
+    pub fn may_replace_defaults(&self) -> bool {
+        self.layer < Layer::Tenant
+    }
+}
+
 /// A word that gives a tier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScopeWord {

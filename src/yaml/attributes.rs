@@ -15,7 +15,6 @@ pub fn value(node: &Node, out: &mut Findings) -> Option<Value> {
         Kind::Bool(value) => Value::Bool(*value),
         Kind::Number(Number::Float(value)) => Value::Number(*value),
         Kind::Number(Number::Integer(value)) if value.unsigned_abs() <= EXACT => Value::Number(*value as f64),
-        Kind::Number(Number::NotFinite) => return None,
         Kind::Number(_) => {
             out.push(
                 Finding::error("inexact-number", "this number is beyond 2^53 - 1 and would be rounded")
@@ -30,6 +29,7 @@ pub fn value(node: &Node, out: &mut Findings) -> Option<Value> {
             Value::List(values.into_iter().collect::<Option<_>>()?)
         }
         Kind::Map(_) => Value::Map(attributes(node, out)?),
+        Kind::Refused => return None,
     })
 }
 

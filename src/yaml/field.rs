@@ -50,7 +50,6 @@ impl<'n> Field<'n> {
         let bounds = format!("a whole number from {} to {}", range.start(), range.end());
         match &self.node.kind {
             Kind::Number(Number::Integer(value)) if range.contains(value) => Some(*value),
-            Kind::Number(Number::NotFinite) => None,
             Kind::Number(_) => {
                 out.push(
                     Finding::error("out-of-range", format!("`{}` must be {bounds}", self.name)).at(self.node.span),
@@ -86,6 +85,9 @@ impl<'n> Field<'n> {
     pub fn one_of<T: Copy>(&self, what: &str, words: &[(&'static str, T)], out: &mut Findings) -> Option<T> {
         let names: Vec<_> = words.iter().map(|(name, _)| *name).collect();
         let Kind::String(text, _) = &self.node.kind else {
+            if self.node.kind == Kind::Refused {
+                return None;
+            }
             out.push(self.wrong(what).help(format!("write one of {}", listed(&names))));
             return None;
         };
@@ -141,6 +143,9 @@ impl<'n> Field<'n> {
     }
 
     fn refuse<T>(&self, wanted: &str, out: &mut Findings) -> Option<T> {
+        if self.node.kind == Kind::Refused {
+            return None;
+        }
         let finding = self.wrong(wanted);
         out.push(if self.node.kind == Kind::Null {
             finding.help("write a value after the colon, or leave the field out")

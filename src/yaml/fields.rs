@@ -31,6 +31,9 @@ impl<'n> Fields<'n> {
         out: &mut Findings,
     ) -> Option<Self> {
         let Kind::Map(entries) = &node.kind else {
+            if node.kind == Kind::Refused {
+                return None;
+            }
             out.push(
                 Finding::error("wrong-type", format!("{what} must be a map, found {}", node.describe()))
                     .at(node.head())

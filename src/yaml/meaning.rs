@@ -11,19 +11,20 @@ use crate::diag::{Finding, Findings, SourceId, Span};
 use crate::model::Text;
 
 use super::positions::{Shape, Skeleton};
-use super::{Entry, Kind, Node, Number, ScalarStyle, syntax};
+use super::{Entry, Kind, Node, Number, ScalarStyle, ambiguous, ambiguous::Ambiguous, syntax};
 
 /// Maps up to this size are searched for a repeated key by comparing each pair.
 const PAIRWISE_LIMIT: usize = 12;
 
-/// The documents of `text` whose skeletons are `skeletons`.
+/// The documents of `text` whose skeletons are `skeletons`. With `is_strict` plain scalars must be the same to every reader.
 pub(super) fn fill(
     source: SourceId,
     text: &str,
     skeletons: &[Skeleton<'_>],
+    is_strict: bool,
     out: &mut Findings,
 ) -> Result<Vec<Node>, Box<Finding>> {
-    let context = Context { source, text, disagree: Cell::new(None), findings: Cell::default() };
+    let context = Context { source, text, is_strict, disagree: Cell::new(None), findings: Cell::default() };
     let mut nodes = Vec::new();
     let mut rest = skeletons.iter();
     // The parser of the meaning takes a byte order mark for a part of the first key.
@@ -36,7 +37,7 @@ pub(super) fn fill(
             }
             return Err(Box::new(syntax::ambiguous(Span::new(source, text.len(), text.len()))));
         };
-        let seed = Place { context: &context, skeleton };
+        let seed = Place { context: &context, skeleton, is_key: false };
         let node = seed.deserialize(document).map_err(|error| {
             Box::new(match context.disagree.get() {
                 Some(span) => syntax::ambiguous(span),
@@ -57,6 +58,7 @@ pub(super) fn fill(
 struct Context<'t> {
     source: SourceId,
     text: &'t str,
+    is_strict: bool,
     /// Where the two parsers disagree.
     disagree: Cell<Option<Span>>,
     findings: Cell<Vec<Finding>>,
@@ -87,6 +89,7 @@ impl Context<'_> {
 struct Place<'c, 't> {
     context: &'c Context<'t>,
     skeleton: &'c Skeleton<'t>,
+    is_key: bool,
 }
 
 impl Place<'_, '_> {
@@ -113,10 +116,21 @@ impl Place<'_, '_> {
 
     fn number<E: serde::de::Error>(&self, number: Number) -> Result<Node, E> {
         let starts_like_a_number = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.');
-        if !self.plain()?.starts_with(starts_like_a_number) {
+        let text = self.plain()?;
+        if !text.starts_with(starts_like_a_number) {
             return Err(self.disagree());
         }
-        Ok(self.node(Kind::Number(number)))
+        let ambiguous = match number {
+            Number::Integer(value) if self.context.is_strict => ambiguous::number(text, i128::from(value)),
+            _ => None,
+        };
+        Ok(ambiguous.map_or_else(|| self.node(Kind::Number(number)), |what| self.refuse(text, &what)))
+    }
+
+    /// A value that is another to other readers.
+    fn refuse(&self, text: &str, what: &Ambiguous) -> Node {
+        self.context.report(syntax::ambiguous_scalar(self.span(), text, what, self.is_key));
+        self.node(Kind::Refused)
     }
 }
 
@@ -167,8 +181,7 @@ impl<'de> Visitor<'de> for Place<'_, '_> {
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Node, E> {
         if !value.is_finite() {
-            self.context.report(syntax::not_finite(self.span()));
-            return Ok(self.node(Kind::Number(Number::NotFinite)));
+            return Ok(self.refuse(self.plain()?, &Ambiguous::TooLarge));
         }
         // Digits alone are a whole number that is too long for an integer.
         let whole = self.plain()?.trim_start_matches(['-', '+']).bytes().all(|byte| byte.is_ascii_digit());
@@ -177,7 +190,14 @@ impl<'de> Visitor<'de> for Place<'_, '_> {
 
     fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Node, E> {
         match &self.skeleton.shape {
-            Shape::Scalar(text, style) if text == value => Ok(self.node(Kind::String(Text::from(value), *style))),
+            Shape::Scalar(text, style) if text == value => {
+                let is_doubtful = self.context.is_strict && *style == ScalarStyle::Plain;
+                let ambiguous = if is_doubtful { ambiguous::text(value) } else { None };
+                Ok(match ambiguous {
+                    Some(what) => self.refuse(value, &what),
+                    None => self.node(Kind::String(Text::from(value), *style)),
+                })
+            }
             _ => Err(self.disagree()),
         }
     }
@@ -186,7 +206,7 @@ impl<'de> Visitor<'de> for Place<'_, '_> {
         let Shape::List(skeletons) = &self.skeleton.shape else { return Err(self.disagree()) };
         let mut items = Vec::with_capacity(skeletons.len());
         for skeleton in skeletons {
-            match access.next_element_seed(Place { skeleton, ..self })? {
+            match access.next_element_seed(Place { skeleton, is_key: false, ..self })? {
                 Some(item) => items.push(item),
                 None => return Err(self.disagree()),
             }
@@ -202,10 +222,10 @@ impl<'de> Visitor<'de> for Place<'_, '_> {
         let mut entries: Vec<Entry> = Vec::with_capacity(skeletons.len());
         let mut seen: HashMap<Text, Span> = HashMap::new();
         for (key_skeleton, value_skeleton) in skeletons {
-            let Some(key) = access.next_key_seed(Place { skeleton: key_skeleton, ..self })? else {
+            let Some(key) = access.next_key_seed(Place { skeleton: key_skeleton, is_key: true, ..self })? else {
                 return Err(self.disagree());
             };
-            let value = access.next_value_seed(Place { skeleton: value_skeleton, ..self })?;
+            let value = access.next_value_seed(Place { skeleton: value_skeleton, is_key: false, ..self })?;
             let Some(name) = self.key(&key) else { continue };
             let first = if skeletons.len() <= PAIRWISE_LIMIT {
                 entries.iter().find(|entry| entry.key == name).map(|entry| entry.key_span)
@@ -235,6 +255,7 @@ impl Place<'_, '_> {
                 None
             }
             Kind::String(name, _) => Some(name.clone()),
+            Kind::Refused => None,
             _ => {
                 self.context.report(syntax::key_is_no_string(key.head(), &key.describe()));
                 None

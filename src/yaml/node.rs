@@ -27,6 +27,8 @@ pub enum Kind {
     List(Vec<Node>),
     /// A map with unique keys, in the order in which they were written.
     Map(Vec<Entry>),
+    /// Something that cannot be taken for a value, and was reported.
+    Refused,
 }
 
 /// A number as written.
@@ -36,8 +38,6 @@ pub enum Number {
     Integer(i64),
     /// A whole number that does not fit into 64 bits.
     Huge,
-    /// Not a number, or infinite; reported already.
-    NotFinite,
     /// A number with a fraction or exponent. Finite.
     Float(f64),
 }
@@ -110,13 +110,13 @@ impl Node {
             Kind::Number(Number::Integer(value)) => format!("the number `{value}`"),
             Kind::Number(Number::Float(value)) => format!("the number `{value}`"),
             Kind::Number(Number::Huge) => "a huge number".to_owned(),
-            Kind::Number(Number::NotFinite) => "no finite number".to_owned(),
             Kind::String(text, _) if text.chars().count() <= 40 && !text.contains('\n') => {
                 format!("the string `{text}`")
             }
             Kind::String(..) => "a string".to_owned(),
             Kind::List(_) => "a list".to_owned(),
             Kind::Map(_) => "a map".to_owned(),
+            Kind::Refused => "nothing that can be read".to_owned(),
         }
     }
 }

@@ -13,6 +13,15 @@ pub const MAX_DEPTH: usize = 64;
 /// The documents of `text`, those without content left out. Reports everything that is wrong with the YAML; empty where
 /// the text cannot be read.
 pub fn parse(source: SourceId, text: &str, out: &mut Findings) -> Vec<Node> {
+    read(source, text, true, out)
+}
+
+/// Like [`parse`], for settings, whose words are known to this reader alone: `off` is a text there.
+pub fn parse_settings(source: SourceId, text: &str, out: &mut Findings) -> Vec<Node> {
+    read(source, text, false, out)
+}
+
+fn read(source: SourceId, text: &str, is_strict: bool, out: &mut Findings) -> Vec<Node> {
     if text.len() > MAX_BYTES {
         out.push(
             Finding::error(
@@ -29,7 +38,7 @@ pub fn parse(source: SourceId, text: &str, out: &mut Findings) -> Vec<Node> {
         return Vec::new();
     }
     let Some(skeletons) = positions::skeletons(source, text, out) else { return Vec::new() };
-    match meaning::fill(source, text, &skeletons, out) {
+    match meaning::fill(source, text, &skeletons, is_strict, out) {
         Ok(nodes) => nodes,
         Err(finding) => {
             out.push(*finding);

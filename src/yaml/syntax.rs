@@ -5,6 +5,7 @@ use granit_parser::{ErrorKind, ScanError};
 use crate::diag::{Finding, SourceId, Span};
 
 use super::MAX_DEPTH;
+use super::ambiguous::Ambiguous;
 
 /// Longest piece of a text that a message quotes, in characters.
 const MAX_QUOTED: usize = 40;
@@ -149,8 +150,28 @@ pub(super) fn duplicate_key(span: Span, first: Span, key: &str) -> Finding {
         .help("remove one of the two")
 }
 
-pub(super) fn not_finite(span: Span) -> Finding {
-    Finding::error("not-finite", "a number must be finite").at(span).help("if a text is meant, put it in quotes")
+/// A plain scalar that is one thing to some readers and another to others, or a number that is none.
+pub(super) fn ambiguous_scalar(span: Span, text: &str, what: &Ambiguous, is_key: bool) -> Finding {
+    let text = short(text);
+    let (code, message, value) = match what {
+        Ambiguous::Truth(value) => (
+            "ambiguous-yaml",
+            format!("`{text}` is a text to some YAML readers and `{value}` to others"),
+            value.to_string(),
+        ),
+        Ambiguous::Number(value) => {
+            ("ambiguous-yaml", format!("`{text}` is a text to some YAML readers and a number to others"), value.clone())
+        }
+        Ambiguous::TooLarge => {
+            ("not-finite", format!("`{text}` is no number that a double holds"), "a finite number".into())
+        }
+    };
+    let quoted = format!("if the text is meant, put it in quotes: \"{text}\"");
+    Finding::error(code, message).at(span).help(match (what, is_key) {
+        (_, true) => format!("put the key in quotes: \"{text}\""),
+        (Ambiguous::TooLarge, false) => format!("write {value}; {quoted}"),
+        (_, false) => format!("write `{value}`; {quoted}"),
+    })
 }
 
 fn tab_indentation(span: Span) -> Finding {

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use crate::diag::{Findings, Sources};
 
-use super::{Kind, NotText, Number, ScalarStyle, parse, place_in_scalar, text_of_bytes};
+use super::{Kind, NotText, Number, ScalarStyle, parse, parse_settings, place_in_scalar, text_of_bytes};
 
 /// The documents of `text`, and `code: excerpt` of every finding.
 fn read(text: &str) -> (Vec<super::Node>, Vec<String>) {
@@ -20,22 +20,48 @@ fn read(text: &str) -> (Vec<super::Node>, Vec<String>) {
 #[test]
 fn scalars_mean_what_yaml_1_2_says() {
     let (nodes, findings) = read(
-        "{a: 1, b: -7, c: 1.50, d: yes, e: true, f: ~, g: '1', h: 017, i: 0x1F, j: 1e3, k: 2026-01-01, l: 18446744073709551616}",
+        "{a: 1, b: -7, c: 1.50, d: 'yes', e: true, f: ~, g: '1', h: 0o17, i: 0x1F, j: 1e3, k: 2026-01-01, l: 18446744073709551616}",
     );
     assert_eq!(findings, [""; 0]);
     let kind = |key: &str| nodes[0].get(key).unwrap().kind.clone();
     assert_eq!(kind("a"), Kind::Number(Number::Integer(1)));
     assert_eq!(kind("b"), Kind::Number(Number::Integer(-7)));
     assert_eq!(kind("c"), Kind::Number(Number::Float(1.5)));
-    assert_eq!(kind("d"), Kind::String("yes".into(), ScalarStyle::Plain));
+    assert_eq!(kind("d"), Kind::String("yes".into(), ScalarStyle::SingleQuoted));
     assert_eq!(kind("e"), Kind::Bool(true));
     assert_eq!(kind("f"), Kind::Null);
     assert_eq!(kind("g"), Kind::String("1".into(), ScalarStyle::SingleQuoted));
-    assert_eq!(kind("h"), Kind::String("017".into(), ScalarStyle::Plain));
+    assert_eq!(kind("h"), Kind::Number(Number::Integer(15)));
     assert_eq!(kind("i"), Kind::Number(Number::Integer(31)));
     assert_eq!(kind("j"), Kind::Number(Number::Float(1000.0)));
     assert_eq!(kind("k"), Kind::String("2026-01-01".into(), ScalarStyle::Plain));
     assert_eq!(kind("l"), Kind::Number(Number::Huge));
+}
+
+#[test]
+fn what_readers_disagree_about_is_refused_once_with_its_place() {
+    let text = "a: 05\nb: [no, 1_000]\non: {c: 0b11, 07: x}\nd: 1e400\ne: \"off\"\nf: |\n  on\n";
+    let (nodes, findings) = read(text);
+    assert_eq!(
+        findings,
+        [
+            "ambiguous-yaml: 05",
+            "ambiguous-yaml: no",
+            "ambiguous-yaml: 1_000",
+            "ambiguous-yaml: on",
+            "ambiguous-yaml: 0b11",
+            "ambiguous-yaml: 07",
+            "not-finite: 1e400"
+        ]
+    );
+    assert_eq!(nodes[0].get("a").map(|node| &node.kind), Some(&Kind::Refused));
+    assert!(nodes[0].get("e").unwrap().is_string("off") && nodes[0].get("f").unwrap().is_string("on\n"));
+
+    let mut sources = Sources::default();
+    let source = sources.add("lictor.yaml", "a: off\nb: 05\n");
+    let mut findings = Findings::default();
+    let nodes = parse_settings(source, "a: off\nb: 05\n", &mut findings);
+    assert!(findings.is_empty() && nodes[0].get("a").unwrap().is_string("off"), "{findings:?}");
 }
 
 #[test]

@@ -30,6 +30,7 @@ on_both!(
     what_is_over_expires_by_itself_and_once,
     what_nobody_decides_escalates_once,
     steps_are_redeemed_with_the_arguments_that_were_approved,
+    open_arguments_keep_to_the_rules_of_the_approval_and_of_now,
     nothing_of_another_tenant_is_told,
     what_is_denied_meanwhile_is_not_redeemed,
     targets_are_judged_by_the_server,
@@ -236,6 +237,43 @@ async fn steps_are_redeemed_with_the_arguments_that_were_approved(fixture: Fixtu
     }
     let keyless = Redemption { redemption_key: Text::default(), ..step("pay", pay) };
     not_redeemable(house.consume(&keyless).await);
+}
+
+async fn open_arguments_keep_to_the_rules_of_the_approval_and_of_now(fixture: Fixture) {
+    let house = House::over(&fixture.store);
+    let digest = |house: &House| house.holder.load().live().expect("documents").digest().to_owned();
+    let newly = house.create(of_plan("k")).await.unwrap();
+    house.approve(&newly).await;
+    let before = digest(&house);
+    let pay = |to: &str| Redemption {
+        step: Some(("pay".into(), params(&format!(r#"{{"amount": 12, "to": {to}}}"#)))),
+        ..whole(&newly, "pay")
+    };
+    let find = Redemption { step: Some(("find".into(), params(r#"{"q": "invoice"}"#))), ..whole(&newly, "find") };
+    house.consume(&find).await.unwrap();
+    let with = |to: &str| DOCUMENTS.replace("to: {type: string}", &format!("to: {to}"));
+    // Live is stricter, live is looser, and no value fits both.
+    for (revision, schema, to, names_first) in [
+        (2, r#"{type: string, maxLength: 3}"#, r#""DE12""#, "the live snapshot"),
+        (3, r#"{}"#, "7", "the snapshot that validated the plan"),
+        (4, r#"{type: number}"#, "7", "the snapshot that validated the plan"),
+        (5, r#"{type: number}"#, r#""DE1""#, "the live snapshot"),
+    ] {
+        publish(&house.holder, &with(schema), revision);
+        let live = digest(&house);
+        match house.consume(&pay(to)).await {
+            Err(ApprovalError::Refused(Refused::OtherArguments { what, .. })) => {
+                for part in ["`params/to`", before.as_str(), live.as_str(), "validated and approved again"] {
+                    assert!(what.contains(part), "{schema} {to}: {part} is not in {what}");
+                }
+                assert!(what.contains(&format!("so says {names_first}")), "{schema} {to}: {what}");
+            }
+            other => panic!("{schema} {to}: {other:?}"),
+        }
+    }
+    publish(&house.holder, &with(r#"{type: string, maxLength: 3}"#), 6);
+    let paid = house.consume(&pay(r#""DE1""#)).await.unwrap();
+    assert_eq!(paid.approval.status, ApprovalStatus::Consumed);
 }
 
 async fn nothing_of_another_tenant_is_told(fixture: Fixture) {

@@ -61,6 +61,7 @@ pub fn verify_dag_response(out: &mut Writer<'_>, answer: &DagAnswer<'_>) {
     out.string(17, answer.request_id);
     out.string(18, answer.correlation_id);
     out.string(19, &found.params_snapshot);
+    texts(out, 20, &found.unchecked_params);
 }
 
 fn texts(out: &mut Writer<'_>, field: u32, texts: &[Text]) {

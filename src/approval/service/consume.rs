@@ -1,5 +1,6 @@
 //! Redeeming: the one place that lets an approved target run.
 
+use super::rules::Rules;
 use super::{ATTEMPTS, Actor, Approvals};
 use crate::approval::error::ApprovalError;
 use crate::approval::grant::grant;
@@ -8,7 +9,6 @@ use crate::approval::payload;
 use crate::approval::target::Target;
 use crate::approval::token;
 use crate::event::EventType;
-use crate::ir;
 use crate::model::{Approval, Attributes, Redeemed, RedemptionMode, Step, Text, Timestamp};
 use crate::snapshot::Snapshot;
 use crate::store::OutboxEvent;
@@ -88,11 +88,8 @@ impl Approvals {
         };
         let (now, epoch) = self.moment().await?;
         let target = self.target_of(&approval)?;
-        let snapshot = self.snapshot();
-        let check = |step: &Step, params: &Attributes| match &snapshot {
-            Some(snapshot) => ir::differing_call(snapshot.governance(), step, params),
-            None => Some("no documents are loaded".to_owned()),
-        };
+        let rules = Rules::now(&self.0.parts.holder, &approval.snapshot);
+        let check = |step: &Step, params: &Attributes| rules.objection(step, params);
         let ask = Ask {
             tenant: &redemption.tenant,
             target_hash: &redemption.target_hash,
@@ -105,7 +102,7 @@ impl Approvals {
             Ok(Redeeming::Replayed(redeemed)) => return Ok(Ok(Some(self.consumed(approval, redeemed, true)))),
             Err(refused) => return Ok(Err(Box::new(refusal(refused, approval)))),
         };
-        if let Some(refusal) = self.revalidate(&target, &approval, snapshot.as_deref(), now) {
+        if let Some(refusal) = self.revalidate(&target, &approval, rules.live(), now) {
             return Ok(Err(Box::new(refusal)));
         }
         match self.commit(&approval, *transition).await {

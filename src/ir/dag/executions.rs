@@ -7,8 +7,8 @@ use super::links::comes_after;
 use super::matching::{Groups, assign};
 use super::order::moved;
 use super::redeemed::Authority;
-use super::{CheckParams, Steps};
-use crate::ir::call::unfilled;
+use super::{Schemas, Steps};
+use crate::ir::call::{ParamsFit, unfilled};
 use crate::model::bound_paths;
 use crate::model::{DagVerification, Deviation, DeviationKind, Execution, ExecutionOutcome, Ordering, Text};
 
@@ -33,7 +33,7 @@ pub(super) fn number(call: &Execution, place: usize, are_numbered: bool) -> u64 
 pub(super) fn compare(
     steps: &Steps<'_>,
     executions: &[Execution],
-    check_params: Option<CheckParams<'_>>,
+    schemas: &Schemas<'_>,
     authority: Authority<'_>,
     found: &mut DagVerification,
 ) {
@@ -41,7 +41,7 @@ pub(super) fn compare(
     // Where no call is numbered, the order of the list is that of execution.
     calls.sort_by_key(|call| call.seq);
     let mut audit =
-        Audit { steps, calls: &calls, fates: vec![Fate::default(); steps.ids.len()], check_params, authority, found };
+        Audit { steps, calls: &calls, fates: vec![Fate::default(); steps.ids.len()], schemas, authority, found };
     let (named, unnamed): (Vec<usize>, Vec<usize>) =
         (0..calls.len()).partition(|turn| !calls[*turn].step_id.is_empty());
     for turn in named {
@@ -65,13 +65,15 @@ struct Fate {
     done: Option<usize>,
     /// Whether a call was refused.
     refused: bool,
+    /// Whether open arguments were held against no schema.
+    unchecked: bool,
 }
 
 struct Audit<'a, 'f> {
     steps: &'a Steps<'a>,
     calls: &'a [&'a Execution],
     fates: Vec<Fate>,
-    check_params: Option<CheckParams<'a>>,
+    schemas: &'a Schemas<'a>,
     authority: Authority<'a>,
     found: &'f mut DagVerification,
 }
@@ -126,14 +128,10 @@ impl Audit<'_, '_> {
         }
         // What the plan says literally was validated with it; what it leaves open was not.
         if !bound_paths(step).is_empty() {
-            match self.check_params {
-                Some(check) => {
-                    if let Some(message) = check(step, &call.params) {
-                        self.deviate(DeviationKind::InvalidParams, id, turn, message);
-                    }
-                }
-                None if !self.found.unchecked_params.contains(id) => self.found.unchecked_params.push(id.clone()),
-                None => {}
+            match self.schemas.fit(step, &call.params) {
+                ParamsFit::Wrong(message) => self.deviate(DeviationKind::InvalidParams, id, turn, message),
+                ParamsFit::NoSchema => self.fates[index].unchecked = true,
+                ParamsFit::Fits => {}
             }
         }
         let fate = &mut self.fates[index];
@@ -273,6 +271,9 @@ impl Audit<'_, '_> {
 
     fn not_run(&mut self) {
         for (id, fate) in self.steps.ids.iter().zip(&self.fates) {
+            if fate.unchecked {
+                self.found.unchecked_params.push(id.clone());
+            }
             match fate {
                 Fate { first: Some(_), .. } => {}
                 Fate { refused: true, .. } => self.found.refused.push(id.clone()),

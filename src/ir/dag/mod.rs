@@ -10,6 +10,7 @@ mod matching;
 mod nodes;
 mod order;
 mod redeemed;
+mod schemas;
 #[cfg(test)]
 mod tests;
 
@@ -17,9 +18,10 @@ pub(super) use diff::changed_params;
 use hashbrown::HashMap;
 
 use self::redeemed::Authority;
+pub use self::schemas::Schemas;
 use super::hash::{dag_hash, plan_hashes};
 use crate::model::{
-    Attributes, BoundTo, DagNode, DagVerification, Deviation, DeviationKind, Execution, Plan, Redemption, Step, Text,
+    BoundTo, DagNode, DagVerification, Deviation, DeviationKind, Execution, Plan, Redemption, Step, Text,
     ValidationStatus,
 };
 
@@ -45,20 +47,17 @@ pub enum Binding<'a> {
     },
 }
 
-/// Says what is wrong with the arguments of an action, by its schema; `None` if nothing is.
-pub type CheckParams<'a> = &'a dyn Fn(&Step, &Attributes) -> Option<String>;
-
 /// Compares `nodes` and `executions` with the steps of `plan`, of which only tenant, ordering and steps count.
 ///
 /// Without nodes only executions are compared, and without executions only nodes; without both, every step is missing. A
-/// plan without steps is accepted. `check_params` is asked about the arguments of a call that has open paths.
+/// plan without steps is accepted. Arguments that the plan leaves open are held against `schemas`.
 #[must_use]
 pub fn verify_dag(
     plan: &Plan,
     nodes: &[DagNode],
     executions: &[Execution],
     binding: Binding<'_>,
-    check_params: Option<CheckParams<'_>>,
+    schemas: &Schemas<'_>,
 ) -> DagVerification {
     let mut found = DagVerification { dag_hash: dag_hash(nodes), ..DagVerification::default() };
     let steps = Steps::of(plan, &mut found);
@@ -68,7 +67,8 @@ pub fn verify_dag(
         nodes::compare(&steps, nodes, !executions.is_empty(), authority, &mut found);
     }
     if !executions.is_empty() {
-        executions::compare(&steps, executions, check_params, authority, &mut found);
+        executions::compare(&steps, executions, schemas, authority, &mut found);
+        found.params_snapshot = schemas.digest();
     }
     let mut listed = hashbrown::HashSet::new();
     found.reordered.retain(|id| listed.insert(id.clone()));

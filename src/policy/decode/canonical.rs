@@ -59,7 +59,7 @@ fn by_utf16(one: &str, other: &str) -> Ordering {
 fn write(out: &mut Vec<u8>, node: &Node) {
     match &node.kind {
         // A huge number is an error wherever it stands, and a set with an error has no digest.
-        Kind::Null | Kind::Number(Number::Huge | Number::NotFinite) => out.extend_from_slice(b"null"),
+        Kind::Null | Kind::Refused | Kind::Number(Number::Huge) => out.extend_from_slice(b"null"),
         Kind::Bool(value) => out.extend_from_slice(if *value { b"true" } else { b"false" }),
         Kind::Number(Number::Integer(value)) => scalar(out, value),
         Kind::Number(Number::Float(value)) => scalar(out, value),
@@ -96,7 +96,7 @@ fn scalar(out: &mut Vec<u8>, value: &impl serde::Serialize) {
 /// The JSON that `node` is, numbers as written.
 pub(crate) fn value(node: &Node) -> Value {
     match &node.kind {
-        Kind::Null | Kind::Number(Number::Huge | Number::NotFinite) => Value::Null,
+        Kind::Null | Kind::Refused | Kind::Number(Number::Huge) => Value::Null,
         Kind::Bool(value) => Value::Bool(*value),
         Kind::Number(Number::Integer(value)) => Value::from(*value),
         Kind::Number(Number::Float(value)) => Value::from(*value),

@@ -294,7 +294,7 @@ fn observation(entry: Field<'_>, out: &mut Findings) -> Option<Observation> {
 fn cents(field: Field<'_>, out: &mut Findings) -> Option<i64> {
     let found = match &field.node.kind {
         Kind::Number(Number::Integer(cents)) => return Some(*cents),
-        Kind::Number(Number::NotFinite) => return None,
+        Kind::Refused => return None,
         Kind::Number(Number::Float(_)) => "a number with a fraction or exponent".to_owned(),
         _ => field.node.describe(),
     };

@@ -1,10 +1,10 @@
 //! What only shows between catalogues and risk policies.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::diag::{Finding, Findings, Span, did_you_mean};
 use crate::model::{Effect, Layer, Text};
-use crate::policy::{DocumentSet, Pattern};
+use crate::policy::{DocumentSet, Pattern, Policy, Rule, Target};
 
 /// Reports actions that are listed twice in a layer.
 pub(super) fn duplicate_actions(set: &DocumentSet, out: &mut Findings) {
@@ -57,36 +57,56 @@ pub(super) fn unknown_names(set: &DocumentSet, out: &mut Findings) {
     }
 }
 
-/// Reports rules that restrict by the type of a resource alone, where no catalogue gives an action of theirs such a type, and
-/// some action has none: they never apply to its steps.
+/// Reports rules that restrict by the type of a resource alone and concern actions of which no catalogue of the rule's layer or
+/// a higher one says of what type their resources are: they never apply to such a step.
 pub(super) fn untyped_actions(set: &DocumentSet, out: &mut Findings) {
-    let actions: Vec<_> = set.catalogs.iter().flat_map(|catalog| &catalog.actions).collect();
-    if actions.is_empty() {
-        return;
-    }
-    for rule in set.policies.iter().filter(|policy| policy.enabled).flat_map(|policy| &policy.rules) {
-        let target = &rule.target;
-        let all = |pattern: &Pattern| matches!(pattern.as_str(), "*" | "**");
-        let names_ids = target.resource_ids.as_ref().is_some_and(|ids| !ids.iter().any(all));
-        let Some(types) = &target.resource_types else { continue };
-        if !rule.enabled || matches!(rule.effect, Effect::Allow) || names_ids {
-            continue;
+    let mut actions: BTreeMap<&Text, Vec<(Layer, &Text)>> = BTreeMap::new();
+    for catalog in &set.catalogs {
+        for action in &catalog.actions {
+            let types = actions.entry(&action.name).or_default();
+            types.extend(action.resource_type.iter().map(|kind| (catalog.layer, kind)));
         }
-        let concerned = |name: &str| target.actions.as_ref().is_none_or(|list| list.iter().any(|p| p.matches(name)));
-        let typed = |kind: &str| types.iter().any(|pattern| pattern.matches(kind));
-        let meant = || actions.iter().filter(|action| concerned(&action.name));
-        let is_typed = meant().any(|action| action.resource_type.as_deref().is_some_and(typed));
-        let Some(untyped) = meant().find(|action| action.resource_type.is_none()).filter(|_| !is_typed) else {
-            continue;
-        };
-        let message = format!(
-            "the rule `{}` names resources by their type alone, and no catalogue says of what type those of `{}` are: it \
-             applies to no step with such an action",
-            rule.name, untyped.name
-        );
-        let finding = Finding::warning("untyped-action", message).at(rule.span);
-        out.push(finding.help("write the `resourceType` of the action into the ActionCatalog"));
     }
+    for policy in set.policies.iter().filter(|policy| policy.enabled) {
+        for rule in policy.rules.iter().filter(|rule| rule.enabled && rule.effect != Effect::Allow) {
+            let Target { actions: named, resource_types: Some(types), resource_ids, .. } = &rule.target else {
+                continue;
+            };
+            let all = |pattern: &Pattern| matches!(pattern.as_str(), "*" | "**");
+            if resource_ids.as_ref().is_some_and(|ids| !ids.iter().any(all)) {
+                continue;
+            }
+            let concerned = |name: &Text| named.as_ref().is_none_or(|list| list.iter().any(|p| p.matches(name)));
+            // Of an action without a type the type is empty, which `**` matches.
+            let applies = |kind: &str| types.iter().any(|pattern| pattern.matches(kind));
+            let is_missed = |given: &[(Layer, &Text)]| {
+                !applies("") && given.iter().all(|(layer, kind)| *layer > policy.layer && !applies(kind))
+            };
+            let missed = actions.iter().filter(|(name, given)| is_missed(given) && concerned(name));
+            let missed: Vec<&str> = missed.map(|(name, _)| name.as_str()).collect();
+            if !missed.is_empty() {
+                out.push(untyped(policy, rule, &missed));
+            }
+        }
+    }
+}
+
+/// Most actions that a finding names.
+const NAMED_ACTIONS: usize = 3;
+
+fn untyped(policy: &Policy, rule: &Rule, actions: &[&str]) -> Finding {
+    let mut names = actions.iter().take(NAMED_ACTIONS).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if let Some(more @ 1..) = actions.len().checked_sub(NAMED_ACTIONS) {
+        names.push_str(&format!(" and {more} more"));
+    }
+    let message = format!(
+        "the rule `{}/{}` names resources by their type alone, and no catalogue of its layer or a higher one says of what type \
+         those of {names} are: it applies to no step of a plan with such an action",
+        policy.name, rule.name
+    );
+    Finding::warning("untyped-action", message).at(rule.span).help(
+        "write the `resourceType` of these actions into the ActionCatalog, or name in `actions` those that the rule is about",
+    )
 }
 
 fn unknown_label(

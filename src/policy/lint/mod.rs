@@ -4,6 +4,7 @@
 mod approvals;
 mod governance;
 mod index;
+mod looser;
 mod shadow;
 mod unknown_rule;
 
@@ -17,6 +18,7 @@ use super::DocumentSet;
 /// Lints the whole set. `complete` tells whether every text could be read; where not, what is missing is not reported.
 pub(super) fn lint(set: &DocumentSet, complete: bool, out: &mut Findings) {
     governance::duplicate_actions(set, out);
+    looser::looser_risk(set, out);
     shadow::shadowed_rules(set, out);
     if complete {
         unknown_rule::unknown_rules(set, out);

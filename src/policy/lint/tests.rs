@@ -14,23 +14,66 @@ fn lints(rules: &str) -> Vec<String> {
     loaded.findings.iter().map(|finding| format!("{}: {}", finding.code, finding.span.map_or("", excerpt))).collect()
 }
 
+/// What `untyped-action` says of the rule `effect` `rule` and a catalogue of the same layer with `actions`.
+fn untyped(effect: &str, rule: &str, actions: &str) -> Vec<String> {
+    let text = format!(
+        "apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec:\n  rules:\n    - {{name: r, effect: {effect}, \
+         {rule}}}\n---\napiVersion: lictor.dev/v1\nkind: ActionCatalog\nmetadata: {{name: c}}\nspec: {{actions: \
+         [{actions}]}}\n"
+    );
+    let loaded = load_text("p.yaml", &text);
+    let found = loaded.findings.iter().map(|finding| {
+        assert_eq!(finding.code, "untyped-action", "{rule} {actions}: {}", finding.message);
+        finding.message.clone()
+    });
+    found.collect()
+}
+
 #[test]
 fn rules_by_type_alone_for_actions_without_one_are_found() {
+    let (untyped_a, secret_b) = ("{name: a, tier: 0}", "{name: a, tier: 0}, {name: b, tier: 0, resourceType: secret}");
     for (rule, actions, is_found) in [
-        ("resources: {types: [secret]}", "{name: a, tier: 0}", true),
+        ("resources: {types: [secret]}", untyped_a, true),
+        ("resources: {types: [\"*\"]}", untyped_a, true),
         ("resources: {types: [secret]}", "{name: a, tier: 0, resourceType: file}", false),
-        ("resources: {types: [secret]}", "{name: a, tier: 0}, {name: b, tier: 0, resourceType: secret}", false),
-        ("resources: {types: [secret]}, actions: [b]", "{name: a, tier: 0}", false),
-        ("resources: {types: [secret], ids: [\"x/**\"]}", "{name: a, tier: 0}", false),
-        ("resources: {types: [secret], ids: [\"**\"]}", "{name: a, tier: 0}", true),
+        // One typed action does not speak for the others.
+        ("resources: {types: [secret]}", secret_b, true),
+        ("resources: {types: [secret]}, actions: [a, b]", secret_b, true),
+        ("resources: {types: [secret]}, actions: [b]", secret_b, false),
+        ("resources: {types: [secret]}, actions: [b]", untyped_a, false),
+        ("resources: {types: [secret], ids: [\"x/**\"]}", untyped_a, false),
+        ("resources: {types: [secret], ids: [\"**\"]}", untyped_a, true),
+        // It matches the empty type too.
+        ("resources: {types: [\"**\"]}", untyped_a, false),
     ] {
-        let text = format!(
-            "apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {{name: p}}\nspec:\n  rules:\n    - {{name: r, effect: deny, \
-             {rule}}}\n---\napiVersion: lictor.dev/v1\nkind: ActionCatalog\nmetadata: {{name: c}}\nspec: {{actions: \
-             [{actions}]}}\n"
+        for (effect, restricts) in [("deny", true), ("require_approval", true), ("audit", true), ("allow", false)] {
+            let found = untyped(effect, rule, actions);
+            assert_eq!(found.len(), usize::from(is_found && restricts), "{effect} {rule} {actions}: {found:?}");
+        }
+    }
+    let many = ["a", "b", "c", "d", "e"].map(|name| format!("{{name: {name}, tier: 0}}")).join(", ");
+    let found = untyped("deny", "resources: {types: [secret]}", &many);
+    assert!(found[0].contains("`p/r`") && found[0].contains("`a`, `b`, `c` and 2 more are"), "{found:?}");
+}
+
+#[test]
+fn a_type_that_only_a_lower_layer_gives_is_none_for_the_rules_above() {
+    let rule = "apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {name: p}\nspec: {rules: [{name: r, effect: deny, \
+                resources: {types: [secret]}}]}\n";
+    for (kind, layer, is_found) in [
+        ("file", Layer::Tenant, true),
+        ("secret", Layer::Tenant, false),
+        ("file", Layer::Organisation, false),
+        ("file", Layer::System, false),
+    ] {
+        let catalog = format!(
+            "apiVersion: lictor.dev/v1\nkind: ActionCatalog\nmetadata: {{name: c}}\nspec: {{actions: [{{name: a, tier: 0, \
+             resourceType: {kind}}}]}}\n"
         );
-        let found: Vec<_> = load_text("p.yaml", &text).findings.iter().map(|finding| finding.code).collect();
-        assert_eq!(found, if is_found { vec!["untyped-action"] } else { vec![] }, "{rule} {actions}");
+        let source = |name: &str, text: &str, layer| SourceText { name: name.into(), text: text.into(), layer };
+        let loaded = load(&[source("p.yaml", rule, Layer::Organisation), source("c.yaml", &catalog, layer)]);
+        let codes: Vec<_> = loaded.findings.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, if is_found { vec!["untyped-action"] } else { vec![] }, "{kind} {layer:?}");
     }
 }
 
@@ -182,6 +225,41 @@ proptest! {
             if let Some(first) = first {
                 prop_assert!(!shadowed.contains(&first.name.as_str()), "{} decides {:?}\n{}", first.name, request, text);
             }
+        }
+    }
+}
+
+#[test]
+fn what_a_lower_layer_asks_for_in_vain_is_found() {
+    let text = |name: &str, spec: &str| {
+        format!("apiVersion: lictor.dev/v1\nkind: RiskPolicy\nmetadata: {{name: {name}}}\nspec: {{{spec}}}\n")
+    };
+    for (above, layer, spec, expected) in [
+        ("", Layer::Tenant, "approvalTier: 3", &["approvalTier: 3"][..]),
+        ("", Layer::Tenant, "approvalTier: 2", &[]),
+        ("", Layer::Tenant, "approvalTier: 1", &[]),
+        ("approvalTier: 3", Layer::Tenant, "approvalTier: 3", &[]),
+        ("approvalTier: 1", Layer::Tenant, "approvalTier: 2", &["approvalTier: 2"]),
+        // The organisation may replace a default.
+        ("", Layer::Organisation, "approvalTier: 3, scopes: {prod: 0}, bulk: {above: 9000, tier: 0}", &[]),
+        ("approvalTier: 2", Layer::Organisation, "approvalTier: 3", &["approvalTier: 3"]),
+        ("", Layer::Tenant, "scopes: {PROD: 1, vault: 0, live: 3}", &["`PROD: 1`"]),
+        ("scopes: {vault: 3}", Layer::Tenant, "scopes: {prod: 0, vault: 2}", &["`vault: 2`"]),
+        ("", Layer::Tenant, "bulk: {above: 1000, tier: 3}", &["bulk: above 1000"]),
+        ("", Layer::Tenant, "bulk: {above: 100, tier: 3}", &[]),
+        ("", Layer::Tenant, "bulk: {above: 10, tier: 1}", &[]),
+        ("bulk: {above: 5, tier: 2}", Layer::Tenant, "bulk: {above: 9, tier: 1}", &["bulk: above 9"]),
+    ] {
+        let source = |name: &str, spec: &str, layer| SourceText {
+            name: format!("{name}.yaml").into(),
+            text: text(name, spec).into(),
+            layer,
+        };
+        let loaded = load(&[source("above", above, Layer::System), source("asked", spec, layer)]);
+        let found: Vec<_> = loaded.findings.iter().map(|finding| (finding.code, finding.message.as_str())).collect();
+        assert_eq!(found.len(), expected.len(), "{above} {spec}: {found:?}");
+        for ((code, message), part) in found.iter().zip(expected) {
+            assert!(*code == "looser-than-above" && message.contains(part), "{above} {spec}: {message}");
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What catalogues and risk policies say together, ready to validate plans.
 //!
 //! Several documents add up towards the stricter: of numbers the least, of tiers the greatest, of labels the union, of
-//! providers what all allow. A field that no risk policy sets has its default.
+//! providers what all allow. A field that no risk policy above the tenants' layer sets has its default, which a tenant's may
+//! narrow and not replace.
 
 mod action;
 mod approvals;
@@ -17,15 +18,6 @@ pub use approvals::{ApprovalRule, ApprovalTtl, Approvals};
 use crate::condition::Condition;
 use crate::model::{Text, ValidationStatus};
 use crate::policy::{BulkRule, CatalogAction, DocumentSet, FlowRule, Pattern, RiskPolicy};
-
-/// Least tier that needs approval, unless a risk policy says.
-const APPROVAL_TIER: u8 = 2;
-
-/// Words that give a tier, unless a risk policy has `scopes`.
-const SCOPES: [(&str, u8); 3] = [("production", 2), ("prod", 2), ("live", 2)];
-
-/// What makes a bulk operation, unless a risk policy says.
-const BULK: GovernedBulk = GovernedBulk { above: 100, tier: 3, unknown_tier: 3, document: Text::const_new("") };
 
 /// The catalogues and risk policies of a snapshot, merged.
 #[derive(Debug)]
@@ -121,19 +113,17 @@ impl Governance {
             let set = policies.iter().filter_map(|policy| Some((of(policy)?, policy)));
             set.min_by_key(|(most, _)| *most).map(|(most, policy)| Ceiling { most, document: policy.name.clone() })
         };
-        let bulk = policies.iter().filter_map(|policy| {
-            let BulkRule { above, tier, unknown_tier } = policy.bulk?;
-            Some(GovernedBulk { above, tier, unknown_tier, document: policy.name.clone() })
-        });
-        let bulk: Vec<_> = bulk.collect();
+        let is_tier_set = policies.iter().any(|policy| policy.approval_tier.is_some() && policy.may_replace_defaults());
+        let default_tier = (!is_tier_set).then_some(RiskPolicy::APPROVAL_TIER);
+        let approval_tiers = policies.iter().filter_map(|policy| policy.approval_tier).chain(default_tier);
         Self {
             actions: action::merge(&documents.catalogs),
             providers: documents.catalogs.iter().flat_map(|catalog| catalog.providers.iter().cloned()).collect(),
-            approval_tier: policies.iter().filter_map(|policy| policy.approval_tier).min().unwrap_or(APPROVAL_TIER),
+            approval_tier: approval_tiers.min().unwrap_or(RiskPolicy::APPROVAL_TIER),
             max_steps: ceiling(|policy| policy.max_steps.map(i64::from)),
             max_budget_cents: ceiling(|policy| policy.max_budget_cents),
             scopes: scopes(&policies),
-            bulk: if bulk.is_empty() { vec![BULK] } else { bulk },
+            bulk: bulk(&policies),
             tiers: policies.iter().flat_map(|policy| policy.tiers.iter().map(|rule| tier(policy, rule))).collect(),
             plan: policies.iter().flat_map(|policy| plan_rules(policy)).collect(),
             flows: policies.iter().flat_map(|policy| policy.flows.iter().cloned()).collect(),
@@ -225,11 +215,11 @@ impl Governance {
 }
 
 fn scopes(policies: &[&RiskPolicy]) -> Vec<GovernedScope> {
-    if policies.iter().all(|policy| policy.scopes.is_none()) {
-        let default = |(word, tier)| GovernedScope { word: Text::const_new(word), tier, document: Text::default() };
-        return SCOPES.map(default).into();
-    }
     let mut scopes: Vec<GovernedScope> = Vec::new();
+    if !policies.iter().any(|policy| policy.scopes.is_some() && policy.may_replace_defaults()) {
+        let default = |(word, tier)| GovernedScope { word: Text::const_new(word), tier, document: Text::default() };
+        scopes.extend(RiskPolicy::SCOPES.map(default));
+    }
     for policy in policies {
         for scope in policy.scopes.iter().flatten() {
             let word: Text = scope.word.to_ascii_lowercase();
@@ -242,6 +232,14 @@ fn scopes(policies: &[&RiskPolicy]) -> Vec<GovernedScope> {
         }
     }
     scopes
+}
+
+fn bulk(policies: &[&RiskPolicy]) -> Vec<GovernedBulk> {
+    let rule = |BulkRule { above, tier, unknown_tier }, document| GovernedBulk { above, tier, unknown_tier, document };
+    let is_set = policies.iter().any(|policy| policy.bulk.is_some() && policy.may_replace_defaults());
+    let default = (!is_set).then(|| rule(RiskPolicy::BULK, Text::default()));
+    let given = policies.iter().filter_map(|policy| Some(rule(policy.bulk?, policy.name.clone())));
+    default.into_iter().chain(given).collect()
 }
 
 fn tier(policy: &RiskPolicy, rule: &crate::policy::TierRule) -> GovernedTier {

@@ -77,10 +77,10 @@ fn the_order_of_a_sequence_must_be_shown() {
     // By the calls, in whatever order the nodes are listed; or by edges, all of them.
     bare.reverse();
     let mut made = calls(&plan);
-    assert!(verify_dag(&plan, &bare, &made, Binding::None, None).success);
+    assert!(verify_dag(&plan, &bare, &made, Binding::None, &Schemas::none()).success);
     made.swap(1, 2);
     made.iter_mut().zip(0..).for_each(|(call, seq)| call.seq = seq);
-    assert!(!verify_dag(&plan, &bare, &made, Binding::None, None).success);
+    assert!(!verify_dag(&plan, &bare, &made, Binding::None, &Schemas::none()).success);
     for (node, before) in bare.iter_mut().zip(["2", "1", "0"]) {
         node.depends_on = vec![before.into()];
     }

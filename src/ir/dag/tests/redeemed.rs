@@ -40,7 +40,7 @@ fn all_steps() -> Redemption {
 fn verify(redemption: Option<&Redemption>, nodes: &[DagNode], calls: &[Execution]) -> DagVerification {
     let plan = dag();
     let hash = plan_hash(&plan).expect("a hash");
-    verify_dag(&plan, nodes, calls, Binding::Approval { ir_hash: &hash, redemption }, None)
+    verify_dag(&plan, nodes, calls, Binding::Approval { ir_hash: &hash, redemption }, &Schemas::none())
 }
 
 fn said(found: &DagVerification) -> Vec<(DeviationKind, &str)> {
