@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 use crate::event::{DagRecord, Pending, PlanEvent};
 use crate::identity::Caller;
 use crate::ir::{self, Schemas};
-use crate::model::Timestamp;
+use crate::model::{Text, Timestamp};
 
 impl PlanDesk {
     /// Answers the `VerifyDagRequest` in `message`, as a framed `VerifyDagResponse`.
@@ -54,6 +54,7 @@ impl PlanDesk {
         let (receipt, approved);
         // The snapshot that let the plan run.
         let mut validated_by = "";
+        let mut bound_by = Text::default();
         let binding = match &binding {
             Binding::None => ir::Binding::None,
             Binding::Approval(id) => {
@@ -61,12 +62,14 @@ impl PlanDesk {
                 approved = approvals.binding(caller, plan.tenant(), id)?;
                 let redemption = approved.progress.redemption.as_ref();
                 validated_by = &approved.snapshot;
+                bound_by = id.clone();
                 ir::Binding::Approval { ir_hash: &approved.target_hash, redemption }
             }
             Binding::Receipt(token) => {
                 let Some(issuer) = &self.issuer else { return Err(Refusal::bad_receipt("this server signs none")) };
                 receipt = issuer.recognise(token).map_err(Refusal::bad_receipt)?;
                 validated_by = &receipt.snapshot;
+                bound_by = receipt.jti.as_str().into();
                 ir::Binding::Receipt { ir_hash: &receipt.ir_hash, status: receipt.status() }
             }
         };
@@ -87,7 +90,7 @@ impl PlanDesk {
         // Where the queue is full, the ticket is named by a gap record.
         let ticket = self.recorder.ticket();
         let actor = caller.principal.clone();
-        let record = DagRecord { ticket, verified_at, plan, nodes, executions, verification, actor };
+        let record = DagRecord { ticket, verified_at, plan, bound_by, nodes, executions, verification, actor };
         let submitted = self.recorder.submit_plan(PlanEvent::Verified(Box::new(record)));
         let pending = submitted.map_err(|_| Refusal::unrecorded())?;
         Ok((Bytes::from(framed), pending))

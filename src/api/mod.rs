@@ -57,5 +57,5 @@ pub use listeners::{HttpListener, Listeners};
 pub use options::{ConnectionLimits, ServerOptions};
 pub use server::{Server, ServerError, State};
 pub use wire::{check_request, read_request, to_filled_struct, to_request, to_response};
-pub use wire_dag::{read_dag_request, read_dag_response, to_dag_request};
+pub use wire_dag::{check_dag, read_dag_request, read_dag_response, to_dag_request};
 pub use wire_plan::{check_plan, read_plan_request, to_plan_request, to_plan_response};

@@ -1,5 +1,7 @@
 //! What was made of a plan, between the domain's types and the generated ones, for clients.
 
+use prost::Message as _;
+
 use super::decode;
 use super::proto::v1;
 use super::refusal::Refusal;
@@ -38,6 +40,20 @@ pub fn read_dag_request(message: &[u8], limits: &Limits) -> Result<v1::VerifyDag
         }
     };
     Err(Box::new(refusal.to_status()))
+}
+
+/// Judges the message of an audit as a server does that is sent it, what binds the plan left out.
+///
+/// # Errors
+/// The status with which the server would refuse it, with the fields that are wrong.
+pub fn check_dag(
+    plan: &Plan,
+    nodes: &[DagNode],
+    executions: &[Execution],
+    limits: &Limits,
+) -> Result<(), Box<tonic::Status>> {
+    let message = dag_request(plan, nodes, executions, &decode::Binding::None).encode_to_vec();
+    read_dag_request(&message, limits).map(drop)
 }
 
 fn dag_request(

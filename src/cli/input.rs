@@ -1,9 +1,11 @@
 //! Reading a question from a file or from standard input.
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
 
 use super::documents::CommandError;
+use super::json_error::{BadJson, BadJsonKind};
 use crate::diag::{Findings, SourceId, Sources};
 
 /// Reads the file, `-` for standard input, and makes of it what `parse` makes of a text.
@@ -36,11 +38,18 @@ pub fn read<T>(path: &Path, parse: impl FnOnce(SourceId, &str, &mut Findings) ->
     }
     let text =
         String::from_utf8(bytes).map_err(|_| CommandError::environment(format!("`{name}` is not UTF-8 text")))?;
-    let text = json_text(text, path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json")))
-        .map_err(|why| CommandError::environment(format!("cannot read `{name}`: {why}")))?;
     let mut sources = Sources::default();
     let mut findings = Findings::default();
-    let source = sources.add(name, text.as_str());
+    let must_be_json = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json"));
+    let text = match json_text(&text, must_be_json) {
+        Ok(json) => json,
+        Err(bad) => {
+            let source = sources.add(name, text.as_str());
+            findings.push(bad.finding(source, &text));
+            return Err(CommandError::Refused { sources, findings });
+        }
+    };
+    let source = sources.add(name, text.as_ref());
     match parse(source, &text, &mut findings) {
         Some(parsed) if !findings.has_errors() => Ok(parsed),
         _ => Err(CommandError::Refused { sources, findings }),
@@ -49,18 +58,15 @@ pub fn read<T>(path: &Path, parse: impl FnOnce(SourceId, &str, &mut Findings) ->
 
 /// JSON as YAML reads it: characters that JSON escapes as two halves stand for themselves. Text that is to be JSON and is
 /// not, for example because of a `NaN`, would mean something else as YAML; so would a number that is too large for JSON.
-fn json_text(text: String, must_be_json: bool) -> Result<String, String> {
-    match serde_json::from_str::<serde_json::Value>(&text) {
-        Ok(_) => Ok(join_surrogates(&text)),
-        Err(error) if is_beyond_range(&text, &error) => Err(beyond_range(&error)),
+fn json_text(text: &str, must_be_json: bool) -> Result<Cow<'_, str>, BadJson> {
+    match serde_json::from_str::<serde_json::Value>(text) {
+        Ok(_) => Ok(join_surrogates(text).into()),
+        Err(error) if is_beyond_range(text, &error) => Err(BadJson::of(BadJsonKind::Range, &error)),
         // How deep it may be is said with the place by whoever reads it.
-        Err(error) if error.to_string().starts_with("recursion limit exceeded") => Ok(join_surrogates(&text)),
-        Err(error) if must_be_json => Err(format!("it is not JSON: {error}")),
-        Err(error) if holds_bare_number_word(&text) => Err(format!(
-            "it begins like JSON and is none ({error}), and YAML takes `NaN` and `Infinity` for text; write a number, or the \
-             text in quotes"
-        )),
-        Err(_) => Ok(text),
+        Err(error) if error.to_string().starts_with("recursion limit exceeded") => Ok(join_surrogates(text).into()),
+        Err(error) if must_be_json => Err(BadJson::of(BadJsonKind::Syntax, &error)),
+        Err(error) if holds_bare_number_word(text) => Err(BadJson::of(BadJsonKind::NumberWord, &error)),
+        Err(_) => Ok(text.into()),
     }
 }
 
@@ -169,7 +175,7 @@ mod tests {
     fn json_is_read_as_json() {
         assert_eq!(join_surrogates(r#"{"a": "\ud83d\ude00 \\ud83d \u00e9"}"#), r#"{"a": "😀 \\ud83d \u00e9"}"#);
         assert_eq!(join_surrogates("a\\"), "a\\");
-        assert!(json_text(r#"{"a": NaN}"#.into(), true).is_err());
+        assert!(json_text(r#"{"a": NaN}"#, true).is_err());
         for text in [
             r#"{"a": NaN}"#,
             "{a: NaN}",
@@ -178,8 +184,7 @@ mod tests {
             "{\"a\": \"x # y\", \"b\": [NaN\n]}",
             "{\"a\": 'it''s', \"b\": NaN}",
         ] {
-            let why = json_text(text.into(), false).unwrap_err();
-            assert!(why.contains("begins like JSON"), "{text}: {why}");
+            assert_eq!(json_text(text, false).unwrap_err().kind, BadJsonKind::NumberWord, "{text}");
         }
         for text in [
             "{a: \"NaN\"}",
@@ -188,10 +193,10 @@ mod tests {
             "a: NaN",
             "{a: it's NaNcy, b: Infinity9}",
         ] {
-            assert_eq!(json_text(text.into(), false).as_deref(), Ok(text));
+            assert_eq!(json_text(text, false).unwrap(), text);
         }
-        assert!(json_text(r#"{"a": 1e999}"#.into(), false).unwrap_err().contains("line 1, column"));
+        assert_eq!(json_text(r#"{"a": 1e999}"#, false).unwrap_err().kind, BadJsonKind::Range);
         let deep = "[".repeat(1_000) + &"]".repeat(1_000);
-        assert_eq!(json_text(deep.clone(), true), Ok(deep));
+        assert_eq!(json_text(&deep, true).unwrap(), deep);
     }
 }

@@ -16,6 +16,7 @@ pub mod exit;
 mod hash;
 mod import;
 mod input;
+mod json_error;
 mod output;
 mod receipt;
 mod runtime;

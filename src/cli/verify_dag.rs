@@ -16,9 +16,9 @@ use super::target::Format;
 use super::{exit, input};
 use crate::api::proto::v1;
 use crate::api::proto::v1::decision_service_client::DecisionServiceClient;
-use crate::api::{read_dag_response, to_dag_request};
+use crate::api::{check_dag, read_dag_response, to_dag_request};
 use crate::ir::{self, Binding, Schemas};
-use crate::model::{BoundTo, Compared, DagVerification, Layer, Text};
+use crate::model::{BoundTo, Compared, DagVerification, Layer, Limits, Text};
 use crate::policy;
 use crate::receipt::{Receipt, check_signature, public_keys};
 use crate::snapshot::Snapshot;
@@ -64,7 +64,7 @@ pub fn run(args: &VerifyDagArgs) -> ExitCode {
     match verify(args) {
         Ok(found) => {
             match args.output {
-                Format::Text => output::print(format_args!("{}", text(&found))),
+                Format::Text => output::print(format_args!("{}", text(&found, args))),
                 Format::Json => output::print(format_args!("{:#}\n", answer(&found))),
             }
             ExitCode::from(if found.success { exit::OK } else { exit::FAILED })
@@ -89,10 +89,12 @@ fn verify(args: &VerifyDagArgs) -> Result<DagVerification, CommandError> {
         return block_on(ask(&args.client, question)).flatten();
     }
     let receipt = receipt(args)?;
+    let (nodes, executions) = (nodes.unwrap_or_default(), executions.unwrap_or_default());
+    check_dag(&plan, &nodes, &executions, &Limits::default())
+        .map_err(|status| CommandError::environment(describe(None, &status)))?;
     let binding = receipt
         .as_ref()
         .map_or(Binding::None, |receipt| Binding::Receipt { ir_hash: &receipt.ir_hash, status: receipt.status() });
-    let (nodes, executions) = (nodes.unwrap_or_default(), executions.unwrap_or_default());
     if args.policies.is_empty() {
         return Ok(ir::verify_dag(&plan, &nodes, &executions, binding, &Schemas::none()));
     }
@@ -154,7 +156,7 @@ fn answer(found: &DagVerification) -> Value {
 }
 
 /// The answer as a tree.
-fn text(found: &DagVerification) -> String {
+fn text(found: &DagVerification, args: &VerifyDagArgs) -> String {
     let mut out = String::new();
     let verdict = if found.success {
         format!("{BOLD}{GREEN}the same{RESET}  what was made of the plan is the plan")
@@ -175,8 +177,12 @@ fn text(found: &DagVerification) -> String {
     }
     if !found.unchecked_params.is_empty() {
         let steps = printable(&found.unchecked_params.join(", "));
-        let note = "open arguments were held against no schema; give one with --policies, as `paramsSchema` of the action. Steps: ";
-        let _ = writeln!(out, "  {YELLOW}!{RESET} {note}{steps}");
+        let remedy = match args.policies.is_empty() && args.approval.is_none() {
+            true => "give --policies",
+            false => "no catalogue has a `paramsSchema` for their actions",
+        };
+        let _ =
+            writeln!(out, "  {YELLOW}!{RESET} open arguments were held against no schema; {remedy}. Steps: {steps}");
     }
     for (title, lines) in groups(found) {
         let _ = writeln!(out, "\n{BOLD}{title}{RESET}");

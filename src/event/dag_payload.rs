@@ -3,7 +3,7 @@
 use super::dag_record::DagRecord;
 use super::json::{self, TimeFormat};
 use super::plan_payload::step;
-use crate::model::{DagNode, DagVerification, Execution, Text};
+use crate::model::{BoundTo, DagNode, DagVerification, Execution, Text};
 
 /// Appends the payload of an audit's event.
 pub(super) fn write(out: &mut Vec<u8>, times: &mut TimeFormat, record: &DagRecord) {
@@ -20,7 +20,17 @@ pub(super) fn write(out: &mut Vec<u8>, times: &mut TimeFormat, record: &DagRecor
     json::key(out, "verified_at");
     times.write(out, record.verified_at);
     json::string_member(out, "bound_to", verification.bound_to.as_str());
+    match verification.bound_to {
+        BoundTo::Receipt => json::optional_member(out, "validation_id", &record.bound_by),
+        BoundTo::Approval => json::optional_member(out, "approval_id", &record.bound_by),
+        BoundTo::None => {}
+    }
     json::string_member(out, "compared", verification.compared.as_str());
+    json::optional_member(out, "params_snapshot", &verification.params_snapshot);
+    if !verification.unchecked_params.is_empty() {
+        json::key(out, "unchecked_params");
+        texts(out, &verification.unchecked_params);
+    }
     if !verification.success {
         json::key(out, "mismatch_details");
         details(out, verification);

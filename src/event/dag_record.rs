@@ -14,6 +14,8 @@ pub struct DagRecord {
     pub plan: Plan,
     /// The compiled DAG.
     pub nodes: Vec<DagNode>,
+    /// Id of the validation whose receipt binds the plan, or of the approval; empty where nothing does.
+    pub bound_by: Text,
     /// The calls that were made.
     pub executions: Vec<Execution>,
     /// The answer.
@@ -28,7 +30,7 @@ impl DagRecord {
     pub fn approximate_bytes(&self) -> usize {
         let mut bytes = Bytes(std::mem::size_of::<Self>());
         bytes.plan(&self.plan);
-        bytes.text(&self.actor);
+        bytes.text(&self.actor).text(&self.bound_by);
         for node in &self.nodes {
             bytes.of(std::mem::size_of_val(node)).text(&node.ir_step_id).text(&node.ir_step_hash);
             bytes.texts(&node.depends_on);
@@ -49,6 +51,7 @@ impl DagRecord {
             &found.reordered,
             &found.not_run,
             &found.refused,
+            &found.unchecked_params,
         ] {
             bytes.texts(texts);
         }

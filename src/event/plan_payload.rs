@@ -5,7 +5,8 @@ use super::payload::subject;
 use super::plan_record::PlanRecord;
 use crate::model::{Input, Origin, Plan, Step, StepValidation, Validation, ValidationStatus, Violation};
 
-/// Tier from which on a step of a plan that escalates is named as risky.
+/// Tier from which on a step of a plan that escalates is named as risky. It is the event's own, whatever `approvalTier` says: who
+/// reads the events of several servers finds the same in all.
 const HIGH_RISK_TIER: u8 = 2;
 
 /// Appends the payload of a validation's event. `validation_id` is the validation's UUID.

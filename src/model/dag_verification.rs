@@ -29,7 +29,7 @@ impl BoundTo {
 /// What of the nodes was compared with the plan.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Compared {
-    /// The content of every node, whose hash was computed anew. Also where there are no nodes.
+    /// The content of every node, whose hash was computed anew; where no nodes were sent, that of the calls.
     #[default]
     Content,
     /// The hashes that the nodes declare; what they will do is not known.

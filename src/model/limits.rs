@@ -30,6 +30,25 @@ pub struct Limits {
     pub explained_rules: usize,
 }
 
+/// How many times as many steps as a plan may have are kept, so that the answer can tell how many there are, and a message
+/// full of empty steps does not fill the memory.
+const KEPT_STEPS: usize = 16;
+
+impl Limits {
+    /// Most steps of a plan that are kept: of one with far too many only the first are.
+    #[must_use]
+    pub fn kept_steps(&self) -> usize {
+        self.plan_steps.saturating_mul(KEPT_STEPS)
+    }
+
+    /// That a plan of which `kept` steps were kept has too many.
+    #[must_use]
+    pub fn too_many_steps(&self, kept: usize) -> String {
+        let or_more = if kept >= self.kept_steps() { " or more" } else { "" };
+        format!("the plan has {kept}{or_more} steps, and this server allows {}", self.plan_steps)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

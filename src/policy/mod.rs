@@ -38,7 +38,9 @@ pub use governance::{
 pub use import::{Imported, import, import_mcp};
 pub use kinds::{read_executions, read_nodes, read_params, read_plan, read_request};
 pub use load::{Loaded, SourceText, load};
-pub use params_schema::{BadParam, BadSchema, IsOpen, MAX_CHECK_COST, ParamsSchema, TooCostly};
+pub use params_schema::{
+    BAD_PATTERN, BadParam, BadSchema, BadSchemaKind, IsOpen, MAX_CHECK_COST, ParamsSchema, TooCostly,
+};
 pub use pattern::{BadPattern, MAX_PATTERN_BYTES, MAX_WILDCARDS, Pattern};
 pub use schema::{json_schema, kind_names};
 pub use schema_price::{ParamsSize, SchemaPrice};

@@ -31,7 +31,24 @@ pub struct BadSchema {
     pub pointer: String,
     /// What is wrong.
     pub message: String,
+    /// What kind of mistake it is, for the remedy.
+    pub kind: BadSchemaKind,
 }
+
+/// What kind of mistake makes a schema useless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadSchemaKind {
+    /// It refers to something outside.
+    Outside,
+    /// A pattern is none.
+    Pattern,
+    /// Anything else.
+    Other,
+}
+
+/// What to do about [`BadSchemaKind::Pattern`].
+pub const BAD_PATTERN: &str = "write a regular expression without look-around (`(?=`, `(?!`, `(?<`) and back-references (`\\1`), which patterns of \
+                               linear time do not have; a policy rule or a tier rule can say the rest";
 
 /// A parameter that does not fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,10 +118,22 @@ impl ParamsSchema {
                 Err(bad("", "checking parameters against the schema would cost too much; make it simpler".to_owned()))
             }
             Ok(validator) => Ok(Self { validator, price }),
-            Err(error) => Err(vec![BadSchema {
-                pointer: error.instance_path().as_str().to_owned(),
-                message: excerpt(&error.to_string()),
-            }]),
+            Err(error) => {
+                let pointer = error.instance_path().as_str().to_owned();
+                let is_pattern = pointer
+                    .rsplit('/')
+                    .take(2)
+                    .enumerate()
+                    .any(|(up, key)| key == ["pattern", "patternProperties"][up]);
+                let kind = if is_pattern { BadSchemaKind::Pattern } else { BadSchemaKind::Other };
+                let message = match (kind, error.instance().as_ref()) {
+                    (BadSchemaKind::Pattern, Value::String(pattern)) => {
+                        format!("`{}` is no regular expression that runs in linear time", excerpt(pattern))
+                    }
+                    _ => excerpt(&error.to_string()),
+                };
+                Err(vec![BadSchema { pointer, message, kind }])
+            }
         }
     }
 
@@ -182,7 +211,7 @@ fn excerpt(message: &str) -> String {
 fn references(schema: &Value, pointer: &mut String, depth: usize, out: &mut Vec<BadSchema>) {
     if depth > MAX_DEPTH {
         let message = format!("the schema is nested deeper than {MAX_DEPTH} levels");
-        return out.push(BadSchema { pointer: pointer.clone(), message });
+        return out.push(BadSchema { pointer: pointer.clone(), message, kind: BadSchemaKind::Other });
     }
     let length = pointer.len();
     match schema {
@@ -193,7 +222,7 @@ fn references(schema: &Value, pointer: &mut String, depth: usize, out: &mut Vec<
                 match member {
                     Value::String(target) if REFERENCES.contains(&key.as_str()) && !target.starts_with('#') => {
                         let message = format!("`{key}` leads to `{}`, outside of the schema", excerpt(target));
-                        out.push(BadSchema { pointer: pointer.clone(), message });
+                        out.push(BadSchema { pointer: pointer.clone(), message, kind: BadSchemaKind::Outside });
                     }
                     member => references(member, pointer, depth + 1, out),
                 }
@@ -280,7 +309,7 @@ impl<'a> Expansion<'a> {
 }
 
 fn bad(pointer: &str, message: String) -> Vec<BadSchema> {
-    vec![BadSchema { pointer: pointer.to_owned(), message }]
+    vec![BadSchema { pointer: pointer.to_owned(), message, kind: BadSchemaKind::Other }]
 }
 
 /// Fetches nothing.

@@ -7,7 +7,7 @@
 use hashbrown::HashMap;
 use serde_json::Value as Json;
 
-use super::params_schema::{BadSchema, REFERENCES};
+use super::params_schema::{BadSchema, BadSchemaKind, REFERENCES};
 use crate::condition::{PatternCost, pattern_cost};
 use crate::model::{Attributes, Value};
 
@@ -259,7 +259,7 @@ impl<'a> Pricing<'a> {
 }
 
 fn problem(message: String) -> BadSchema {
-    BadSchema { pointer: String::new(), message }
+    BadSchema { pointer: String::new(), message, kind: BadSchemaKind::Other }
 }
 
 /// How many values a value is made of.

@@ -22,6 +22,7 @@ mod schema;
 mod spec;
 mod syntax;
 mod text;
+mod write;
 
 #[cfg(test)]
 mod tests;
@@ -35,3 +36,4 @@ pub use parse::{MAX_BYTES, MAX_DEPTH, parse, parse_settings};
 pub(crate) use schema::complete_schema;
 pub(crate) use spec::{key_of, spec};
 pub use text::{NotText, text_of_bytes};
+pub use write::write;

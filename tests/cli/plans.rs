@@ -117,6 +117,9 @@ fn open_arguments_are_held_against_the_schemas_of_the_policies() {
     let (code, out, error) = verify(&[]);
     assert_eq!(code, 0, "{error}");
     assert!(out.contains("held against no schema; give --policies. Steps: p"), "{out}");
+    fs::write(folder.path().join("none.yaml"), catalogue.replace("name: pay", "name: give")).unwrap();
+    let (code, out, _) = verify(&["--policies", "none.yaml"]);
+    assert!(code == 0 && out.contains("no catalogue has a `paramsSchema` for their actions. Steps: p"), "{code} {out}");
     let (code, out, _) = verify(&["--policies", "c.yaml"]);
     assert_eq!(code, 1);
     assert!(out.contains("INVALID_PARAMS p") && !out.contains("no schema"), "{out}");
@@ -136,6 +139,39 @@ fn a_plan_that_is_too_large_or_no_json_is_refused_for_what_it_is() {
         assert!(code == 2 && error.contains(&size) && error.contains("send fewer steps"), "{error}");
         let (code, _, error) = lictor(folder.path(), &[command, &["-f", "nan"]].concat());
         assert!(code == 2 && error.contains("begins like JSON") && error.contains("NaN"), "{error}");
+    }
+}
+
+#[test]
+fn an_audit_is_held_to_the_limits_of_a_validation() {
+    let step =
+        |number: usize| json!({"stepId": format!("s{number}"), "action": "a", "idempotencyKey": format!("k{number}")});
+    let plan = json!({"steps": (0..1_001).map(step).collect::<Vec<_>>()}).to_string();
+    let catalogue =
+        "apiVersion: lictor.dev/v1\nkind: ActionCatalog\nmetadata: {name: c}\nspec: {actions: [{name: a, tier: 0}]}\n";
+    let node = json!({"nodes": [{"irStepId": "s0", "irStepHash": "h"}]}).to_string();
+    let folder = folder_with(&[("plan.json", &plan), ("nodes.json", &node), ("p.yaml", catalogue)]);
+    let said = "the plan has 1001 steps, and this server allows 1000";
+    let (code, out, error) = lictor(folder.path(), &["verify-dag", "-f", "plan.json", "--nodes", "nodes.json"]);
+    assert!(code == 2 && error.contains(said) && error.contains("split it into several plans"), "{code} {out} {error}");
+    let (code, out, _) = lictor(folder.path(), &["validate-ir", "-f", "plan.json", "--policies", "p.yaml"]);
+    assert!(code == 1 && out.contains(said) && out.contains("split it into several plans"), "{code} {out}");
+}
+
+#[test]
+fn a_mistake_in_json_is_shown_where_it_is() {
+    let folder = folder_with(&[("plan.json", "{\"steps\": [\n  {\"action\": \"a\", \"params\": {\"n\": 05}}\n]}\n")]);
+    for command in [&["hash"][..], &["validate-ir", "--policies", "."]] {
+        let (code, _, error) = lictor(folder.path(), &[command, &["-f", "plan.json"]].concat());
+        assert_eq!(code, 2);
+        for part in [
+            "error[json-syntax]: this is not JSON: invalid number",
+            "plan.json:2:",
+            "{\"n\": 05}",
+            "help: write a number",
+        ] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
     }
 }
 

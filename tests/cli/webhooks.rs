@@ -72,6 +72,12 @@ fn an_endpoint_is_tried_from_the_command_line() {
     assert!(!out.contains(SECRET));
     drop(serving.join());
 
+    let keyless = endpoint(port).replace("FINANCE_HOOK_SECRET", "LICTOR_TEST_NO_SUCH_SECRET");
+    std::fs::write(folder.path().join("keyless.yaml"), keyless).unwrap();
+    let (code, out, _) = lictor(folder.path(), &["webhooks", "test", "finance", "keyless.yaml"]);
+    assert!(code == 1 && out.contains("nothing was signed or sent without key v2"), "{code} {out}");
+    assert!(!out.contains("signed with"), "{out}");
+
     let (code, _, error) = lictor(folder.path(), &["webhooks", "test", "finanse", "w.yaml"]);
     assert!(code == 2 && error.contains("did you mean `finance`?"), "{error}");
 }

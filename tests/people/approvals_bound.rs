@@ -261,6 +261,15 @@ async fn a_single_action_is_asked_for_and_redeemed_from_the_command_line() {
     assert_eq!(std::fs::read_to_string(&token).expect("the token").trim().len(), 43);
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&token).expect("the file").permissions());
     assert_eq!(mode & 0o777, 0o600);
+    // What may still be good is not written over, and a refusal leaves nothing.
+    let before = std::fs::read_to_string(&token).expect("the token");
+    let (code, printed) = command(&lictor, &[&asked[..], &["--key", "k3", "--token-to", &token_to]].concat());
+    assert!(code == 2 && printed.contains("name another, or remove it"), "{code}: {printed}");
+    assert_eq!(std::fs::read_to_string(&token).expect("the token"), before);
+    let other = lictor.path("other-token");
+    let refused = ["--key", "", "--token-to", &other.display().to_string()];
+    let (code, printed) = command(&lictor, &[&asked[..], &refused].concat());
+    assert!(code == 2 && !other.exists(), "{code}: {printed}");
     let request = lictor.path("request.yaml");
     std::fs::write(
         &request,

@@ -103,7 +103,13 @@ pub fn value(
         Kind::Null => Value::Null,
         Kind::Number(number) if number.is_finite() => Value::Number(number),
         Kind::Number(number) => {
-            violations.add(at, Fault::NotFinite, format_args!("{number} is not a number that has a canonical form"));
+            violations.add(
+                at,
+                Fault::NotFinite,
+                format_args!(
+                    "{number} is no finite number and has no canonical form; leave it out, or send it as a string"
+                ),
+            );
             Value::Null
         }
         Kind::String(text) => Value::String(Text::from(text)),

@@ -78,8 +78,8 @@ pub fn verify_dag_request(message: &[u8], limits: &Limits) -> Result<DecodedDag,
     checks.id("correlation_id", &dag.plan.correlation_id, limits.id_bytes);
     checks.id("request_id", &dag.plan.request_id, limits.id_bytes);
     if dag.plan.steps.len() > limits.plan_steps {
-        let most = limits.plan_steps;
-        violations.add(&Path::root("steps"), Fault::TooLong, format_args!("a plan may have at most {most} steps"));
+        let said = limits.too_many_steps(dag.plan.steps.len());
+        violations.add(&Path::root("steps"), Fault::TooLong, format_args!("{said}: split it into several plans"));
     }
     Ok(DecodedDag { violations: violations.into_vec(), ..dag })
 }

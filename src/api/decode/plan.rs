@@ -10,9 +10,6 @@ use super::reader::{Merged, Reader};
 use super::violation::{Fault, Path, Violation, Violations};
 use crate::model::{Attributes, Input, Limits, Observation, Ordering, Origin, Plan, Step, Text, Value};
 
-/// How many times as many steps as a plan may have are kept, so that the answer can tell how many there are, and a message
-/// full of empty steps does not fill the memory.
-const KEPT_STEPS: usize = 16;
 /// Most claims, dependencies and the like of one step that are kept. A plan that needs more of them is not a plan.
 const MAX_LIST: usize = 16_384;
 
@@ -109,7 +106,7 @@ impl Steps {
     pub fn add(&mut self, message: &[u8], limits: &Limits, violations: &mut Violations) -> Result<(), Malformed> {
         let step = step(message, &self.at.index(self.count), limits, violations)?;
         self.count += 1;
-        if self.count <= limits.plan_steps.saturating_mul(KEPT_STEPS) {
+        if self.count <= limits.kept_steps() {
             self.kept.push(step);
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Asking for approvals, deciding them, and redeeming them.
 
-use std::io::Write as _;
-use std::path::Path;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::args::{CancelArgs, ConsumeArgs, CreateArgs, VoteArgs};
@@ -115,33 +115,56 @@ fn parse(source: SourceId, text: &str, findings: &mut Findings) -> Option<Target
     }
 }
 
-/// The file for the token, before there is one.
-///
-/// # Errors
-/// It cannot be written.
-pub fn token_file(create: &CreateArgs) -> Result<Option<std::fs::File>, CommandError> {
-    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-    let Some(path) = &create.token_to else { return Ok(None) };
-    let mut options = std::fs::OpenOptions::new();
-    // What it holds already stays until there is something new.
-    let opened = options.write(true).create(true).truncate(false).mode(0o600).open(path).and_then(|file| {
-        file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
-        Ok(file)
-    });
-    opened.map(Some).map_err(|error| CommandError::environment(format!("cannot write `{}`: {error}", path.display())))
+/// A new file for the token, which is removed again unless it is kept.
+#[derive(Debug)]
+pub struct TokenFile {
+    path: PathBuf,
+    file: std::fs::File,
+    is_kept: bool,
 }
 
-fn keep(mut file: &std::fs::File, token: &str) -> std::io::Result<()> {
-    file.set_len(0)?;
-    file.write_all(format!("{token}\n").as_bytes())?;
-    file.sync_all()
+impl TokenFile {
+    /// Makes the file before there is a token. One that is there already may hold the token of another approval.
+    ///
+    /// # Errors
+    /// It cannot be made, or is there.
+    pub fn make(create: &CreateArgs) -> Result<Option<Self>, CommandError> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let Some(path) = &create.token_to else { return Ok(None) };
+        match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+            Ok(file) => Ok(Some(Self { path: path.clone(), file, is_kept: false })),
+            Err(error) => {
+                let help = match error.kind() {
+                    ErrorKind::AlreadyExists => "; it may hold a token that is still good: name another, or remove it",
+                    _ => "",
+                };
+                Err(CommandError::environment(format!("cannot make `{}`: {error}{help}", path.display())))
+            }
+        }
+    }
+
+    fn keep(&mut self, token: &str) -> std::io::Result<()> {
+        self.file.write_all(format!("{token}\n").as_bytes())?;
+        self.file.sync_all()?;
+        self.is_kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for TokenFile {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // It holds nothing of use; that it stays is all that can happen.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
 }
 
 pub async fn create(
     server: &AtServer,
     create: &CreateArgs,
     target: Option<Target>,
-    token_file: Option<std::fs::File>,
+    mut token_file: Option<TokenFile>,
     client: &mut Client,
 ) -> Result<ExitCode, tonic::Status> {
     let request = v1::CreateApprovalRequest {
@@ -156,7 +179,7 @@ pub async fn create(
     };
     let answer = client.create_approval(server.timed(request)).await?.into_inner();
     let Some(approval) = &answer.approval else { return Ok(ExitCode::from(exit::FAILED)) };
-    let kept = token_file.as_ref().is_some_and(|file| match keep(file, &answer.token) {
+    let kept = token_file.as_mut().is_some_and(|file| match file.keep(&answer.token) {
         Ok(()) => true,
         Err(error) => {
             anstream::eprintln!("the token could not be written, and is printed instead: {error}");

@@ -93,7 +93,7 @@ async fn execute(command: &Command) -> Result<ExitCode, CommandError> {
         // What can go wrong with files does so before anybody is asked.
         Command::Create(create) => {
             let Asking { own, server } = &**create;
-            let (target, token_file) = (acting::target(own)?, acting::token_file(own)?);
+            let (target, token_file) = (acting::target(own)?, acting::TokenFile::make(own)?);
             server.ask(async |client| acting::create(server, own, Some(target), token_file, client).await).await
         }
         Command::Consume(Asking { own, server }) => {

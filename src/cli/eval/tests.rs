@@ -82,7 +82,8 @@ fn says_what_is_wrong_with_the_question() {
 
     let huge = write("huge.json", "{\"subject\": {\"id\": \"a\"}, \"context\": {\"n\": -1e999}}");
     let error = parse(&["-f", &huge]).unwrap().question.read().unwrap_err();
-    assert!(matches!(&error, CommandError::Environment(why) if why.contains("beyond the range")), "{error:?}");
+    let CommandError::Refused { findings, .. } = error else { panic!("{error:?}") };
+    assert!(findings.iter().any(|finding| finding.message.contains("beyond the range")), "{findings:?}");
 
     let several = write("several.yaml", "subject: {id: a}\n---\nsubject: {id: b}\n");
     assert!(matches!(parse(&["-f", &several]).unwrap().question.read(), Err(CommandError::Refused { .. })));

@@ -99,11 +99,13 @@ impl Report<'_> {
         }
         let grace: Vec<_> = endpoint.grace.iter().map(|secret| secret.version.as_str()).collect();
         let besides = if grace.is_empty() { String::new() } else { format!(", besides {}", grace.join(", ")) };
-        output::print(format_args!(
-            "{DIM}{} · webhook-id {id} · signed with key {}{besides}{RESET}\n",
-            endpoint.url.as_str(),
-            endpoint.secret.version
-        ));
+        let signed = match result {
+            Err(AttemptError::Secret(_)) => {
+                format!("nothing was signed or sent without key {}", endpoint.secret.version)
+            }
+            _ => format!("signed with key {}{besides}", endpoint.secret.version),
+        };
+        output::print(format_args!("{DIM}{} · webhook-id {id} · {signed}{RESET}\n", endpoint.url.as_str()));
     }
 
     fn print_json(&self) {

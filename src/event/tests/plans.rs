@@ -157,6 +157,8 @@ pub(super) fn verified(success: bool, ticket: Ticket) -> DagRecord {
         compared: Compared::Mixed,
         ir_hash: hash("a"),
         dag_hash: hash("c"),
+        params_snapshot: if success { hash("e") } else { Text::default() },
+        unchecked_params: if success { Vec::new() } else { vec!["pay".into()] },
         ..DagVerification::default()
     };
     if !success {
@@ -187,6 +189,7 @@ pub(super) fn verified(success: bool, ticket: Ticket) -> DagRecord {
             call(1, 1, if success { ExecutionOutcome::Done } else { ExecutionOutcome::Refused }),
         ],
         plan,
+        bound_by: "019b7ca9-8c88-7aa9-9555-aaaa5555aabc".into(),
         verification,
         actor: "uid:1000".into(),
     }

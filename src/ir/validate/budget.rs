@@ -1,9 +1,12 @@
 //! What the steps may cost, and their sum.
 
-use crate::model::ViolationCode;
+use crate::model::{Step, ViolationCode};
 
 use super::Subject;
 use super::report::Report;
+
+/// Most cents that every reader holds exactly, as conditions and JSON do.
+const MOST: i64 = (1 << 53) - 1;
 
 /// Checks the budgets and gives their sum, in cents. What is negative counts as nothing.
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) -> i64 {
@@ -23,7 +26,15 @@ pub(super) fn check(subject: &Subject<'_>, report: &mut Report) -> i64 {
         }
         total = total.saturating_add(cents);
     }
-    if let Some(ceiling) = subject.governance.max_budget_cents().filter(|ceiling| total > ceiling.most) {
+    let is_exact = |step: &Step| step.budget_cents.is_none_or(|cents| cents <= MOST);
+    if total > MOST && subject.plan.steps.iter().all(is_exact) {
+        report.plan(
+            ViolationCode::BudgetExceeded,
+            "steps",
+            format!("the budgets of all steps add up to {total} cents, and beyond 2^53 - 1 ({MOST}) not every number of cents is exact"),
+            "lower the budgets, or split the plan",
+        );
+    } else if let Some(ceiling) = subject.governance.max_budget_cents().filter(|ceiling| total > ceiling.most) {
         report.plan(
             ViolationCode::BudgetExceeded,
             "steps",

@@ -1,9 +1,10 @@
 //! Which step waits for which: by `depends_on`, and by inputs that come from the output of another step.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use crate::diag::did_you_mean;
-use crate::model::{Ordering, Origin, Plan, ViolationCode};
+use crate::model::{Input, Ordering, Origin, Plan, ViolationCode};
 
 use super::ids::{Firsts, by_text, shown};
 use super::report::{Report, name_of};
@@ -176,6 +177,17 @@ fn report_cycle(plan: &Plan, cycle: &[usize], report: &mut Report) {
         1 => format!("{} waits for itself", name_of(plan, start)),
         _ => format!("steps wait for each other: {} waits for {chain}{more}", name_of(plan, start)),
     };
+    let next = told.get(1).copied().unwrap_or(start);
     let help = "remove one of these dependencies";
-    report.step(ViolationCode::DependencyCycle, plan, start, "depends_on", message, help);
+    report.step(ViolationCode::DependencyCycle, plan, start, link(plan, start, next), message, help);
+}
+
+/// The field by which the step at `from` waits for the one at `to`.
+fn link(plan: &Plan, from: usize, to: usize) -> Cow<'static, str> {
+    let (Some(step), Some(other)) = (plan.steps.get(from), plan.steps.get(to)) else { return "depends_on".into() };
+    let is_taken = |input: &Input| matches!(&input.origin, Origin::Step { step_id, .. } if *step_id == other.step_id);
+    match step.inputs.iter().position(is_taken) {
+        Some(number) if !step.depends_on.contains(&other.step_id) => format!("inputs[{number}].step.step_id").into(),
+        _ => "depends_on".into(),
+    }
 }

@@ -30,7 +30,7 @@ use crate::model::{
     ViolationSeverity,
 };
 use crate::policy::{DocumentSet, MAX_CHECK_COST};
-use crate::snapshot::{Governance, GovernedAction, Snapshot};
+use crate::snapshot::{Ceiling, Governance, GovernedAction, Snapshot};
 
 use super::flow;
 use super::hash::{PlanHashes, plan_hashes};
@@ -111,15 +111,18 @@ fn weigh(
     let governance = snapshot.governance();
     let mut report = Report::default();
     if plan.steps.len() > limits.plan_steps {
-        too_many_steps(&mut report, plan.steps.len(), limits.plan_steps, "this server");
+        too_many_steps(&mut report, limits.too_many_steps(plan.steps.len()));
         let mut answer = answer(report, label, Vec::new(), Text::default(), 0, governance);
         // Nobody looked at the steps: they may be of any tier.
         answer.risk_tier = HIGHEST_TIER;
         return (answer, false);
     }
     if let Some(ceiling) = governance.max_steps().filter(|ceiling| exceeds(plan.steps.len(), ceiling.most)) {
-        let most = usize::try_from(ceiling.most).unwrap_or_default();
-        too_many_steps(&mut report, plan.steps.len(), most, &format!("the risk policy `{}`", ceiling.document));
+        let (steps, Ceiling { most, document }) = (plan.steps.len(), ceiling);
+        too_many_steps(
+            &mut report,
+            format!("the plan has {steps} steps, and the risk policy `{document}` allows {most}"),
+        );
     }
 
     let actions: Vec<_> = plan.steps.iter().map(|step| governance.governed(&step.action)).collect();
@@ -193,13 +196,8 @@ fn exceeds(steps: usize, most: i64) -> bool {
     i64::try_from(steps).unwrap_or(i64::MAX) > most
 }
 
-fn too_many_steps(report: &mut Report, steps: usize, most: usize, who: &str) {
-    report.plan(
-        ViolationCode::TooManySteps,
-        "steps",
-        format!("the plan has {steps} steps, and {who} allows {most}"),
-        "split it into several plans",
-    );
+fn too_many_steps(report: &mut Report, message: String) {
+    report.plan(ViolationCode::TooManySteps, "steps", message, "split it into several plans");
 }
 
 fn answer(

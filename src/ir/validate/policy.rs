@@ -10,7 +10,7 @@ use crate::condition::{Bindings, Budget, StepContext};
 use crate::decide;
 use crate::model::{
     Decision, Effect, Outcome, ReasonCode, Request, Resource, RuleLabel, StepValidation, Text, Violation,
-    ViolationCode, ViolationSeverity,
+    ViolationCode, ViolationSeverity, bound_paths,
 };
 use crate::snapshot::{GovernedAction, Snapshot};
 
@@ -106,7 +106,13 @@ fn count(subject: &Subject<'_>, index: usize, decision: &Decision, report: &mut 
             }
         }
         Outcome::Deny => {
-            let (code, help) = (ViolationCode::PolicyDenied, "leave the step out, or ask for another one");
+            let is_open = || subject.plan.steps.get(index).is_some_and(|step| !bound_paths(step).is_empty());
+            let help = match decision.reason_code {
+                ReasonCode::ConditionError if is_open() => "write the argument itself, or leave the step out",
+                ReasonCode::ConditionError => "give what the condition reads, or leave the step out",
+                _ => "leave the step out, or ask for another one",
+            };
+            let code = ViolationCode::PolicyDenied;
             report.add(violation(subject, index, decision, (code, ViolationSeverity::Error), help));
         }
     }

@@ -22,6 +22,7 @@ use crate::diag::{Finding, Findings};
 pub use mcp::import_mcp;
 
 use super::API_VERSION;
+use crate::yaml;
 use names::Names;
 use read::OldPolicy;
 
@@ -67,7 +68,7 @@ pub fn import(json: &str) -> Imported {
     differences::report(&policies, &mut findings);
     let mut yaml = String::new();
     for document in &documents {
-        match serde_yaml::to_string(document) {
+        match yaml::write(document) {
             Ok(text) => {
                 if !yaml.is_empty() {
                     yaml.push_str("---\n");

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::diag::{Finding, Findings, Span, did_you_mean};
 use crate::model::{Layer, Limits, Text, has_forbidden_character};
 use crate::policy::decode::{Context, Name, OneLine, json_of, name};
-use crate::policy::{BadSchema, CatalogAction, LabelledPath, ParamsSchema, PathPattern};
+use crate::policy::{BAD_PATTERN, BadSchema, BadSchemaKind, CatalogAction, LabelledPath, ParamsSchema, PathPattern};
 use crate::yaml::{Elsewhere, Entry, Field, Kind, Node, spec};
 
 use super::action_catalog::unique;
-use super::schema_keywords;
+use super::{schema_keywords, schema_paths};
 
 spec! {
     /// One action that a plan may name.
@@ -79,6 +79,11 @@ pub(super) fn decode(
     });
     let count_together = fields.get("countTogether").and_then(|field| field.boolean(out)).unwrap_or_default();
     let schema = fields.get("paramsSchema").and_then(|field| schema(field, name.unwrap_or_default(), out));
+    if let Some((json, _)) = &schema {
+        for field in ["parameters", "countPaths"].into_iter().filter_map(|name| fields.get(name)) {
+            schema_paths::unreachable(field.node, json, name.unwrap_or_default(), out);
+        }
+    }
     Some(CatalogAction {
         name: name?.into(),
         tier: tier?,
@@ -103,16 +108,20 @@ pub(super) fn tier(field: Field<'_>, out: &mut Findings) -> Option<u8> {
 
 fn resource_type(field: Field<'_>, out: &mut Findings) -> Option<Text> {
     let text = field.string(out)?;
-    let longest = Limits::default().name_bytes;
-    let problem = if text.is_empty() || text.trim() != text {
-        "is empty, or starts or ends with a blank"
-    } else if text.len() > longest || has_forbidden_character(text) {
-        "is longer than any, or holds a control or text-direction character"
+    let longest = Limits::default().id_bytes;
+    let problem = if text.is_empty() {
+        "is empty".to_owned()
+    } else if text.contains(|c: char| c.is_whitespace() || matches!(c, '*' | ':' | '/')) {
+        format!("`{text}` is no plain type: it holds a blank, `*`, `:` or `/`")
+    } else if has_forbidden_character(text) {
+        "holds a control, text-direction or invisible character".to_owned()
+    } else if text.len() > longest {
+        format!("has more than {longest} bytes, and no resource has such a type")
     } else {
         return Some(text.into());
     };
     let finding = Finding::error("bad-value", format!("`resourceType` {problem}")).at(field.node.span);
-    out.push(finding.help("write the type as `resources.types` of the rules names it, for example `file`"));
+    out.push(finding.help("write the type of a resource, which `resources.types` of rules match, for example `file`"));
     None
 }
 
@@ -247,10 +256,11 @@ fn schema_finding(field: Field<'_>, problem: BadSchema) -> Finding {
         _ => node.span,
     });
     let finding = Finding::error("bad-schema", format!("`paramsSchema` cannot be used: {}", problem.message)).at(at);
-    match problem.message.contains("outside of the schema") {
-        true => finding.help("put the definition under `$defs` and refer to it with `#/$defs/NAME`"),
-        false => finding.help("write a JSON Schema of draft 2020-12, or name its draft by `$schema`"),
-    }
+    finding.help(match problem.kind {
+        BadSchemaKind::Outside => "put the definition under `$defs` and refer to it with `#/$defs/NAME`",
+        BadSchemaKind::Pattern => BAD_PATTERN,
+        BadSchemaKind::Other => "write a JSON Schema of draft 2020-12, or name its draft by `$schema`",
+    })
 }
 
 /// The node that a JSON Pointer leads to.

@@ -14,6 +14,7 @@ mod risk_policy;
 mod risk_rules;
 mod rule;
 mod schema_keywords;
+mod schema_paths;
 mod test_cases;
 mod webhook_endpoint;
 

@@ -242,10 +242,70 @@ fn too_many_steps_are_refused_before_anything_else() {
     assert_eq!(codes(&answer), [(ViolationCode::TooManySteps, "steps")]);
     assert!(answer.steps.is_empty() && answer.ir_hash.is_empty());
     assert_eq!(answer.risk_tier, 3, "of what was not looked at");
+    assert!(answer.violations[0].message.contains("has 1001 steps, and this server allows 1000"), "{answer:?}");
+    // Of far too many only the first are kept, and their number is not known.
+    let limits = Limits { plan_steps: 2, ..Limits::default() };
+    let most = plan((0..32).map(|number| search(&number.to_string())).collect());
+    let answer = validate(None, &most, Timestamp::default(), &limits);
+    assert!(answer.violations[0].message.contains("has 32 or more steps, and this server allows 2"), "{answer:?}");
     let more_than_policy = plan((0..201).map(|number| search(&number.to_string())).collect());
     let answer = validated(&more_than_policy);
     assert_eq!(codes(&answer), [(ViolationCode::TooManySteps, "steps")]);
     assert_eq!(answer.steps.len(), 201);
+    assert!(answer.violations[0].message.contains("has 201 steps, and the risk policy `"), "{answer:?}");
+}
+
+#[test]
+fn budgets_that_add_up_beyond_what_is_exact_are_refused() {
+    const MOST: i64 = (1 << 53) - 1;
+    let snapshot = snapshot(&[(
+        Layer::Organisation,
+        "apiVersion: lictor.dev/v1\nkind: ActionCatalog\nmetadata: {name: c}\n\
+        spec: {actions: [{name: mail.search, tier: 0}]}\n",
+    )]);
+    let answer = |budgets: &[i64]| {
+        let step = |(number, cents): (usize, &i64)| Step {
+            budget_cents: Some(*cents),
+            provider: "".into(),
+            ..search(&number.to_string())
+        };
+        validate(
+            Some(&snapshot),
+            &plan(budgets.iter().enumerate().map(step).collect()),
+            Timestamp::default(),
+            &Limits::default(),
+        )
+    };
+    assert_eq!(codes(&answer(&[MOST - 1, 1])), []);
+    for (budgets, sum) in [(&[MOST, 1][..], MOST + 1), (&[MOST, MOST], 2 * MOST)] {
+        let refused = answer(budgets);
+        assert_eq!(codes(&refused), [(ViolationCode::BudgetExceeded, "steps")]);
+        assert_eq!((refused.status, refused.total_budget_cents), (ValidationStatus::Reject, sum));
+        assert!(refused.violations[0].message.contains(&sum.to_string()), "{refused:?}");
+    }
+    // What is wrong with one budget is said of it alone.
+    assert_eq!(codes(&answer(&[MOST + 1, 1])), [(ViolationCode::InvalidBudget, "steps[0].budget_cents")]);
+}
+
+#[test]
+fn the_help_of_a_denial_says_what_would_help() {
+    let policy = "apiVersion: lictor.dev/v1\nkind: Policy\nmetadata: {name: p}\nspec:\n  rules:\n    - {name: no-bob, \
+        effect: deny, actions: [bank.transfer], when: 'context.params.recipient == \"Bob\"'}\n";
+    let snapshot = snapshot(&[(Layer::Organisation, GOVERNANCE), (Layer::Organisation, policy)]);
+    let help = |to: serde_json::Value, is_open: bool| {
+        let mut pay = transfer("p");
+        pay.params = params(to);
+        if is_open {
+            let origin = Origin::Step { step_id: "s".into(), output_path: "".into() };
+            pay.inputs = vec![Input { path: "/recipient".into(), origin }];
+        }
+        let answer = validate(Some(&snapshot), &plan(vec![search("s"), pay]), Timestamp::default(), &Limits::default());
+        let denied = answer.violations.iter().find(|found| found.code == ViolationCode::PolicyDenied);
+        denied.expect("denied").help.clone()
+    };
+    assert!(help(serde_json::json!({"recipient": "Bob", "amount": 5}), false).starts_with("leave the step out"));
+    assert!(help(serde_json::json!({"amount": 5}), true).starts_with("write the argument itself"));
+    assert!(help(serde_json::json!({"amount": 5}), false).starts_with("give what the condition reads"));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::diag::{Finding, Findings};
 
 use super::Imported;
 use crate::policy::API_VERSION;
+use crate::yaml;
 use tool::Tool;
 
 /// Turns the answer to `tools/list` of an MCP server (the result, its JSON-RPC envelope, or the list alone) into a
@@ -51,7 +52,7 @@ pub fn import_mcp(answer: &str, name: &str, over: Option<&str>) -> Imported {
         let help = "save what the server answers to `tools/list`: it has a list `tools`";
         findings.push(Finding::error("import-empty", "no tools found").help(help));
     }
-    let yaml = document.filter(|_| !tools.is_empty()).map(|document| serde_yaml::to_string(&document));
+    let yaml = document.filter(|_| !tools.is_empty()).map(|document| yaml::write(&document));
     let yaml = match yaml {
         Some(Ok(yaml)) => yaml,
         Some(Err(error)) => {

@@ -141,3 +141,28 @@ fn only_a_catalogue_can_be_added_to() {
         assert_eq!((codes(&imported), imported.yaml.as_str()), (vec!["import-bad-over"], ""), "{over}");
     }
 }
+
+#[test]
+fn the_remedy_of_a_bad_schema_is_that_of_its_mistake() {
+    for (schema, part) in [
+        (r#"{"properties": {"b": {"pattern": "(?=x)"}}}"#, "without look-around"),
+        (r#"{"patternProperties": {"^(a)\\1$": {}}}"#, "back-references"),
+        (r#"{"properties": {"b": {"$ref": "https://x.example/s"}}}"#, "refers to nothing outside"),
+        (r#"{"type": "text"}"#, "draft 2020-12"),
+    ] {
+        let answer = format!(r#"{{"tools": [{{"name": "a", "inputSchema": {schema}}}]}}"#);
+        let imported = import_mcp(&answer, "mcp", None);
+        let helps: Vec<_> = imported.findings.iter().filter_map(|finding| finding.help.as_deref()).collect();
+        assert!(helps.iter().any(|help| help.contains(part)), "{schema}: {helps:?}");
+    }
+}
+
+#[test]
+fn words_of_a_schema_are_the_same_to_every_reader() {
+    let answer =
+        r#"{"tools": [{"name": "a", "inputSchema": {"properties": {"on": {"enum": ["off", "no", "1_000"]}}}}]}"#;
+    let imported = import_mcp(answer, "mcp", None);
+    for part in ["\"on\":", "- \"off\"", "- \"no\"", "- \"1_000\""] {
+        assert!(imported.yaml.contains(part), "{part}: {}", imported.yaml);
+    }
+}

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::diag::{Finding, Findings};
 use crate::model::{Limits, has_forbidden_character, sanitise_reason};
-use crate::policy::{BadSchema, ParamsSchema};
+use crate::policy::{BAD_PATTERN, BadSchema, BadSchemaKind, ParamsSchema};
 
 /// Longest description that is taken over, in characters.
 const MAX_DESCRIPTION: usize = 160;
@@ -112,10 +112,15 @@ fn schema<'a>(tool: &'a Value, place: &str, out: &mut Findings) -> Option<Option
         Some(json @ Value::Object(schema)) => match ParamsSchema::compile(json) {
             Ok(_) => Some(Some(schema)),
             Err(problems) => {
-                for BadSchema { pointer, message } in problems {
+                for BadSchema { pointer, message, kind } in problems {
                     let message = format!("{place}: `inputSchema{pointer}` cannot be used: {message}");
-                    let help = "have the server list a schema of draft 2020-12, or of the draft that `$schema` names, that \
-                                refers to nothing outside";
+                    let help = match kind {
+                        BadSchemaKind::Outside => "have the server list a schema that refers to nothing outside of it",
+                        BadSchemaKind::Pattern => BAD_PATTERN,
+                        BadSchemaKind::Other => {
+                            "have the server list a schema of draft 2020-12, or of the draft that `$schema` names"
+                        }
+                    };
                     out.push(Finding::error("import-bad-schema", message).help(help));
                 }
                 None
