@@ -179,6 +179,8 @@ mod tests {
             compared: Compared::Mixed,
             ir_hash: "sha256:1".into(),
             missing_steps: vec!["b".into()],
+            unchecked_params: vec!["u".into()],
+            params_snapshot: "sha256:5".into(),
             malformed: vec![MalformedNode { index: 2, reason: "r".into() }],
             hash_mismatches: vec![HashMismatch {
                 step_id: "c".into(),
