@@ -23,6 +23,9 @@ use workload::{NOW, Shape};
 /// How often a case runs.
 const ROUNDS: u64 = 100;
 
+/// How often one with a plan of the greatest size runs: each run is as long as many.
+const LONG_ROUNDS: u64 = 2;
+
 fn main() {
     let wanted = std::env::args().nth(1);
     let limits = Limits::default();
@@ -35,7 +38,7 @@ fn main() {
             Some(wanted) if *wanted == name => {
                 let snapshot = workload::snapshot(shape, size);
                 let request = workload::request(shape, size - 1);
-                measured(|| decide::evaluate(Some(&snapshot), black_box(&request), NOW, &limits));
+                measured(ROUNDS, || decide::evaluate(Some(&snapshot), black_box(&request), NOW, &limits));
             }
             Some(_) => {}
         }
@@ -44,27 +47,30 @@ fn main() {
     validate(wanted.as_deref(), &limits);
 }
 
-/// Validating plans of ten steps.
+/// Validating plans of ten steps, and of as many as a plan may have.
 fn validate(wanted: Option<&str>, limits: &Limits) {
     let documents = || plans::snapshot(&[plans::GOVERNANCE, plans::POLICY].concat());
-    for (name, plan) in [
-        ("validate/10", plans::payments as fn(usize) -> Plan),
-        ("validate/data-flow/10", plans::data_flow),
-        ("validate/with-receipt/10", plans::payments),
+    for (name, plan, steps) in [
+        ("validate/10", plans::payments as fn(usize) -> Plan, 10),
+        ("validate/1000", plans::payments, 1_000),
+        ("validate/data-flow/10", plans::data_flow, 10),
+        ("validate/data-flow/1000", plans::data_flow, 1_000),
+        ("validate/with-receipt/10", plans::payments, 10),
     ] {
+        let rounds = if steps > 10 { LONG_ROUNDS } else { ROUNDS };
         match wanted {
-            None => println!("{name} {ROUNDS}"),
+            None => println!("{name} {rounds}"),
             Some(wanted) if wanted == name => {
-                let (snapshot, plan) = (documents(), plan(10));
+                let (snapshot, plan) = (documents(), plan(steps));
                 let validate = || lictor::ir::validate(Some(&snapshot), black_box(&plan), NOW, limits);
                 if name.contains("receipt") {
                     let issuer = receipts::issuer(NOW);
-                    measured(|| {
+                    measured(rounds, || {
                         let answer = validate();
                         receipts::sign(&issuer, &plan, &answer, NOW)
                     });
                 } else {
-                    measured(validate);
+                    measured(rounds, validate);
                 }
             }
             Some(_) => {}
@@ -84,7 +90,7 @@ fn call(wanted: Option<&str>, limits: &Limits) {
             let message = to_request(&workload::request(Shape::Role, 7)).encode_to_vec();
             let answer = RefCell::new(Vec::with_capacity(1_024));
             let ticket = Ticket { boot: BootId::from_bits(1), worker: 0, number: 1 };
-            measured(|| {
+            measured(ROUNDS, || {
                 let mut answer = answer.borrow_mut();
                 answer.clear();
                 evaluate_message(black_box(&message), &residents, ticket, NOW, limits, &mut answer)
@@ -94,10 +100,10 @@ fn call(wanted: Option<&str>, limits: &Limits) {
     }
 }
 
-/// Runs `call` and drops what it gives.
+/// Runs `call` as often as `rounds` says and drops what it gives.
 #[inline(never)]
-fn measured<T>(call: impl Fn() -> T) {
-    for _ in 0..ROUNDS {
+fn measured<T>(rounds: u64, call: impl Fn() -> T) {
+    for _ in 0..rounds {
         drop(black_box(call()));
     }
 }

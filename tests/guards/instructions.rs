@@ -14,6 +14,13 @@ const MOST_ABOVE: u64 = 5;
 /// One that is lower by more than these hundredths is an improvement, which the expectations must keep.
 const MOST_BELOW: u64 = 10;
 
+/// Cases whose work grows with the size of the plan alone: the one of ten steps, and the one of a hundred times as many.
+const LINEAR: [(&str, &str); 2] =
+    [("validate/10", "validate/1000"), ("validate/data-flow/10", "validate/data-flow/1000")];
+
+/// Most that the longer one may take, in multiples of the shorter one.
+const MOST_TIMES: u64 = 120;
+
 /// The profile of the program that is measured: optimised as a release is, but for link-time optimisation, which takes
 /// minutes. Dependencies are those of the tests.
 const PROFILE: [&str; 4] = ["opt-level=3", "debug-assertions=false", "overflow-checks=true", "codegen-units=1"];
@@ -31,6 +38,11 @@ fn the_hot_path_takes_as_many_instructions_as_expected() {
         })
         .collect();
     assert!(!counts.is_empty());
+    let of = |case: &str| counts.iter().find(|(known, _)| known == case).expect("the case is measured").1;
+    for (short, long) in LINEAR {
+        let times = of(long) as f64 / of(short) as f64;
+        assert!(of(long) < of(short) * MOST_TIMES, "{long} takes {times:.1} times as many instructions as {short}");
+    }
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guards/instructions.txt");
     if std::env::var_os("LICTOR_UPDATE_CASES").is_some() {
         let text = counts.iter().fold(String::from(HEADER), |mut text, (case, count)| {

@@ -117,6 +117,9 @@ async fn a_step_is_redeemed_with_its_arguments_and_no_others(backend: Backend) {
     assert!(good.success, "{good:?}");
     let bad = verified(&lictor, &id, "mallory").await;
     assert_eq!((bad.success, deviations(&bad)), (false, vec![(DeviationKind::ChangedParams, "pay")]));
+    wait_for("audits", || lictor.records("ir.dag_diff_ok").len() + lictor.records("ir.dag_diff_failed").len() == 3);
+    let audits = [lictor.records("ir.dag_diff_ok"), lictor.records("ir.dag_diff_failed")].concat();
+    assert!(audits.iter().all(|record| record["payload"]["approval_id"] == id.as_str()), "{audits:?}");
 }
 
 async fn nobody_approves_for_themselves_by_another_name(backend: Backend) {

@@ -126,9 +126,24 @@ async fn open_arguments_are_held_against_the_schemas_that_the_plan_was_validated
     let found = client.verify_dag(question.clone()).await.unwrap().into_inner();
     assert!(found.success, "{found:#?}");
     assert_eq!(found.params_snapshot, answer.snapshot.unwrap().digest);
-    let unbound = client.verify_dag(VerifyDagRequest { binding: None, ..question }).await.unwrap().into_inner();
+    assert!(found.unchecked_params.is_empty(), "{found:#?}");
+    let question = VerifyDagRequest { binding: None, ..question };
+    let unbound = client.verify_dag(question.clone()).await.unwrap().into_inner();
     assert_eq!(unbound.deviations[0].kind(), DeviationKind::InvalidParams);
     assert_ne!(unbound.params_snapshot, found.params_snapshot);
+    let message = &unbound.deviations[0].message;
+    assert!(message.contains(&unbound.params_snapshot) && message.contains("validated again"), "{message}");
+    // Where no catalogue speaks of the action, nothing was checked, and the answer says so.
+    running.publish(&CATALOGUE.replace("mail.search", "mail.find"), 4);
+    let unknown = client.verify_dag(question.clone()).await.unwrap().into_inner();
+    assert_eq!((unknown.success, unknown.params_snapshot.as_str()), (true, ""), "{unknown:#?}");
+    assert_eq!(unknown.unchecked_params, ["second"]);
+    let many = vec![question.steps[0].clone(); 1_001];
+    let refused = client.verify_dag(VerifyDagRequest { steps: many, ..question }).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    assert_eq!(reason(refused.details()), ("FIELD_TOO_LONG".to_owned(), vec!["steps".to_owned()]));
+    let details = String::from_utf8_lossy(refused.details());
+    assert!(details.contains("has 1001 steps, and this server allows 1000"), "{details}");
 }
 
 #[tokio::test]
@@ -197,6 +212,8 @@ async fn what_ran_is_what_was_validated_or_each_difference_is_named() {
     let payload = &ok[0]["payload"];
     assert_eq!((&payload["ir_hash"], &payload["all_hashes_match"]), (&answer.ir_hash.into(), &true.into()));
     assert_eq!((&payload["step_count"], &payload["dag_node_count"]), (&2.into(), &2.into()));
+    assert_eq!(payload["validation_id"], answer.validation_id.as_str());
+    assert_eq!(ok[1]["payload"].get("validation_id"), None, "bound to nothing");
     assert_eq!(failed[0]["payload"]["mismatch_details"]["missing_ir_steps"], serde_json::json!(["second"]));
     assert_eq!(failed[0]["payload"]["all_hashes_match"], false);
 }
