@@ -62,9 +62,11 @@ pub struct VerifyDagArgs {
 /// receipt is not genuine.
 pub fn run(args: &VerifyDagArgs) -> ExitCode {
     match verify(args) {
-        Ok(found) => {
+        Ok((found, receipt)) => {
+            let validated_by = receipt.map(|receipt| receipt.snapshot).unwrap_or_default();
+            let has_documents = !args.policies.is_empty() || args.approval.is_some();
             match args.output {
-                Format::Text => output::print(format_args!("{}", text(&found, args))),
+                Format::Text => output::print(format_args!("{}", text(&found, &validated_by, has_documents))),
                 Format::Json => output::print(format_args!("{:#}\n", answer(&found))),
             }
             ExitCode::from(if found.success { exit::OK } else { exit::FAILED })
@@ -73,7 +75,8 @@ pub fn run(args: &VerifyDagArgs) -> ExitCode {
     }
 }
 
-fn verify(args: &VerifyDagArgs) -> Result<DagVerification, CommandError> {
+/// What was found, and the receipt that it was held to.
+fn verify(args: &VerifyDagArgs) -> Result<(DagVerification, Option<Receipt>), CommandError> {
     let mut plan = input::read(&args.file, policy::read_plan)?;
     if let Some(tenant) = &args.tenant {
         plan.tenant_id = tenant.as_str().into();
@@ -86,7 +89,7 @@ fn verify(args: &VerifyDagArgs) -> Result<DagVerification, CommandError> {
     let executions = args.executions.as_deref().map(|path| input::read(path, policy::read_executions)).transpose()?;
     if let Some(id) = &args.approval {
         let question = to_dag_request(&plan, &nodes.unwrap_or_default(), &executions.unwrap_or_default(), id);
-        return block_on(ask(&args.client, question)).flatten();
+        return Ok((block_on(ask(&args.client, question)).flatten()?, None));
     }
     let receipt = receipt(args)?;
     let (nodes, executions) = (nodes.unwrap_or_default(), executions.unwrap_or_default());
@@ -96,11 +99,12 @@ fn verify(args: &VerifyDagArgs) -> Result<DagVerification, CommandError> {
         .as_ref()
         .map_or(Binding::None, |receipt| Binding::Receipt { ir_hash: &receipt.ir_hash, status: receipt.status() });
     if args.policies.is_empty() {
-        return Ok(ir::verify_dag(&plan, &nodes, &executions, binding, &Schemas::none()));
+        return Ok((ir::verify_dag(&plan, &nodes, &executions, binding, &Schemas::none()), receipt));
     }
     let loaded = Files::read([(Layer::Organisation, &args.policies)])?.load()?;
     let snapshot = Snapshot::build(&loaded.documents, 0);
-    Ok(ir::verify_dag(&plan, &nodes, &executions, binding, &Schemas::given(&snapshot)))
+    let found = ir::verify_dag(&plan, &nodes, &executions, binding, &Schemas::given(&snapshot));
+    Ok((found, receipt))
 }
 
 async fn ask(client: &ClientArgs, question: v1::VerifyDagRequest) -> Result<DagVerification, CommandError> {
@@ -155,8 +159,9 @@ fn answer(found: &DagVerification) -> Value {
     })
 }
 
-/// The answer as a tree.
-fn text(found: &DagVerification, args: &VerifyDagArgs) -> String {
+/// The answer as a tree. `validated_by` is the snapshot that the receipt names, empty without one; `has_documents` tells whether
+/// there were any to hold open arguments against.
+fn text(found: &DagVerification, validated_by: &str, has_documents: bool) -> String {
     let mut out = String::new();
     let verdict = if found.success {
         format!("{BOLD}{GREEN}the same{RESET}  what was made of the plan is the plan")
@@ -175,11 +180,18 @@ fn text(found: &DagVerification, args: &VerifyDagArgs) -> String {
         let note = format!("{which}only the declared hash was compared: what the nodes will do is not known");
         let _ = writeln!(out, "  {YELLOW}!{RESET} {note}");
     }
+    if !found.params_snapshot.is_empty() && !validated_by.is_empty() && found.params_snapshot != validated_by {
+        let note = format!(
+            "open arguments were held against other documents ({}) than those that the plan was validated with ({validated_by})",
+            found.params_snapshot
+        );
+        let _ = writeln!(out, "  {YELLOW}!{RESET} {note}");
+    }
     if !found.unchecked_params.is_empty() {
         let steps = printable(&found.unchecked_params.join(", "));
-        let remedy = match args.policies.is_empty() && args.approval.is_none() {
-            true => "give --policies",
-            false => "no catalogue has a `paramsSchema` for their actions",
+        let remedy = match has_documents {
+            true => "no catalogue has a `paramsSchema` for their actions",
+            false => "give --policies",
         };
         let _ =
             writeln!(out, "  {YELLOW}!{RESET} open arguments were held against no schema; {remedy}. Steps: {steps}");
@@ -224,4 +236,21 @@ fn groups(found: &DagVerification) -> Vec<(&'static str, Vec<String>)> {
     ];
     groups.retain(|(_, lines)| !lines.is_empty());
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_documents_than_those_of_the_validation_are_said() {
+        let mut found = DagVerification { params_snapshot: "sha256:b".into(), success: true, ..Default::default() };
+        let said = |found: &DagVerification, validated_by| {
+            text(found, validated_by, true).contains("other documents (sha256:b)")
+        };
+        assert!(said(&found, "sha256:a"));
+        assert!(!said(&found, "sha256:b") && !said(&found, ""));
+        found.params_snapshot = Text::default();
+        assert!(!said(&found, "sha256:a"));
+    }
 }
