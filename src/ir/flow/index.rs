@@ -147,8 +147,8 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let (mut at, mut end) = (0, 0);
     std::iter::from_fn(move || {
         if at == end {
-            at = position(text, at, |c| c.is_alphanumeric())?;
-            end = position(text, at, |c| !c.is_alphanumeric()).unwrap_or(text.len());
+            at = position(text, at, true)?;
+            end = position(text, at, false).unwrap_or(text.len());
         }
         let (start, run) = (at, text.get(at..end)?);
         at += first_word(run);
@@ -156,14 +156,13 @@ fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Offset of the first character from `at` on that is `wanted`.
-fn position(text: &str, mut at: usize, wanted: impl Fn(char) -> bool) -> Option<usize> {
+/// Offset of the first character from `at` on that is a letter or digit, or is none.
+fn position(text: &str, mut at: usize, is_wanted: bool) -> Option<usize> {
     loop {
-        let c = match *text.as_bytes().get(at)? {
-            ascii @ ..0x80 => char::from(ascii),
-            _ => text.get(at..)?.chars().next()?,
-        };
-        if wanted(c) {
+        let rest = text.as_bytes().get(at..)?;
+        at += rest.iter().position(|byte| !byte.is_ascii() || byte.is_ascii_alphanumeric() == is_wanted)?;
+        let c = text.get(at..)?.chars().next()?;
+        if c.is_alphanumeric() == is_wanted {
             return Some(at);
         }
         at += c.len_utf8();

@@ -3,7 +3,7 @@
 use compact_str::format_compact;
 use smallvec::SmallVec;
 
-use crate::model::{Text, Value, has_forbidden_character};
+use crate::model::{Text, Value};
 
 /// Where an occurrence is looked for, and so what counts as the end of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,18 +16,41 @@ pub(super) enum Within {
 
 /// `text` as it is compared.
 pub(super) fn normal(text: &str) -> Text {
-    let plain: Text = if text.is_ascii() { normal_ascii(text) } else { normal_unicode(text).into() };
-    if plain.bytes().any(|byte| matches!(byte, b'.' | b',' | b'\'')) { numbers_by_value(&plain) } else { plain }
+    let look = Look::at(text);
+    let plain: Text = if look.is_tidy {
+        let mut plain = Text::from(text);
+        plain.make_ascii_lowercase();
+        plain
+    } else if text.is_ascii() {
+        normal_ascii(text)
+    } else {
+        normal_unicode(text).into()
+    };
+    if look.has_marks { numbers_by_value(&plain) } else { plain }
+}
+
+/// What is seen of a text in passing once over it.
+struct Look {
+    /// It is of ASCII characters that can be seen, with single blanks between.
+    is_tidy: bool,
+    /// It has a mark that may stand in a number, or that what is no ASCII may become.
+    has_marks: bool,
+}
+
+impl Look {
+    fn at(text: &str) -> Self {
+        let (mut is_tidy, mut has_marks, mut after_blank) = (true, false, true);
+        for byte in text.bytes() {
+            let is_blank = byte == b' ';
+            is_tidy &= byte.is_ascii_graphic() | (is_blank & !after_blank);
+            has_marks |= matches!(byte, b'.' | b',' | b'\'') | !byte.is_ascii();
+            after_blank = is_blank;
+        }
+        Self { is_tidy: is_tidy & !after_blank, has_marks }
+    }
 }
 
 fn normal_ascii(text: &str) -> Text {
-    let has_blanks_only_between =
-        !text.starts_with(' ') && !text.ends_with(' ') && !text.as_bytes().windows(2).any(|pair| pair == b"  ");
-    if has_blanks_only_between && !has_forbidden_character(text) {
-        let mut plain = Text::from(text);
-        plain.make_ascii_lowercase();
-        return plain;
-    }
     let mut plain = SmallVec::<[u8; 64]>::with_capacity(text.len());
     for byte in text.bytes() {
         if byte > b' ' && byte != 0x7f {
@@ -233,17 +256,22 @@ fn is_currency(code: &str) -> bool {
 /// Where a run of letters and digits falls into words: a number beside the code of a currency, and each letter of a script
 /// that is written without blanks. Gives the length of the first word.
 pub(super) fn first_word(run: &str) -> usize {
-    let unspaced = |c: char| !c.is_ascii() && is_unspaced(c);
-    match run.char_indices().find(|(_, c)| unspaced(*c)) {
-        Some((0, c)) => return c.len_utf8(),
-        Some((at, _)) => return first_word_spaced(&run[..at]),
-        None => {}
+    if run.is_ascii() {
+        return first_word_spaced(run);
     }
-    first_word_spaced(run)
+    match run.char_indices().find(|(_, c)| is_unspaced(*c)) {
+        Some((0, c)) => c.len_utf8(),
+        Some((at, _)) => first_word_spaced(&run[..at]),
+        None => first_word_spaced(run),
+    }
 }
 
 fn first_word_spaced(run: &str) -> usize {
     let bytes = run.as_bytes();
+    let is_digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
+    if !is_digit(bytes.first()) && !is_digit(bytes.last()) {
+        return run.len();
+    }
     let digits = |bytes: &[u8]| !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit);
     if let Some((number, code)) = bytes.len().checked_sub(3).and_then(|at| run.split_at_checked(at))
         && digits(number.as_bytes())

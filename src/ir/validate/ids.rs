@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 use foldhash::fast::FixedState;
 use smallvec::SmallVec;
 
-use crate::model::{Ordering, Plan, Step, Text, ViolationCode, same_text};
+use crate::model::{Limits, Ordering, Plan, Step, Text, ViolationCode, same_text};
 
 use super::Subject;
 use super::report::{Report, name_of};
@@ -45,58 +45,80 @@ pub(super) fn by_text(steps: &[Step], of: fn(&Step) -> &Text) -> HashMap<&str, u
 }
 
 pub(super) fn check(subject: &Subject<'_>, report: &mut Report) {
-    let (plan, limits) = (subject.plan, subject.limits);
-    let mut check = |code, index, field: &str, text: &Text, most| {
-        if text.is_empty() || (text.len() <= most && is_between_graphics(text)) {
-            return;
-        }
-        if let Some((problem, help)) = problem(text, most) {
-            report.step(code, plan, index, field, format!("`{field}` {problem}"), help);
-        }
-    };
+    let plan = subject.plan;
     for (index, step) in plan.steps.iter().enumerate() {
-        check(ViolationCode::InvalidId, index, "step_id", &step.step_id, limits.id_bytes);
-        check(ViolationCode::InvalidAction, index, "action", &step.action, limits.name_bytes);
-        check(ViolationCode::InvalidProvider, index, "provider", &step.provider, limits.id_bytes);
-        check(ViolationCode::InvalidId, index, "resource", &step.resource, limits.resource_id_bytes);
-        if !is_blank(&step.idempotency_key) {
-            check(ViolationCode::InvalidId, index, "idempotency_key", &step.idempotency_key, limits.name_bytes);
+        if !are_good(step, subject.limits) {
+            written(subject, index, step, report);
         }
-    }
-    for (index, step) in plan.steps.iter().enumerate() {
-        if step.action.is_empty() {
-            report.step(
-                ViolationCode::InvalidAction,
-                plan,
-                index,
-                "action",
-                "the step names no action",
-                "write the name of an action that a catalogue lists",
-            );
-        }
-        if is_blank(&step.idempotency_key) {
-            report.step(
-                ViolationCode::MissingIdempotencyKey,
-                plan,
-                index,
-                "idempotency_key",
-                "the step has no idempotency key",
-                "give each step a key of its own, so that the executor runs it at most once",
-            );
-        }
-        if step.step_id.is_empty() && plan.ordering == Ordering::Dag {
-            report.step(
-                ViolationCode::InvalidId,
-                plan,
-                index,
-                "step_id",
-                "the step has no `step_id`, which every step of a plan with ordering DAG needs",
-                "give it an id of its own, or order the steps as SEQUENTIAL",
-            );
-        }
+        missing(plan, index, step, report);
     }
     duplicates(plan, ViolationCode::DuplicateStepId, "step_id", |step| &step.step_id, report);
     duplicates(plan, ViolationCode::DuplicateIdempotencyKey, "idempotency_key", |step| &step.idempotency_key, report);
+}
+
+/// Whether it is seen at once, as of nearly all steps, that nothing is wrong with the ids that are there.
+fn are_good(step: &Step, limits: &Limits) -> bool {
+    let is_good = |text: &Text, most| text.is_empty() || (text.len() <= most && is_between_graphics(text));
+    is_good(&step.step_id, limits.id_bytes)
+        && is_good(&step.action, limits.name_bytes)
+        && is_good(&step.provider, limits.id_bytes)
+        && is_good(&step.resource, limits.resource_id_bytes)
+        && is_good(&step.idempotency_key, limits.name_bytes)
+}
+
+/// Reports what is wrong with the ids of a step that are there.
+fn written(subject: &Subject<'_>, index: usize, step: &Step, report: &mut Report) {
+    let limits = subject.limits;
+    let ids = [
+        (ViolationCode::InvalidId, "step_id", &step.step_id, limits.id_bytes),
+        (ViolationCode::InvalidAction, "action", &step.action, limits.name_bytes),
+        (ViolationCode::InvalidProvider, "provider", &step.provider, limits.id_bytes),
+        (ViolationCode::InvalidId, "resource", &step.resource, limits.resource_id_bytes),
+        (ViolationCode::InvalidId, "idempotency_key", &step.idempotency_key, limits.name_bytes),
+    ];
+    for (code, field, text, most) in ids {
+        // A blank key is a missing one.
+        if text.is_empty() || (field == "idempotency_key" && is_blank(text)) {
+            continue;
+        }
+        if let Some((problem, help)) = problem(text, most) {
+            report.step(code, subject.plan, index, field, format!("`{field}` {problem}"), help);
+        }
+    }
+}
+
+/// Reports which ids a step lacks.
+fn missing(plan: &Plan, index: usize, step: &Step, report: &mut Report) {
+    if step.action.is_empty() {
+        report.step(
+            ViolationCode::InvalidAction,
+            plan,
+            index,
+            "action",
+            "the step names no action",
+            "write the name of an action that a catalogue lists",
+        );
+    }
+    if is_blank(&step.idempotency_key) {
+        report.step(
+            ViolationCode::MissingIdempotencyKey,
+            plan,
+            index,
+            "idempotency_key",
+            "the step has no idempotency key",
+            "give each step a key of its own, so that the executor runs it at most once",
+        );
+    }
+    if step.step_id.is_empty() && plan.ordering == Ordering::Dag {
+        report.step(
+            ViolationCode::InvalidId,
+            plan,
+            index,
+            "step_id",
+            "the step has no `step_id`, which every step of a plan with ordering DAG needs",
+            "give it an id of its own, or order the steps as SEQUENTIAL",
+        );
+    }
 }
 
 /// What is wrong with an id that is there, and what to do about it.
