@@ -38,7 +38,7 @@ pub struct ClientArgs {
     /// Ask the server at this Unix socket [default: ./lictor-data/lictor.sock if it exists].
     #[arg(long, value_name = "PATH", conflicts_with = "server")]
     socket: Option<PathBuf>,
-    /// Ask the server at this TCP address, over TLS as `https://HOST:PORT` [default: 127.0.0.1:50151].
+    /// Ask the server at this TCP address, over TLS as `https://HOST:PORT`, at a socket as `unix:PATH` [default: 127.0.0.1:50151].
     #[arg(long, alias = "address", value_name = "HOST:PORT")]
     server: Option<String>,
     /// TLS: roots of the server's certificate, in PEM [default: the public ones].
@@ -67,10 +67,12 @@ impl ClientArgs {
     pub fn server(&self) -> Server {
         match (&self.socket, &self.server) {
             (Some(path), _) => Server::Socket(path.clone()),
-            (None, Some(server)) => match server.strip_prefix("https://") {
-                Some(address) => Server::Tls(address.trim_end_matches('/').to_owned()),
-                None if self.wants_tls() => Server::Tls(server.clone()),
-                None => Server::Tcp(server.strip_prefix("http://").unwrap_or(server).trim_end_matches('/').to_owned()),
+            (None, Some(server)) => match (server.strip_prefix("unix:"), server.strip_prefix("https://")) {
+                // As gRPC libraries name sockets: `unix:PATH` and `unix:///PATH`.
+                (Some(path), _) => Server::Socket(path.strip_prefix("//").unwrap_or(path).into()),
+                (_, Some(address)) => Server::Tls(address.trim_end_matches('/').to_owned()),
+                _ if self.wants_tls() => Server::Tls(server.clone()),
+                _ => Server::Tcp(server.strip_prefix("http://").unwrap_or(server).trim_end_matches('/').to_owned()),
             },
             (None, None) if self.wants_tls() => Server::Tls(DEFAULT_ADDRESS.into()),
             (None, None) if Path::new(DEFAULT_SOCKET).exists() => Server::Socket(DEFAULT_SOCKET.into()),
@@ -258,6 +260,8 @@ mod tests {
             (&["--address", "h:1"], tcp("h:1")),
             (&["--server", "http://h:1/"], tcp("h:1")),
             (&["--server", "https://h:1/"], tls("h:1")),
+            (&["--server", "unix:a/s"], Ok(Server::Socket("a/s".into()))),
+            (&["--server", "unix:///a/s"], Ok(Server::Socket("/a/s".into()))),
             (&["--server", "h:1", "--tls-ca", "ca.pem"], tls("h:1")),
             (&["--tls-ca", "ca.pem"], tls("127.0.0.1:50151")),
             (&["--server", "h:1", "--tls-key", "key.pem"], Err(())),
