@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::exit;
-use super::style::{RED, RESET};
+use super::style::{BOLD, RED, RESET};
 use crate::diag::{Finding, Findings, Severity, Sources, Span, render_json, render_text};
 use crate::model::Layer;
 use crate::policy::{self, Loaded, SourceText};
@@ -202,7 +202,7 @@ impl CommandError {
 }
 
 /// Most findings that are shown: the rest would only be noise until these are seen to.
-pub const MAX_SHOWN: usize = 200;
+const MAX_SHOWN: usize = 200;
 
 /// The findings that are shown: errors before warnings, so that no error is hidden by many warnings.
 pub fn first(all: &Findings) -> Findings {
@@ -227,10 +227,13 @@ pub fn findings_json(sources: &Sources, all: &Findings) -> serde_json::Map<Strin
     .collect()
 }
 
-/// Prints findings to standard error, each with its excerpt.
+/// Prints the [`first`] findings to standard error, each with its excerpt, and how many more there are.
 pub fn print_findings(sources: &Sources, findings: &Findings) {
-    for finding in findings {
+    for finding in &first(findings) {
         anstream::eprintln!("{}\n", render_text(sources, finding, true));
+    }
+    if let Some(more) = findings.iter().count().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
+        anstream::eprintln!("{BOLD}and {more} more{RESET}\n");
     }
 }
 

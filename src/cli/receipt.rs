@@ -153,6 +153,10 @@ fn text(args: &VerifyArgs, verified: &Result<Receipt, ReceiptError>, named: bool
     let status = if granted { "GRANTED" } else { receipt.status().as_str() };
     let (color, verdict) = match (named, authorises(args, receipt)) {
         (false, _) => (RED, format!("genuine, and of another plan: {status}; it does not authorise this one")),
+        (true, true) if args.step.is_some() && receipt.step_id.is_empty() => (
+            GREEN,
+            format!("genuine: {status}; every step of the plan may run, and the receipt does not say which it has"),
+        ),
         (true, true) if args.step.is_some() => (GREEN, format!("genuine: {status}; this step of the plan may run")),
         (true, true) if granted => (GREEN, format!("genuine: {status}; the plan or action with this hash may run")),
         (true, true) => (GREEN, format!("genuine: {status}; the plan with this hash may run")),

@@ -5,7 +5,7 @@ mod surroundings;
 use crate::cli::output;
 use std::process::ExitCode;
 
-use crate::cli::documents::{DocumentArgs, MAX_SHOWN, findings_json, first, print_findings};
+use crate::cli::documents::{DocumentArgs, findings_json, print_findings};
 use crate::cli::exit;
 use crate::cli::style::{BOLD, DIM, GREEN, RED, RESET, YELLOW};
 use crate::diag::{Findings, Severity};
@@ -54,10 +54,7 @@ pub fn run(args: &CheckArgs) -> ExitCode {
 }
 
 fn print_text(loaded: &Loaded, files: usize, digest: Option<&str>, failed: bool) {
-    print_findings(&loaded.sources, &first(&loaded.findings));
-    if let Some(more) = loaded.findings.iter().count().checked_sub(MAX_SHOWN).filter(|more| *more > 0) {
-        anstream::eprintln!("{BOLD}and {more} more{RESET}\n");
-    }
+    print_findings(&loaded.sources, &loaded.findings);
     let (verdict, colour) = match (failed, loaded.findings.is_empty()) {
         (true, _) => ("failed", RED),
         (false, false) => ("ok, with warnings", YELLOW),

@@ -4,7 +4,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::diff::changed_params;
 use super::links::comes_after;
-use super::matching::{Groups, assign};
+use super::matching::{Groups, Work, assign};
 use super::order::moved;
 use super::redeemed::Authority;
 use super::{Schemas, Steps};
@@ -147,10 +147,11 @@ impl Audit<'_, '_> {
         let mut free: Vec<bool> = self.fates.iter().map(|fate| fate.first.is_none()).collect();
         let mut accounted: Vec<(usize, usize)> = Vec::new();
         let mut over: Vec<usize> = Vec::new();
+        let work = Work::of_audit();
         for outcome in [ExecutionOutcome::Done, ExecutionOutcome::Failed, ExecutionOutcome::Refused] {
             let of: Vec<usize> = turns.iter().copied().filter(|turn| self.calls[*turn].outcome == outcome).collect();
             let steps: Vec<usize> = (0..free.len()).filter(|step| free[*step]).collect();
-            for (turn, step) in of.iter().zip(assign(self.steps, &steps, self.calls, &of)) {
+            for (turn, step) in of.iter().zip(assign(self.steps, &steps, self.calls, &of, &work)) {
                 match step {
                     Some(step) => {
                         free[step] = false;
@@ -162,8 +163,12 @@ impl Audit<'_, '_> {
             }
         }
         over.sort_unstable();
-        for turn in self.not_retried(over, &accounted) {
-            self.unplanned(turn, "no step of the plan that has not run yet accounts for it");
+        let why = |work: &Work| match work.ran_out() {
+            true => "looking for its step costs more than an audit may: give it a `step_id`",
+            false => "no step of the plan that has not run yet accounts for it",
+        };
+        for turn in self.not_retried(over, &accounted, &work) {
+            self.unplanned(turn, why(&work));
         }
         accounted.sort_unstable();
         for (turn, step) in accounted {
@@ -172,7 +177,7 @@ impl Audit<'_, '_> {
     }
 
     /// Those of the calls `over` that are not failed attempts at a step which was not done before them.
-    fn not_retried(&self, over: Vec<usize>, accounted: &[(usize, usize)]) -> Vec<usize> {
+    fn not_retried(&self, over: Vec<usize>, accounted: &[(usize, usize)], work: &Work) -> Vec<usize> {
         let steps: Vec<usize> = accounted.iter().map(|(_, step)| *step).collect();
         let groups = Groups::of(self.steps, &steps);
         let call_of: HashMap<usize, usize> = accounted.iter().map(|(turn, step)| (*step, *turn)).collect();
@@ -182,7 +187,7 @@ impl Audit<'_, '_> {
                     .get(step)
                     .is_some_and(|other| *other > turn || self.calls[*other].outcome == ExecutionOutcome::Failed)
             };
-            let candidates = groups.candidates(self.calls[turn]);
+            let candidates = groups.candidates(self.calls[turn], work);
             candidates.exact.iter().chain(&candidates.open).any(not_done_before)
         };
         let failed = |turn: usize| self.calls[turn].outcome == ExecutionOutcome::Failed;

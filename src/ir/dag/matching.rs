@@ -1,11 +1,40 @@
 //! Which call without step id carried out which step.
 
+use std::cell::Cell;
+
 use hashbrown::HashMap;
 
 use super::Steps;
 use crate::ir::hash::canonical_params;
-use crate::model::{BoundPaths, bound_paths};
+use crate::model::{Attributes, BoundPaths, bound_paths};
 use crate::model::{Execution, Text};
+
+/// What comparing calls that name no step with the steps of a plan may still cost: a unit is about one comparison of short
+/// arguments. Beyond it a call accounts for no step.
+#[derive(Debug)]
+pub(super) struct Work(Cell<u64>);
+
+impl Work {
+    /// As much as one audit may cost, some tenths of a second at most. A thousand calls of a thousand steps that leave the same
+    /// open take half of it.
+    pub(super) const fn of_audit() -> Self {
+        Self(Cell::new(200_000))
+    }
+
+    /// Whether there was too little of it.
+    pub(super) fn ran_out(&self) -> bool {
+        self.0.get() == 0
+    }
+
+    fn take(&self, units: usize) -> bool {
+        let left = self.0.get().checked_sub(units as u64);
+        self.0.set(left.unwrap_or(0));
+        left.is_some()
+    }
+}
+
+/// Edges that are followed for one unit of work.
+const EDGES_A_UNIT: usize = 16;
 
 /// For each of `calls`, the step of `open` that it carried out, so that as many calls as possible have one; no step twice.
 /// Both are positions, and equal calls take equal steps in their order.
@@ -14,9 +43,10 @@ pub(super) fn assign(
     open: &[usize],
     executions: &[&Execution],
     calls: &[usize],
+    work: &Work,
 ) -> Vec<Option<usize>> {
     let groups = Groups::of(steps, open);
-    let candidates: Vec<Candidates> = calls.iter().map(|call| groups.candidates(executions[*call])).collect();
+    let candidates: Vec<Candidates> = calls.iter().map(|call| groups.candidates(executions[*call], work)).collect();
     // A call that equals a step without open arguments takes it: every other call that fits that step is the same call.
     let mut taken = vec![false; steps.ids.len()];
     let mut assigned: Vec<Option<usize>> = Vec::with_capacity(calls.len());
@@ -32,13 +62,15 @@ pub(super) fn assign(
     let mut holder: HashMap<usize, usize> = HashMap::new();
     loop {
         let mut visited = vec![false; steps.ids.len()];
-        let mut progress = false;
+        let (mut progress, mut followed) = (false, 0);
         for call in 0..calls.len() {
-            if assigned[call].is_none() && augment(call, &edges, &mut visited, &mut holder, &mut assigned) {
+            if assigned[call].is_none()
+                && augment(call, &edges, &mut visited, &mut holder, &mut assigned, &mut followed)
+            {
                 progress = true;
             }
         }
-        if !progress {
+        if !progress || !work.take(followed / EDGES_A_UNIT) {
             return assigned;
         }
     }
@@ -52,6 +84,7 @@ fn augment(
     visited: &mut [bool],
     holder: &mut HashMap<usize, usize>,
     assigned: &mut [Option<usize>],
+    followed: &mut usize,
 ) -> bool {
     // Each entry: a call, and which of its edges comes next.
     let mut path = vec![(call, 0)];
@@ -61,6 +94,7 @@ fn augment(
             continue;
         };
         *next += 1;
+        *followed += 1;
         if std::mem::replace(&mut visited[step], true) {
             continue;
         }
@@ -77,6 +111,14 @@ fn augment(
         }
     }
     false
+}
+
+/// Bytes of arguments that are compared for one unit of work.
+const PARAMS_A_UNIT: usize = 256;
+
+/// About how many bytes the canonical form of `params` has.
+fn size(params: &Attributes) -> usize {
+    canonical_params(params, &BoundPaths::default()).len()
 }
 
 /// Steps by what a call must say to carry them out.
@@ -115,10 +157,19 @@ impl<'a> Groups<'a> {
         Self(groups)
     }
 
-    pub(super) fn candidates(&self, call: &Execution) -> Candidates {
+    /// What `call` may have carried out; nothing once `work` has run out.
+    pub(super) fn candidates(&self, call: &Execution, work: &Work) -> Candidates {
         let mut candidates = Candidates::default();
-        for group in self.0.get(&(&call.action, &call.resource)).map_or(&[][..], Vec::as_slice) {
+        let alike = self.0.get(&(&call.action, &call.resource)).map_or(&[][..], Vec::as_slice);
+        let price = if alike.len() > 1 { 1 + size(&call.params) / PARAMS_A_UNIT } else { 1 };
+        for group in alike {
+            if !work.take(price) {
+                return Candidates::default();
+            }
             let Some(steps) = group.by_params.get(&canonical_params(&call.params, &group.open)) else { continue };
+            if !work.take(steps.len() / EDGES_A_UNIT) {
+                return Candidates::default();
+            }
             let list = if group.open.is_empty() { &mut candidates.exact } else { &mut candidates.open };
             list.extend_from_slice(steps);
         }

@@ -1,3 +1,4 @@
+mod costly;
 mod in_order;
 mod redeemed;
 mod schemas;

@@ -8,13 +8,14 @@ use crate::model::{Text, Value};
 use crate::policy::CatalogAction;
 
 use super::date::{self, Day};
-use super::handle::handles;
+use super::handle::{handles, times};
+use super::index::words;
 use super::observed::Copied;
 use super::order::Order;
 use super::origin::{Doubt, Evidence, FoundLeaf, Leaf, Point, Taken, leaf_text};
 use super::pointer;
 use super::selection::Selection;
-use super::text::{Within, normal, occurrences, occurs};
+use super::text::{Within, is_currency, normal, occurrences, occurs};
 
 /// A part of what the user wrote, as it is claimed.
 #[derive(Debug)]
@@ -32,7 +33,8 @@ impl Quote {
     /// The claim, at position `input`, that the user wrote `written`; empty for the value itself.
     pub(super) fn new(written: &str, input: usize, evidence: &Evidence<'_>) -> Self {
         let normal = normal(written);
-        let said = !normal.is_empty() && evidence.is_said(&normal);
+        // A sign without a word stands in what anybody writes.
+        let said = normal.contains(char::is_alphanumeric) && evidence.is_said(&normal);
         Self { input, normal, said, used: Cell::new(false) }
     }
 
@@ -113,9 +115,14 @@ impl<'l, 'v> Argument<'l, 'v> {
         Self { leaf, text: leaf_text(leaf).unwrap_or_default(), day }
     }
 
-    /// Whether the value itself stands in a user message.
+    /// Whether the value itself stands in a user message; of a link also without the scheme that people leave out.
     fn is_said(&self, evidence: &Evidence<'_>) -> bool {
-        !self.text.is_empty() && evidence.is_said(&self.text) || self.day.is_some_and(|day| evidence.names_day(day))
+        let bare = || {
+            let bare = self.text.strip_prefix("https://").filter(|bare| bare.contains('.'));
+            bare.map(|bare| bare.strip_suffix('/').unwrap_or(bare))
+        };
+        !self.text.is_empty() && (evidence.is_said(&self.text) || bare().is_some_and(|bare| evidence.is_said(bare)))
+            || self.day.is_some_and(|day| evidence.names_day(day))
     }
 
     /// Where the key of a map comes from: the user if that named it, else from where the map does.
@@ -190,17 +197,18 @@ impl<'l, 'v> Argument<'l, 'v> {
             || self.day.is_some_and(|day| date::days(&quote.normal).any(|named| named.is(day)))
     }
 
-    /// Between the user's words others may stand, but no address, link or number that the user did not write, in whatever
-    /// form: one that is appended to a list of recipients is not the user's because the first one is.
+    /// Beside the quotes only words may stand that the user wrote, too, in no new address, link or number; the time of a day,
+    /// and the code of a currency. A recipient who is appended to a list is not the user's because the first one is.
     fn leaves_over(&self, held: &[&str], evidence: &Evidence<'_>) -> bool {
-        let mut covered: Vec<Range<usize>> = Vec::new();
+        let mut covered: Vec<Range<usize>> = times(&self.text).collect();
         for quote in held {
             covered.extend(occurrences(quote, &self.text));
         }
         let is_covered =
             |part: &Range<usize>| covered.iter().any(|held| held.start <= part.start && part.end <= held.end);
-        let unsaid = |part: &Range<usize>| !evidence.is_said(&self.text[part.clone()]);
-        handles(&self.text).iter().any(|part| !is_covered(part) && unsaid(part))
+        let unsaid = |part: &Range<usize>| !is_covered(part) && !evidence.is_said(&self.text[part.clone()]);
+        let is_strange = |(at, word): (usize, &str)| !is_currency(word) && unsaid(&(at..at + word.len()));
+        handles(&self.text).iter().any(unsaid) || words(&self.text).any(is_strange)
     }
 
     /// Whether what is said to be a copy of an observed field is none: the only origin must be the same value, of several
@@ -242,12 +250,15 @@ impl<'l, 'v> Argument<'l, 'v> {
         evidence: &Evidence<'_>,
     ) -> (Vec<Taken<'a>>, Option<Doubt<'a>>) {
         let Some(observed) = &evidence.observed else { return (Vec::new(), Some(Doubt::Nothing)) };
+        // Either of two values is no sign of where it comes from.
+        if let Some(Value::Bool(_)) = self.leaf.value {
+            return (Vec::new(), Some(Doubt::Nothing));
+        }
         if self.is_said(evidence) {
             return (Vec::new(), None);
         }
-        // Either of two values is no sign of where it comes from.
         let sightings = match self.leaf.value {
-            None | Some(Value::Bool(_)) => Vec::new(),
+            None => Vec::new(),
             Some(_) => observed.sightings(&self.text, step, order, &evidence.work),
         };
         let doubt = sightings.is_empty().then_some(Doubt::Nothing);

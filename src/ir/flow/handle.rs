@@ -41,6 +41,20 @@ pub(super) fn handles(text: &str) -> Vec<Range<usize>> {
     found
 }
 
+/// The parts of a normal text that are the time of a day: `19:00`.
+pub(super) fn times(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let is_time = |piece: &str| {
+        let digits = |part: &str| matches!(part.len(), 1 | 2) && part.bytes().all(|byte| byte.is_ascii_digit());
+        piece.contains(':') && piece.split(':').count() <= 3 && piece.split(':').all(digits)
+    };
+    let pieces = text.split(' ').scan(0, |at, piece| {
+        let start = *at;
+        *at += piece.len() + 1;
+        Some((start, piece))
+    });
+    pieces.filter(move |(_, piece)| is_time(piece)).map(|(start, piece)| start..start + piece.len())
+}
+
 /// A number whose parts are words of their own.
 #[derive(Default)]
 struct Parted {

@@ -143,7 +143,7 @@ fn places_of(places: &[Place], word: u64) -> &[Place] {
 }
 
 /// The words of `text` with their offsets: the runs of letters and digits, and what those fall into.
-fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub(super) fn words(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let (mut at, mut end) = (0, 0);
     std::iter::from_fn(move || {
         if at == end {

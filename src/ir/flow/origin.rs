@@ -7,7 +7,7 @@ use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use crate::model::{Attributes, Origin, Plan, Step, Text, Value, same_text};
-use crate::policy::CatalogAction;
+use crate::policy::{CatalogAction, PathPattern};
 
 use super::claim::{self, Quote};
 use super::date::{self, Day};
@@ -309,7 +309,13 @@ fn points<'a>(
                     any = true;
                     if known.insert((number, from, output_path)) {
                         let action = actions[order.position(from)];
-                        let selection = tokens.as_ref().map_or(Selection::Whole, |tokens| select(action, tokens));
+                        let selection = match tokens.as_ref().map_or(Selection::Whole, |tokens| select(action, tokens))
+                        {
+                            Selection::Field(_) if is_above_sink(actions[order.position(rank)], &input.path) => {
+                                Selection::Whole
+                            }
+                            selection => selection,
+                        };
                         let output_path = Cow::Borrowed(output_path.as_str());
                         point.taken.push(Taken { from, output_path, selection });
                     }
@@ -321,6 +327,14 @@ fn points<'a>(
         }
     }
     (points, by_path)
+}
+
+/// Whether a sink of `action` is a named part of what is at `path`: which part of a copied field would get there is not known.
+fn is_above_sink(action: Option<&CatalogAction>, path: &str) -> bool {
+    let Some(path) = pointer::tokens(path) else { return false };
+    let named = |sink: &PathPattern| sink.segments.iter().skip(path.len()).any(Option::is_some);
+    let mut sinks = action.into_iter().flat_map(|action| &action.parameters).filter(|sink| !sink.labels.is_empty());
+    sinks.any(|sink| named(&sink.path) && pointer::touches(&sink.path, &path))
 }
 
 /// A leaf as it was found, not yet judged.

@@ -194,10 +194,14 @@ pub(super) fn is_whole(text: &str, start: usize, end: usize, within: Within) -> 
     let mut after = text[end..].chars();
     let mut inner = text[start..end].chars();
     let (first, last) = (inner.next(), inner.next_back());
-    // An address that only ends like the user's is another one.
+    let is_argument = within == Within::Argument;
+    // An address that only ends like the user's is another one; in an argument also one beside anything that software may take
+    // for a part of it.
     let is_name = || !text[start..end].contains(['@', '.']);
     let edge = |inner: Option<char>, outer: Option<char>, beyond: Option<char>| match outer {
         None => true,
+        Some(c) if is_attached(c) => false,
+        Some(c) if is_argument && !c.is_ascii() && !is_quotation(c) && !is_name() => false,
         Some(c) if is_word(c) => match inner {
             Some(inner) if is_word(inner) => match (is_unspaced(inner), is_unspaced(c)) {
                 (true, true) => is_name(),
@@ -205,10 +209,15 @@ pub(super) fn is_whole(text: &str, start: usize, end: usize, within: Within) -> 
             },
             _ => true,
         },
-        Some(c) => !(decimal(inner, c, beyond) || joins(c, within) && beyond.is_some_and(is_word)),
+        Some(c) => {
+            let goes_on = |beyond: char| is_word(beyond) || is_argument && joins(beyond, within);
+            !(decimal(inner, c, beyond) || joins(c, within) && beyond.is_some_and(goes_on))
+        }
     };
+    // The sign of a number, or the point of a fraction.
     let sign = |outer: Option<char>, beyond: Option<char>| {
-        outer == Some('-') && first.is_some_and(|c| c.is_ascii_digit()) && !beyond.is_some_and(is_word)
+        let is_number = first.is_some_and(|c| c.is_ascii_digit());
+        is_number && (outer == Some('.') || outer == Some('-') && !beyond.is_some_and(is_word))
     };
     let (before_1, before_2) = (before.next(), before.next());
     let (after_1, after_2) = (after.next(), after.next());
@@ -217,6 +226,19 @@ pub(super) fn is_whole(text: &str, start: usize, end: usize, within: Within) -> 
     let ends =
         edge(last.or(first), after_1, after_2) || (is_amount(last.or(first)) && currency_after(&text[end..]).is_some());
     begins && ends && !sign(before_1, before_2)
+}
+
+/// Whether a character is shown as a part of the one before, or not at all.
+fn is_attached(c: char) -> bool {
+    matches!(u32::from(c),
+        0xad | 0x0300..=0x036f | 0x0483..=0x0489 | 0x180b..=0x180f | 0x1ab0..=0x1aff | 0x1dc0..=0x1dff | 0x200b..=0x200f
+        | 0x202a..=0x202e | 0x2060..=0x206f | 0x20d0..=0x20ff | 0x3099 | 0x309a | 0xfe00..=0xfe0f | 0xfe20..=0xfe2f
+        | 0xfeff | 0xe0000..=0xe01ef)
+}
+
+/// Whether a character beyond ASCII stands around what is quoted or listed, and in no address.
+fn is_quotation(c: char) -> bool {
+    matches!(c, '«' | '»' | '‹' | '›' | '„' | '‚' | '「' | '」' | '『' | '』' | '、')
 }
 
 /// Whether the script of a letter is written without blanks between words, or with what other languages write as words of
@@ -249,7 +271,7 @@ const CURRENCIES: [&str; 64] = [
     "ron", "rsd", "rub", "sar", "sek", "sgd", "thb", "tnd", "try", "twd", "uah", "usd", "uyu", "vnd", "xof", "zar",
 ];
 
-fn is_currency(code: &str) -> bool {
+pub(super) fn is_currency(code: &str) -> bool {
     CURRENCIES.binary_search(&code).is_ok()
 }
 
@@ -407,7 +429,19 @@ mod tests {
             ("", "anything", false, false),
             ("$5", "a$5", true, true),
             // Scripts that write no blanks, alone and beside others.
-            ("lea@partner.example", "给lea@partner.example发会议记录", true, true),
+            ("lea@partner.example", "给lea@partner.example发会议记录", true, false),
+            ("lea@partner.example", "「lea@partner.example」", true, true),
+            ("firma.sk", "lea@firma.sk\u{33cc}", false, false),
+            ("firma.sk", "firma.sk\u{33cc}", true, false),
+            ("weather.example", "™weather.example", true, false),
+            // What is attached makes another letter of the last one, or hides.
+            ("rene", "rene\u{301}", false, false),
+            ("lea", "lea\u{200b}x", false, false),
+            // Ways up, and the point of a fraction.
+            ("/srv/tmp", "/srv/tmp/../payroll", true, false),
+            ("/srv/tmp", "delete /srv/tmp/.", true, false),
+            ("x.com", "see x.com.", true, true),
+            ("5", "give .5 of it", false, false),
             ("会议记录", "给lea@partner.example发会议记录", true, true),
             ("田中", "田中さんに送って", true, true),
             ("김철수", "김철수에게 50만원", true, true),

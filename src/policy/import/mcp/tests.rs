@@ -166,3 +166,25 @@ fn words_of_a_schema_are_the_same_to_every_reader() {
         assert!(imported.yaml.contains(part), "{part}: {}", imported.yaml);
     }
 }
+
+#[test]
+fn lists_are_counted_however_the_schema_says_it() {
+    let schema = r##"{"$defs": {"Names": {"type": "array"}}, "properties": {
+        "optional": {"anyOf": [{"type": "array"}, {"type": "null"}]},
+        "named": {"$ref": "#/$defs/Names"},
+        "both": {"allOf": [{"maxItems": 3}]},
+        "bare": {"items": {}},
+        "deep": {"type": "object", "properties": {"to/cc": {"type": ["array", "null"]}}},
+        "text": {"type": "string"}}}"##;
+    let imported = import_mcp(&format!(r#"{{"tools": [{{"name": "a", "inputSchema": {schema}}}]}}"#), "mcp", None);
+    let document: serde_json::Value = serde_yaml::from_str(&imported.yaml).expect("YAML");
+    let expected = ["/bare", "/both", "/deep/to~1cc", "/named", "/optional"];
+    assert_eq!(document["spec"]["actions"][0]["countPaths"], serde_json::json!(expected), "{}", imported.yaml);
+}
+
+#[test]
+fn the_largest_number_of_64_bits_bounds_nothing_and_is_no_mistake() {
+    let schema = r#"{"properties": {"n": {"type": "integer", "minimum": 0, "maximum": 18446744073709551615}}}"#;
+    let imported = import_mcp(&format!(r#"{{"tools": [{{"name": "a", "inputSchema": {schema}}}]}}"#), "mcp", None);
+    assert!(!imported.findings.has_errors() && imported.yaml.contains("name: a"), "{:?}", imported.findings);
+}

@@ -78,7 +78,7 @@ pub(super) fn read(tool: &Value, number: usize, out: &mut Findings) -> Option<To
         if !lists.is_empty() {
             entry.insert("countPaths".to_owned(), json!(lists));
         }
-        entry.insert("paramsSchema".to_owned(), Value::Object(schema.clone()));
+        entry.insert("paramsSchema".to_owned(), storable(&Value::Object(schema.clone())));
     }
     Some(Tool { name: name.to_owned(), entry })
 }
@@ -165,18 +165,72 @@ fn description(tool: &Value) -> Option<String> {
     Some(sanitise_reason(&short).into())
 }
 
+/// How deep lists are looked for among its parameters.
+const MAX_DEPTH: usize = 8;
+/// Most parts of a schema that are looked at for lists.
+const MAX_PARTS: usize = 10_000;
+
 /// JSON Pointers to the lists among its parameters: how many things it changes at once.
 fn lists(schema: &Map<String, Value>) -> Vec<String> {
-    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
-    let is_list = |schema: &Value| match schema.get("type") {
-        Some(Value::String(kind)) => kind == "array",
-        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "array"),
-        _ => false,
-    };
-    let mut lists: Vec<String> = properties
-        .filter(|(key, schema)| is_list(schema) && *key != "*")
-        .map(|(key, _)| format!("/{}", key.replace('~', "~0").replace('/', "~1")))
-        .collect();
-    lists.sort();
-    lists
+    let root = Value::Object(schema.clone());
+    let mut lists = Lists { root: &root, left: MAX_PARTS, found: Vec::new() };
+    lists.look(&root, "", MAX_DEPTH);
+    lists.found.sort();
+    lists.found.dedup();
+    lists.found
+}
+
+struct Lists<'s> {
+    root: &'s Value,
+    left: usize,
+    found: Vec<String>,
+}
+
+impl Lists<'_> {
+    /// Adds the lists that may stand at `path` and below, where `schema` holds.
+    fn look(&mut self, schema: &Value, path: &str, depth: usize) {
+        let (Some(left), Some(depth)) = (self.left.checked_sub(1), depth.checked_sub(1)) else { return };
+        self.left = left;
+        let says = |word: &str| schema.get(word).is_some();
+        let is_list = match schema.get("type") {
+            Some(Value::String(kind)) => kind == "array",
+            Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "array"),
+            _ => says("items") || says("prefixItems") || says("maxItems") || says("minItems"),
+        };
+        if is_list && !path.is_empty() {
+            self.found.push(path.to_owned());
+        }
+        let target = schema.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix('#'));
+        if let Some(target) = target.and_then(|pointer| self.root.pointer(pointer)) {
+            self.look(target, path, depth);
+        }
+        for word in ["anyOf", "oneOf", "allOf"] {
+            schema
+                .get(word)
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .for_each(|part| self.look(part, path, depth));
+        }
+        for word in ["if", "then", "else"] {
+            schema.get(word).into_iter().for_each(|part| self.look(part, path, depth));
+        }
+        // A key that is a wildcard in the paths of a catalogue can't be named there.
+        let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+        for (key, part) in properties.filter(|(key, _)| *key != "*") {
+            self.look(part, &format!("{path}/{}", key.replace('~', "~0").replace('/', "~1")), depth);
+        }
+    }
+}
+
+/// A schema as a document can hold it: whole numbers beyond 64 bits with a sign, which no parameter reaches, as doubles.
+fn storable(value: &Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_u64() && !number.is_i64() => {
+            number.as_f64().map_or(Value::Null, Value::from)
+        }
+        Value::Array(items) => items.iter().map(storable).collect(),
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), storable(value))).collect(),
+        other => other.clone(),
+    }
 }
