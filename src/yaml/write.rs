@@ -11,7 +11,7 @@ use super::{Kind, Node, ScalarStyle, ambiguous, parse_settings};
 /// # Errors
 /// It has no form in YAML.
 pub fn write(value: &impl Serialize) -> Result<String, serde_yaml::Error> {
-    let mut text = serde_yaml::to_string(value)?;
+    let text = serde_yaml::to_string(value)?;
     let mut sources = Sources::default();
     let source = sources.add("written", text.as_str());
     let mut places = Vec::new();
@@ -19,11 +19,16 @@ pub fn write(value: &impl Serialize) -> Result<String, serde_yaml::Error> {
         doubtful(&node, &text, &mut places);
     }
     places.sort_unstable();
-    for (start, end) in places.into_iter().rev() {
-        text.insert(end, '"');
-        text.insert(start, '"');
+    let (mut quoted, mut copied) = (String::with_capacity(text.len() + 2 * places.len()), 0);
+    for (start, end) in places {
+        for part in [copied..start, start..end] {
+            quoted.push_str(text.get(part).unwrap_or_default());
+            quoted.push('"');
+        }
+        copied = end;
     }
-    Ok(text)
+    quoted.push_str(text.get(copied..).unwrap_or_default());
+    Ok(quoted)
 }
 
 /// Where plain texts stand that are something else to other readers. None of them holds a quote.

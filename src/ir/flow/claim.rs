@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::model::{Text, Value};
@@ -95,6 +96,28 @@ pub(super) fn settle(points: &mut [Point<'_>]) {
         if let (None, Some(quote)) = (&point.doubt, unused) {
             point.doubt = Some(Doubt::NotInValue(quote.input));
         }
+    }
+}
+
+/// Parts of a text, by where they begin; each with the furthest end of those up to it.
+struct Covered(Vec<(usize, usize)>);
+
+impl Covered {
+    fn by(parts: impl Iterator<Item = Range<usize>>) -> Self {
+        let mut parts: Vec<(usize, usize)> = parts.map(|part| (part.start, part.end)).collect();
+        parts.sort_unstable();
+        let mut furthest = 0;
+        for (_, end) in &mut parts {
+            furthest = furthest.max(*end);
+            *end = furthest;
+        }
+        Self(parts)
+    }
+
+    /// Whether one of them holds all of `part`.
+    fn holds(&self, part: &Range<usize>) -> bool {
+        let before = self.0.partition_point(|(start, _)| *start <= part.start);
+        before.checked_sub(1).and_then(|last| self.0.get(last)).is_some_and(|(_, furthest)| part.end <= *furthest)
     }
 }
 
@@ -200,13 +223,10 @@ impl<'l, 'v> Argument<'l, 'v> {
     /// Beside the quotes only words may stand that the user wrote, too, in no new address, link or number; the time of a day,
     /// and the code of a currency. A recipient who is appended to a list is not the user's because the first one is.
     fn leaves_over(&self, held: &[&str], evidence: &Evidence<'_>) -> bool {
-        let mut covered: Vec<Range<usize>> = times(&self.text).collect();
-        for quote in held {
-            covered.extend(occurrences(quote, &self.text));
-        }
-        let is_covered =
-            |part: &Range<usize>| covered.iter().any(|held| held.start <= part.start && part.end <= held.end);
-        let unsaid = |part: &Range<usize>| !is_covered(part) && !evidence.is_said(&self.text[part.clone()]);
+        let quotes: BTreeSet<&str> = held.iter().copied().collect();
+        let found = quotes.into_iter().flat_map(|quote| occurrences(quote, &self.text));
+        let covered = Covered::by(times(&self.text).chain(found));
+        let unsaid = |part: &Range<usize>| !covered.holds(part) && !evidence.is_said(&self.text[part.clone()]);
         let is_strange = |(at, word): (usize, &str)| !is_currency(word) && unsaid(&(at..at + word.len()));
         handles(&self.text).iter().any(unsaid) || words(&self.text).any(is_strange)
     }
@@ -258,8 +278,8 @@ impl<'l, 'v> Argument<'l, 'v> {
             return (Vec::new(), None);
         }
         let sightings = match self.leaf.value {
-            None => Vec::new(),
             Some(_) => observed.sightings(&self.text, step, order, &evidence.work),
+            None => Vec::new(),
         };
         let doubt = sightings.is_empty().then_some(Doubt::Nothing);
         let taken = sightings.into_iter().map(|sight| Taken {

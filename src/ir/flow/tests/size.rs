@@ -47,6 +47,19 @@ fn a_dag_in_which_everything_depends_on_everything() {
     assert_eq!(findings(&plan).violations.len(), 599);
 }
 
+/// An argument of many small parts, each of which is looked for among many others.
+#[test]
+fn an_argument_in_a_hundred_thousand_parts() {
+    for (part, said) in [("19:00 ", true), ("bob ", true), ("12:00 13 ", false)] {
+        let recipient = format!("bob {}", part.repeat(100_000));
+        let claim = json!([["/recipient", "user", "bob"], ["/recipient", "user", "bob"]]);
+        let plan = plan(&json!({"said": ["write to bob"], "steps": [
+            {"id": "read", "do": "mail.search"},
+            {"id": "pay", "do": "bank.transfer", "params": {"recipient": recipient}, "in": claim}]}));
+        assert_eq!(findings(&plan).violations.is_empty(), said, "{part}");
+    }
+}
+
 /// Quotes that all nearly stand in a long message: the work is bounded, and what could not be compared does not hold.
 #[test]
 fn hostile_quotes_end_in_refusal() {

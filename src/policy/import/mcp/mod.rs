@@ -3,6 +3,7 @@
 //! What a server says of its own tools is a hint: it decides what a new entry starts with, and changes nothing that a
 //! document sets.
 
+mod lists;
 mod merge;
 mod tool;
 
